@@ -1,0 +1,229 @@
+"""The nouns: what is at a key, what should happen to it, what did happen. Frozen, no I/O.
+
+`msgspec.Struct` serves as dataclass, because a bucket may hold a million entries (a struct is a
+third of a dataclass) and because the same types decode and encode the documents.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace as replace  # re-exported: the one way to change a struct
+
+DIGESTS: Final = ("sha256", "md5", "sha1")
+"""Content digests an entry can carry, the strongest first. All lower-case hexadecimal."""
+
+
+class Entry(Struct, frozen=True, gc=False):
+    """What is at one key, on any side.
+
+    Content identity (`sha256`, `md5`, `sha1`, `logical`) and the store's token (`version`) are two
+    things: the first can be compared between sides, the second only with itself over time.
+    `logical` is the row hash of a SQLite database and, where both sides know it, decides alone.
+    `modified` (nanoseconds since 1970, as the side reports it) is for people and `newest_wins` only.
+    """
+
+    key: str
+    size: int
+    sha256: str | None = None
+    md5: str | None = None
+    sha1: str | None = None
+    logical: str | None = None
+    version: str | None = None
+    modified: int | None = None
+    type: str | None = None
+    path: str | None = None
+
+
+def same_content(one: Entry | Content, other: Entry | Content) -> bool | None:
+    """Whether two entries hold the same content; None when they share no digest to tell by."""
+    if one.logical and other.logical:
+        return one.logical == other.logical
+    if one.size != other.size:
+        return False
+    if one.sha256 and other.sha256:
+        return one.sha256 == other.sha256
+    if one.md5 and other.md5:
+        return one.md5 == other.md5
+    if one.sha1 and other.sha1:
+        return one.sha1 == other.sha1
+    return None
+
+
+class Skipped(Struct, frozen=True):
+    """Something a side holds that buckia leaves alone, and why.
+
+    `unknown` is True where buckia could not even look (an unreadable folder, say): then nothing may
+    be deleted on the strength of its absence. A `place` ending in `/` stands for all below it.
+    """
+
+    place: str
+    why: str
+    unknown: bool = False
+
+
+class Listing(Struct, frozen=True):
+    """Everything one side holds in scope, complete by construction, and what was left alone."""
+
+    entries: dict[str, Entry]
+    skipped: tuple[Skipped, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether every part of the side was seen."""
+        return not any(item.unknown for item in self.skipped)
+
+
+class Direction(StrEnum):
+    """Which way changes may travel."""
+
+    BOTH = "both"
+    UPLOAD = "upload"
+    DOWNLOAD = "download"
+
+
+class Policy(StrEnum):
+    """What to do when both sides changed."""
+
+    ASK = "ask"
+    LOCAL_WINS = "local_wins"
+    REMOTE_WINS = "remote_wins"
+    NEWEST_WINS = "newest_wins"
+
+
+class Op(StrEnum):
+    """What an action does. The closed set: apply refuses any other."""
+
+    CONFIGURE = "configure"
+    UPLOAD = "upload"
+    DOWNLOAD = "download"
+    COPY = "copy"
+    MOVE = "move"
+    DELETE_REMOTE = "delete_remote"
+    DELETE_LOCAL = "delete_local"
+    ADOPT = "adopt"
+    FORGET = "forget"
+    PURGE = "purge"
+
+
+class Undo(StrEnum):
+    """Where the bytes an action overwrites or deletes can be found afterwards."""
+
+    VERSION = "version"
+    TRASH = "trash"
+    NONE = "none"
+
+
+class Content(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Bytes as a plan names them: by size and every digest known, and the store's token."""
+
+    size: int
+    sha256: str | None = None
+    md5: str | None = None
+    sha1: str | None = None
+    logical: str | None = None
+    version: str | None = None
+    type: str | None = None
+
+
+def content_of(entry: Entry) -> Content:
+    """The part of an entry that a plan records: no times, no paths."""
+    return Content(
+        entry.size,
+        entry.sha256,
+        entry.md5,
+        entry.sha1,
+        entry.logical,
+        entry.version,
+        entry.type,
+    )
+
+
+class Source(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Where an action takes its bytes: a local path, or a pinned version of an object."""
+
+    path: str | None = None
+    bucket: str | None = None
+    key: str | None = None
+    version: str | None = None
+
+
+class Action(Struct, frozen=True, forbid_unknown_fields=True):
+    """One reviewed step: what it does, what it expects to find, what it leaves behind.
+
+    `expect` is what the destination holds now (None: nothing), `content` what it holds afterwards
+    (None: nothing). `id` depends on op, bucket and key alone, so that it survives a re-plan.
+    """
+
+    id: str
+    op: Op
+    bucket: str
+    key: str
+    reason: str
+    source: Source | None
+    content: Content | None
+    expect: Content | None
+    undo: Undo
+
+
+def action_id(op: Op, bucket: str, key: str) -> str:
+    """A short stable name for an action: 12 hexadecimal digits."""
+    seed = "\0".join((op, bucket, key)).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(seed).hexdigest()[:12]
+
+
+class Conflict(Struct, frozen=True, forbid_unknown_fields=True):
+    """A key on which both sides have a claim, with what each of the three knows of it."""
+
+    bucket: str
+    key: str
+    reason: str
+    local: Content | None
+    base: Content | None
+    remote: Content | None
+
+
+class Notice(Struct, frozen=True, forbid_unknown_fields=True):
+    """Something a reviewer should know that is not an action."""
+
+    code: str
+    bucket: str
+    key: str
+    message: str
+
+
+class Outcome(Struct, frozen=True, omit_defaults=True):
+    """What became of one action. `entry` is what the remote side is now known to hold."""
+
+    id: str
+    bucket: str
+    done: bool
+    entry: Entry | None = None
+    error: str | None = None
+
+
+class Tick(Struct, frozen=True):
+    """One step of progress: which stage, on which key, how far. Totals are None while unknown."""
+
+    stage: str
+    key: str = ""
+    files: int = 0
+    bytes: int = 0
+    total_files: int | None = None
+    total_bytes: int | None = None
+
+
+Progress = Callable[[Tick], None]
+"""Called from any thread with the whole state of a stage, never with differences."""
+
+
+def silent(tick: Tick) -> None:
+    """A `Progress` that shows nothing."""
+
+
+Base = Mapping[str, Entry]
+"""What the last apply left on the remote side, by key: the memory between the two sides."""

@@ -1,0 +1,94 @@
+"""The contract of every store: a folder tree, a bucket, a dictionary in memory.
+
+The docstrings here are the contract; `tests/stores/test_contract.py` holds one test for each
+sentence and runs against every store and against real servers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import BinaryIO, Protocol
+
+from msgspec import Struct
+
+from buckia.model import Entry
+
+
+class Capabilities(Struct, frozen=True):
+    """What a store can promise. Each flag is proved by the contract suite.
+
+    digests          which digests `entries` reports without reading bodies
+    create_if_absent the service itself refuses `put(replacing=None)` onto an existing key
+    replace_if_match the service itself refuses `put(replacing=e)` when the object is not `e`
+    delete_if_match  the service itself refuses `delete(e)` when the object is not `e`
+    copy             `copy` can work without the bytes passing through this machine
+    versions         overwritten and deleted objects remain as versions
+    headers          objects carry a content type and other headers
+    """
+
+    digests: frozenset[str] = frozenset()
+    create_if_absent: bool = False
+    replace_if_match: bool = False
+    delete_if_match: bool = False
+    copy: bool = False
+    versions: bool = False
+    headers: bool = False
+
+
+class Store(Protocol):
+    """Objects by key. Safe to call from many threads.
+
+    Where a capability flag is False the store looks, then writes: the same errors, with a window
+    for a race. Retries are the store's own affair: an `UnavailableError` means "after retries".
+    Keys are `/`-separated; a prefix of the bucket is the store's business and never seen above.
+    """
+
+    @property
+    def url(self) -> str:
+        """A name for people and plans, such as `s3://bucket`. Holds no secret."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this store promises."""
+
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
+        """Every object whose key starts with `prefix`, each once, each with its `version`.
+
+        Complete or it raises: an error on any page, a page out of order, a repeated or missing
+        continuation token raise `StoreError`; a partial listing is never returned as a whole one.
+        Keys come exactly as the service has them, hostile ones included.
+        """
+
+    def head(self, key: str) -> Entry | None:
+        """The object at `key`, with every digest the service knows, or None when there is none."""
+
+    def open(self, entry: Entry) -> AbstractContextManager[BinaryIO]:
+        """Read the bytes of exactly `entry.version`.
+
+        Raises `NotFoundError` when the object is gone, `PreconditionError` when it has changed.
+        """
+
+    def put(self, entry: Entry, body: BinaryIO, *, replacing: Entry | None) -> Entry:
+        """Write the whole body at `entry.key`; return what the store now holds.
+
+        Whole or not at all, and no reader ever sees a part. `entry.size` and each digest of `entry`
+        are checked against the bytes that were sent: `IntegrityError` when they differ, and then
+        nothing has changed. `replacing=None` means the key must be absent, `replacing=e` that it
+        must still hold `e.version`, else `PreconditionError` and nothing has changed.
+        """
+
+    def copy(self, source: Store, entry: Entry, *, key: str, replacing: Entry | None) -> Entry | None:
+        """Copy `entry` of `source` to `key` inside the service; None when this pair cannot.
+
+        Copies exactly `entry.version` (else `PreconditionError`); `replacing` as in `put`.
+        """
+
+    def delete(self, entry: Entry) -> None:
+        """Delete the object if it still is `entry.version`.
+
+        What is already gone counts as deleted; what has changed raises `PreconditionError`.
+        """
+
+    def close(self) -> None:
+        """Give connections back. The store is not used afterwards."""
