@@ -1,0 +1,112 @@
+"""What is in scope, which deletions may travel, and how many. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from typing import Literal
+
+from msgspec import Struct
+
+from buckia.model import Policy
+
+RESERVED_PREFIX = ".buckia/"
+"""Keys under it are buckia's own (leases, trash, staging) and never part of a folder's content."""
+
+_OWN = re.compile(r"(^|/)\.buckia($|[./])")
+_JUNK = re.compile(r"(^|/)(\.DS_Store|Thumbs\.db|desktop\.ini|\._[^/]*)$")
+_SIDECAR = re.compile(r"\.(sqlite3?|s3db|sl3|db3?)-(wal|shm|journal)$", re.IGNORECASE)
+
+BUILT_IN = (
+    (_OWN, "buckia's own file"),
+    (_JUNK, "a file the operating system leaves behind"),
+    (_SIDECAR, "a companion of a SQLite database, never content of its own"),
+)
+"""What no configuration can include, with the reason people are told."""
+
+
+_Matcher = Callable[[str], bool]
+
+
+class Limits(Struct, frozen=True):
+    """How many deletions a plan may hold per side before it is blocked.
+
+    `max_delete` is a count, or a share of base such as "10%"; `min` deletions are always allowed.
+    """
+
+    max_delete: int | str = "10%"
+    min: int = 10
+
+    def allowed(self, base: int) -> int:
+        """The most deletions allowed for a base of this many entries."""
+        if isinstance(self.max_delete, int):
+            return max(self.min, self.max_delete)
+        share = float(self.max_delete.rstrip("%"))
+        return max(self.min, int(base * share / 100))
+
+    @property
+    def off(self) -> bool:
+        """Whether `max_delete: 100%` switched the limit off."""
+        return self.max_delete == "100%"
+
+
+class Rules(Struct, frozen=True, dict=True):
+    """The filters and policies of a bucket.
+
+    `include` and `exclude` are gitignore-style globs over keys; the patterns are regular expressions
+    over keys, for the Python API. What is excluded is out of scope on both sides alike: it is
+    neither copied nor deleted.
+    """
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    include_pattern: str | None = None
+    exclude_pattern: str | None = None
+    delete: Literal["no", "yes", "all"] = "no"
+    policy: Policy = Policy.ASK
+    limits: Limits = Limits()
+
+    def excludes(self, key: str) -> str | None:
+        """Why a key is out of scope, or None when it is in scope."""
+        if built_in := built_in_exclude(key):
+            return built_in
+        if self._include and not self._include(key):
+            return "matches none of `include`"
+        if self._exclude and self._exclude(key):
+            return "matches `exclude`"
+        if self._include_pattern and not self._include_pattern.search(key):
+            return "does not match `include_pattern`"
+        if self._exclude_pattern and self._exclude_pattern.search(key):
+            return "matches `exclude_pattern`"
+        return None
+
+    @cached_property
+    def _include(self) -> _Matcher | None:
+        return _matcher(self.include)
+
+    @cached_property
+    def _exclude(self) -> _Matcher | None:
+        return _matcher(self.exclude)
+
+    @cached_property
+    def _include_pattern(self) -> re.Pattern[str] | None:
+        return re.compile(self.include_pattern) if self.include_pattern else None
+
+    @cached_property
+    def _exclude_pattern(self) -> re.Pattern[str] | None:
+        return re.compile(self.exclude_pattern) if self.exclude_pattern else None
+
+
+def built_in_exclude(key: str) -> str | None:
+    """Why no configuration can include this key, or None."""
+    return next((why for pattern, why in BUILT_IN if pattern.search(key)), None)
+
+
+def _matcher(globs: Iterable[str]) -> _Matcher | None:
+    lines = tuple(globs)
+    if not lines:
+        return None
+    from pathspec import GitIgnoreSpec  # loaded late: only buckets with globs pay for it
+
+    return GitIgnoreSpec.from_lines(lines).match_file
