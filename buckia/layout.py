@@ -108,8 +108,8 @@ class Layout(Struct, frozen=True, dict=True):
             for mapping in self._ranked:
                 if mapping.key_of(path) == key:
                     return mapping.direction
-        mapping = self.owner(key)
-        return mapping.direction if mapping else None
+        owner = self.owner(key)
+        return owner.direction if owner else None
 
     @property
     def prefixes(self) -> tuple[str, ...]:

@@ -24,7 +24,8 @@ class Entry(Struct, frozen=True, gc=False):
     Content identity (`sha256`, `md5`, `sha1`, `logical`) and the store's token (`version`) are two
     things: the first can be compared between sides, the second only with itself over time.
     `logical` is the row hash of a SQLite database and, where both sides know it, decides alone.
-    `modified` (nanoseconds since 1970, as the side reports it) is for people and `newest_wins` only.
+    `modified` (nanoseconds since 1970, as the side reports it) serves people and `newest_wins`.
+    `path` is the local file's own path, `type` the content type.
     """
 
     key: str

@@ -54,9 +54,9 @@ class Limits(Struct, frozen=True):
 class Rules(Struct, frozen=True, dict=True):
     """The filters and policies of a bucket.
 
-    `include` and `exclude` are gitignore-style globs over keys; the patterns are regular expressions
-    over keys, for the Python API. What is excluded is out of scope on both sides alike: it is
-    neither copied nor deleted.
+    `include` and `exclude` are gitignore-style globs over keys; the patterns are regular
+    expressions over keys, for the Python API. What is excluded is out of scope on both sides
+    alike: it is neither copied nor deleted.
     """
 
     include: tuple[str, ...] = ()

@@ -1,0 +1,92 @@
+"""JSON documents: read strictly, checked by schema, written so that equal values are equal bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from buckia.errors import DocumentError
+
+_PLACES = (Path(__file__).parent / "schemas", Path(__file__).parent.parent / "schemas")
+"""Inside an installed wheel, and beside the package in a checkout."""
+
+MAX_BYTES = 2 * 1024**3
+"""Larger documents are refused: no plan or lockfile of a real project comes near."""
+
+
+@cache
+def schema(name: str) -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a document: config, plan, lock, journal."""
+    for place in _PLACES:
+        path = place / f"{name}.schema.json"
+        if path.is_file():
+            loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            return loaded
+    raise FileNotFoundError(f"{name}.schema.json is missing from the installation")
+
+
+def parse(data: bytes, what: str) -> dict[str, Any]:
+    """JSON text as a dictionary. `what` names the document in errors.
+
+    Raises `DocumentError` for an empty text, merge markers, anything that is not a JSON object, and
+    duplicate keys, which parsers resolve differently and so can show a reviewer a lie.
+    """
+    if not data.strip():
+        raise DocumentError(f"{what} is empty; restore it from version control or a backup")
+    if len(data) > MAX_BYTES:
+        raise DocumentError(f"{what} is larger than {MAX_BYTES // 1024**3} GiB; it is refused")
+    if b"\n<<<<<<< " in data or data.startswith(b"<<<<<<< "):
+        raise DocumentError(
+            f"{what} holds git merge markers; take one side whole: `git checkout --theirs -- FILE`"
+        )
+    try:
+        value = json.loads(data, object_pairs_hook=_no_duplicates)
+    except (ValueError, RecursionError) as problem:
+        raise DocumentError(f"{what} is not valid JSON: {problem}") from None
+    if not isinstance(value, dict):
+        raise DocumentError(f"{what} is not a JSON object")
+    return value
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise ValueError(f"the key {twice!r} appears twice in one object")
+    return value
+
+
+def digest(value: object) -> str:
+    """`sha256:` over the canonical form of a value: sorted keys, no white space, UTF-8."""
+    canonical = msgspec.json.encode(msgspec.to_builtins(value), order="sorted")
+    return "sha256:" + hashlib.sha256(canonical).hexdigest()
+
+
+def render(head: Mapping[str, object], lists: Mapping[str, Iterable[object]]) -> bytes:
+    """A document with one line a field and, for `lists`, one line an item. Ends in a newline."""
+    lines = [f"{_text(name)}: {_text(value)}" for name, value in head.items()]
+    lines += [f"{_text(name)}: {_block(items)}" for name, items in lists.items()]
+    return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
+
+
+def _block(items: Iterable[object]) -> str:
+    body = ",\n".join(_text(item) for item in items)
+    return f"[\n{body}\n]" if body else "[]"
+
+
+def _text(value: object) -> str:
+    return escape(msgspec.json.encode(value).decode())
+
+
+def escape(text: str) -> str:
+    """JSON text in which nothing invisible or direction-changing can hide: those as `\\uXXXX`."""
+    if text.isascii():
+        return text
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
