@@ -1,4 +1,4 @@
-"""JSON documents: read strictly, checked by schema, written so that equal values are equal bytes."""
+"""JSON documents: read strictly, checked by schema; equal values are written as equal bytes."""
 
 from __future__ import annotations
 
@@ -31,12 +31,8 @@ def schema(name: str) -> dict[str, Any]:
     raise FileNotFoundError(f"{name}.schema.json is missing from the installation")
 
 
-def parse(data: bytes, what: str) -> dict[str, Any]:
-    """JSON text as a dictionary. `what` names the document in errors.
-
-    Raises `DocumentError` for an empty text, merge markers, anything that is not a JSON object, and
-    duplicate keys, which parsers resolve differently and so can show a reviewer a lie.
-    """
+def refuse_damage(data: bytes, what: str) -> None:
+    """Raise `DocumentError` for what is plainly no document: nothing, too much, merge markers."""
     if not data.strip():
         raise DocumentError(f"{what} is empty; restore it from version control or a backup")
     if len(data) > MAX_BYTES:
@@ -45,6 +41,15 @@ def parse(data: bytes, what: str) -> dict[str, Any]:
         raise DocumentError(
             f"{what} holds git merge markers; take one side whole: `git checkout --theirs -- FILE`"
         )
+
+
+def parse(data: bytes, what: str) -> dict[str, Any]:
+    """JSON text as a dictionary. `what` names the document in errors.
+
+    Raises `DocumentError` for damage, for anything that is not a JSON object, and for duplicate
+    keys, which parsers resolve differently and so can show a reviewer a lie.
+    """
+    refuse_damage(data, what)
     try:
         value = json.loads(data, object_pairs_hook=_no_duplicates)
     except (ValueError, RecursionError) as problem:

@@ -157,7 +157,8 @@ class Action(Struct, frozen=True, forbid_unknown_fields=True):
     """One reviewed step: what it does, what it expects to find, what it leaves behind.
 
     `expect` is what the destination holds now (None: nothing), `content` what it holds afterwards
-    (None: nothing). `id` depends on op, bucket and key alone, so that it survives a re-plan.
+    (None: nothing), `undo` where bytes that are lost there can be found (None: none are lost).
+    `id` depends on op, bucket and key alone, so that it survives a new plan.
     """
 
     id: str
@@ -168,7 +169,7 @@ class Action(Struct, frozen=True, forbid_unknown_fields=True):
     source: Source | None
     content: Content | None
     expect: Content | None
-    undo: Undo
+    undo: Undo | None
 
 
 def action_id(op: Op, bucket: str, key: str) -> str:

@@ -1,0 +1,233 @@
+"""The memory between the sides: what the last apply left in each bucket.
+
+`.buckia.lock` is meant for version control: one entry a line, sorted, no clocks and no hosts. Each
+bucket's `digest` has a line of its own, so that two branches that both applied cannot be merged
+into a state that never was: git reports a conflict there.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from io import BytesIO
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from buckia import documents
+from buckia.errors import DocumentError, NotFoundError, PreconditionError, StaleError
+from buckia.model import Action, Entry, Op, Outcome, replace
+from buckia.planfile import BaseRef
+from buckia.stores.base import Store
+
+FORMAT: Final = "buckia.lock"
+VERSION: Final = "1.0"
+KEY: Final = ".buckia.lock"
+"""The lockfile's name beside `.buckia`."""
+
+REPAIR: Final = "restore it with `git checkout HEAD -- .buckia.lock`, or delete it to adopt anew"
+
+
+class Locked(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
+    """One line of the lockfile: the content at a key, and the bucket's token for it.
+
+    `path` is there only where the local file's own spelling is not the one the layout would make.
+    """
+
+    size: int
+    sha256: str
+    token: str | None = None
+    logical: str | None = None
+    path: str | None = None
+    type: str | None = None
+
+
+class BucketState(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is known of one bucket.
+
+    lineage  made at the first apply and never changed: another lineage is another history
+    serial   counts the applies that changed something
+    digest   of the entries
+    plan     the digest of the plan that was applied last
+    partial  that plan was not finished
+    """
+
+    lineage: str | None = None
+    serial: int = 0
+    digest: str = ""
+    plan: str | None = None
+    partial: bool = False
+    entries: dict[str, Locked] = {}
+
+    @property
+    def ref(self) -> BaseRef:
+        """What a plan remembers of this state."""
+        return BaseRef(self.lineage, self.serial, self.digest or digest({}))
+
+    def base(self) -> dict[str, Entry]:
+        """The entries as the third side of a reconcile."""
+        return {
+            key: Entry(
+                key,
+                item.size,
+                sha256=item.sha256,
+                logical=item.logical,
+                version=item.token,
+                path=item.path,
+                type=item.type,
+            )
+            for key, item in self.entries.items()
+        }
+
+
+class Lockfile(Struct, frozen=True, forbid_unknown_fields=True):
+    """The states of all buckets of a configuration."""
+
+    format: str = FORMAT
+    format_version: str = VERSION
+    buckets: dict[str, BucketState] = {}
+
+    def state(self, bucket: str) -> BucketState:
+        """The state of a bucket; an empty one before its first apply."""
+        return self.buckets.get(bucket, BucketState())
+
+    def with_state(self, bucket: str, state: BucketState) -> Lockfile:
+        """The same lockfile with one bucket's state replaced."""
+        return replace(self, buckets={**self.buckets, bucket: state})
+
+
+class Held(Struct, frozen=True):
+    """A lockfile together with what it replaces when it is written back."""
+
+    lock: Lockfile
+    entry: Entry | None
+
+
+def digest(entries: Mapping[str, Locked]) -> str:
+    """The digest of a bucket's entries."""
+    return documents.digest(entries)
+
+
+def fold(state: BucketState, actions: Mapping[str, Action], outcomes: list[Outcome]) -> BucketState:
+    """The state after these outcomes: pure, and the same however often an outcome is repeated."""
+    entries = dict(state.entries)
+    for outcome in outcomes:
+        action = actions.get(outcome.id)
+        if action is None or not outcome.done:
+            continue
+        if action.op in (Op.DELETE_REMOTE, Op.DELETE_LOCAL, Op.FORGET):
+            entries.pop(action.key, None)
+        elif outcome.entry is not None:
+            entries[action.key] = _locked(outcome.entry)
+        if action.op is Op.MOVE and action.source and action.source.key:
+            entries.pop(action.source.key, None)
+    return replace(state, entries=entries)
+
+
+def _locked(entry: Entry) -> Locked:
+    assert entry.sha256  # noqa: S101  (an outcome without its content's digest is a bug)
+    return Locked(entry.size, entry.sha256, entry.version, entry.logical, entry.path, entry.type)
+
+
+def advance(old: BucketState, new: BucketState, plan: str, *, partial: bool) -> BucketState:
+    """`new` as the successor of `old`: the serial moves only if an entry did.
+
+    A run that finishes what the same plan began belongs to the same serial.
+    """
+    value = digest(new.entries)
+    moved = value != (old.digest or digest({}))
+    resumed = old.partial and old.plan == plan
+    return BucketState(
+        lineage=old.lineage or str(uuid.uuid4()),
+        serial=old.serial + (1 if moved and not resumed else 0),
+        digest=value,
+        plan=plan,
+        partial=partial,
+        entries=new.entries,
+    )
+
+
+def write(lock: Lockfile) -> bytes:
+    """The document. Equal lockfiles are equal bytes."""
+    buckets = ",\n".join(
+        f"{_json(name)}: {_state(lock.buckets[name])}" for name in sorted(lock.buckets)
+    )
+    head = f'{{\n"format": "{lock.format}",\n"format_version": "{lock.format_version}",\n'
+    return (
+        head + (f'"buckets": {{\n{buckets}\n}}' if buckets else '"buckets": {}') + "\n}\n"
+    ).encode()
+
+
+def _state(state: BucketState) -> str:
+    head = "".join(
+        f"{_json(name)}: {_json(getattr(state, name))},\n"
+        for name in ("lineage", "serial", "digest", "plan", "partial")
+    )
+    keys = sorted(state.entries, key=lambda key: key.encode())
+    lines = ",\n".join(f"{_json(key)}: {_json(state.entries[key])}" for key in keys)
+    return "{\n" + head + ('"entries": {\n' + lines + "\n}" if lines else '"entries": {}') + "\n}"
+
+
+def _json(value: object) -> str:
+    return documents.escape(msgspec.json.encode(value).decode())
+
+
+def read(data: bytes, what: str = KEY) -> Lockfile:
+    """The lockfile in a document. Damage of any kind is a `DocumentError`, never "no state"."""
+    documents.refuse_damage(data, what)
+    try:
+        lock = msgspec.json.decode(data, type=Lockfile)
+    except msgspec.ValidationError as problem:
+        raise DocumentError(f"{what}: {_version_hint(data) or problem}; {REPAIR}") from None
+    except (msgspec.DecodeError, RecursionError) as problem:
+        raise DocumentError(f"{what} is not valid JSON: {problem}; {REPAIR}") from None
+    if lock.format != FORMAT or (hint := _version_hint(data)):
+        raise DocumentError(f"{what} is not a lockfile this buckia reads: {lock.format} {hint}")
+    for name, state in lock.buckets.items():
+        if digest(state.entries) != state.digest:
+            raise DocumentError(
+                f"{what}: the entries of {name!r} do not match their digest (edited, or merged "
+                f"from two branches); {REPAIR}"
+            )
+    return lock
+
+
+class _Version(Struct):
+    format_version: str = ""
+
+
+def _version_hint(data: bytes) -> str | None:
+    """What to say of a document of another major version; None for this one."""
+    found = msgspec.json.decode(data, type=_Version).format_version
+    if found.partition(".")[0] == VERSION.partition(".")[0]:
+        return None
+    return f"format version {found!r} needs another buckia than this one, which reads {VERSION}"
+
+
+def load(store: Store, key: str = KEY) -> Held:
+    """The lockfile kept at a key of a store; an empty one if there is none yet."""
+    entry = store.head(key)
+    if entry is None:
+        return Held(Lockfile(), None)
+    try:
+        with store.open(entry) as body:
+            return Held(read(body.read(), key), entry)
+    except (NotFoundError, PreconditionError):
+        raise StaleError(f"{key} changed while it was read; try again") from None
+
+
+def save(store: Store, held: Held, lock: Lockfile, key: str = KEY) -> Held:
+    """Write the lockfile over exactly the one that was read; unchanged content is not written.
+
+    Raises `StaleError` if somebody else wrote it meanwhile.
+    """
+    if held.entry is not None and lock == held.lock:
+        return held
+    data = write(lock)
+    try:
+        return Held(lock, store.put(Entry(key, len(data)), BytesIO(data), replacing=held.entry))
+    except (NotFoundError, PreconditionError):
+        raise StaleError(
+            f"{key} was changed by another run meanwhile; nothing of it was overwritten; plan again"
+        ) from None

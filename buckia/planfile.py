@@ -1,0 +1,169 @@
+"""The plan as a document: what a person reviews and apply executes.
+
+Fixed key order, one action a line, no clocks, hosts, users or absolute paths: equal inputs give
+equal bytes. Viewers (`view`) ignore what they do not know; apply (`read`) refuses it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal, get_args, get_type_hints
+
+import msgspec
+from msgspec import Struct
+
+from buckia import documents
+from buckia.errors import DocumentError
+from buckia.model import Action, Conflict, Direction, Notice, replace
+
+FORMAT: Final = "buckia.plan"
+VERSION: Final = "1.0"
+
+Guard = Literal["atomic", "checked"]
+
+
+class BaseRef(Struct, frozen=True, forbid_unknown_fields=True):
+    """The state a plan was made from: the lockfile's lineage, serial and digest for a bucket."""
+
+    lineage: str | None
+    serial: int
+    digest: str
+
+
+class Guards(Struct, frozen=True, forbid_unknown_fields=True):
+    """How each kind of write is protected from a change after the look: refused by the service
+    itself (`atomic`), or looked at again just before (`checked`)."""
+
+    create: Guard
+    replace: Guard
+    delete: Guard
+
+
+class BucketHead(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a plan says of a bucket as a whole."""
+
+    provider: str
+    bucket: str
+    base: BaseRef
+    guards: Guards
+
+
+class PlanScope(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the plan was asked about: the `--paths` and the direction; empty means everything."""
+
+    paths: tuple[str, ...] = ()
+    direction: Direction | None = None
+
+
+class Summary(Struct, frozen=True, forbid_unknown_fields=True):
+    """The plan in numbers: actions by op, bytes each way, keys that need nothing."""
+
+    actions: dict[str, int]
+    bytes_up: int
+    bytes_down: int
+    irreversible: int
+    unchanged: int
+
+
+class Plan(Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole order. Apply reads this and nothing else decides.
+
+    complete   both sides were seen whole; if not, nothing is deleted
+    applyable  apply will take it; if not, `blocked` says why
+    """
+
+    format: str
+    format_version: str
+    digest: str
+    kind: str
+    complete: bool
+    applyable: bool
+    blocked: tuple[str, ...]
+    config_digest: str
+    scope: PlanScope
+    buckets: dict[str, BucketHead]
+    summary: Summary
+    conflicts: tuple[Conflict, ...]
+    warnings: tuple[Notice, ...]
+    overrides: tuple[dict[str, str], ...]
+    actions: tuple[Action, ...]
+
+
+_LISTS = ("conflicts", "warnings", "overrides", "actions")
+
+
+def seal(plan: Plan) -> Plan:
+    """The same plan with the digest of its own content."""
+    return replace(plan, digest=_digest(plan))
+
+
+def _digest(plan: Plan) -> str:
+    value = msgspec.to_builtins(plan)
+    del value["digest"]
+    return documents.digest(value)
+
+
+def write(plan: Plan) -> bytes:
+    """The document of a sealed plan."""
+    head = {name: getattr(plan, name) for name in plan.__struct_fields__ if name not in _LISTS}
+    return documents.render(head, {name: getattr(plan, name) for name in _LISTS})
+
+
+def read(data: bytes, what: str = "the plan") -> Plan:
+    """The plan in a document, for apply: anything unknown, edited or damaged is refused.
+
+    Raises `DocumentError`.
+    """
+    value = _header(data, what)
+    try:
+        plan = msgspec.convert(value, Plan)
+    except msgspec.ValidationError as problem:
+        raise DocumentError(
+            f"{what} holds something this buckia does not know: {problem}; plan again"
+        ) from None
+    if _digest(plan) != plan.digest:
+        raise DocumentError(
+            f"{what} was edited or damaged: its content does not match its digest; plan again"
+        )
+    ids = [action.id for action in plan.actions]
+    if len(set(ids)) != len(ids):
+        raise DocumentError(f"{what} names the same action twice; plan again")
+    return plan
+
+
+def view(data: bytes, what: str = "the plan") -> Plan:
+    """The plan in a document, for looking at: unknown fields are left out, the digest unchecked."""
+    value = _header(data, what)
+    try:
+        return msgspec.convert(_known(value, Plan), Plan)
+    except msgspec.ValidationError as problem:
+        raise DocumentError(f"{what} cannot be shown: {problem}") from None
+
+
+def _header(data: bytes, what: str) -> dict[str, Any]:
+    value = documents.parse(data, what)
+    if value.get("format") != FORMAT:
+        raise DocumentError(f"{what} is not a plan: its `format` is {value.get('format')!r}")
+    major = str(value.get("format_version", "")).partition(".")[0]
+    if major != VERSION.partition(".")[0]:
+        raise DocumentError(
+            f"{what} has format version {value.get('format_version')!r}; this buckia reads "
+            f"{VERSION}: use the version that wrote it, or plan again"
+        )
+    return value
+
+
+def _known(value: Any, kind: Any) -> Any:
+    """A JSON value without the fields its type does not have."""
+    if isinstance(kind, type) and issubclass(kind, Struct):
+        if not isinstance(value, dict):
+            return value
+        hints = get_type_hints(kind)
+        return {name: _known(item, hints[name]) for name, item in value.items() if name in hints}
+    inner = [part for part in get_args(kind) if part not in (type(None), ...)]
+    if isinstance(value, list) and inner:
+        return [_known(item, inner[0]) for item in value]
+    if isinstance(value, dict) and len(inner) == 2:
+        return {name: _known(item, inner[1]) for name, item in value.items()}
+    if len(inner) == 1:
+        return _known(value, inner[0])
+    return value

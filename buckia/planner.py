@@ -1,0 +1,263 @@
+"""From decisions to the plan: collisions, moves, limits, actions in order. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from msgspec import Struct
+
+from buckia import moves, planfile, safeguards
+from buckia.model import (
+    Action,
+    Conflict,
+    Content,
+    Entry,
+    Listing,
+    Notice,
+    Op,
+    Source,
+    Undo,
+    action_id,
+    content_of,
+    replace,
+)
+from buckia.moves import plain
+from buckia.planfile import BucketHead, Plan, PlanScope, Summary
+from buckia.reconcile import Decision, Verdict
+from buckia.rules import Rules
+from buckia.stores.base import Capabilities
+
+PHASES: Final = {
+    Op.CONFIGURE: 0,
+    Op.UPLOAD: 1,
+    Op.DOWNLOAD: 1,
+    Op.COPY: 1,
+    Op.MOVE: 1,
+    Op.DELETE_REMOTE: 4,
+    Op.DELETE_LOCAL: 4,
+    Op.ADOPT: 5,
+    Op.FORGET: 5,
+    Op.PURGE: 6,
+}
+"""When an action runs. Databases are one phase later than other writes, the manifest two."""
+
+DELETIONS: Final = (Op.DELETE_REMOTE, Op.DELETE_LOCAL)
+
+_REPORTS: Final = {
+    Verdict.ORPHAN: "gone locally, kept in the bucket: deletions do not travel here",
+    Verdict.MISSING: "gone from the bucket, kept locally: deletions do not travel here",
+    Verdict.FOREIGN: "in the bucket, not put there by buckia",
+    Verdict.DRIFT: "the sides differ and this mapping's direction or policy leaves it so",
+}
+_UNSURE: Final = " (nothing is deleted while a side is not wholly known)"
+
+
+class BucketPlan(Struct, frozen=True):
+    """The part of a plan that concerns one bucket."""
+
+    actions: list[Action]
+    conflicts: list[Conflict]
+    notices: list[Notice]
+    blocked: list[str]
+    unchanged: int
+    complete: bool
+
+
+def phase(action: Action) -> int:
+    """The place of an action in the order of execution."""
+    database = action.content is not None and action.content.logical is not None
+    return PHASES[action.op] + (1 if database and PHASES[action.op] == 1 else 0)
+
+
+def order(actions: Iterable[Action]) -> tuple[Action, ...]:
+    """Actions as they are written and executed: by phase, bucket, bytes of the key."""
+    return tuple(sorted(actions, key=lambda a: (phase(a), a.bucket, a.key.encode())))
+
+
+def plan_bucket(
+    bucket: str,
+    decisions: list[Decision],
+    local: Listing,
+    base: Mapping[str, Entry],
+    remote: Listing,
+    rules: Rules,
+    capabilities: Capabilities,
+    *,
+    trash: bool = True,
+) -> BucketPlan:
+    """Everything the plan says about one bucket.
+
+    `trash` keeps what is overwritten or deleted remotely where the bucket has no versions.
+    """
+    complete = local.complete and remote.complete
+    notices = [
+        Notice("unreadable" if item.unknown else "skipped", bucket, item.place, item.why)
+        for item in (*local.skipped, *remote.skipped)
+    ]
+    decisions, clashes = safeguards.refuse_clashes(bucket, decisions, local, remote)
+    blocked = [] if not base else [*safeguards.empty_sides(bucket, decisions, local, base, remote)]
+    if not rules.limits.off:
+        blocked += safeguards.over_limits(bucket, decisions, base, rules.limits)
+    undo = Undo.VERSION if capabilities.versions else Undo.TRASH if trash else Undo.NONE
+    actions, rest = moves.pair(bucket, decisions, capabilities)
+    actions += [made for item in rest if (made := _action(bucket, item, undo))]
+    conflicts = [_conflict(bucket, item) for item in rest if item.verdict is Verdict.CONFLICT]
+    notices += clashes + [
+        Notice(
+            str(item.verdict),
+            bucket,
+            item.key,
+            _REPORTS[item.verdict] + ("" if complete else _UNSURE),
+        )
+        for item in rest
+        if item.verdict in _REPORTS
+    ]
+    notices += [
+        Notice("resurrected", bucket, item.key, "deleted on one side, changed on the other: kept")
+        for item in rest
+        if item.reason == "resurrected"
+    ]
+    keys = len(local.entries.keys() | remote.entries.keys())
+    touched = sum(item.local is not None or item.remote is not None for item in decisions)
+    return BucketPlan(actions, conflicts, notices, blocked, keys - touched, complete)
+
+
+def _action(bucket: str, item: Decision, undo: Undo) -> Action | None:
+    """The action of a verdict; None for reports and conflicts."""
+    build = _BUILDERS.get(item.verdict)
+    if build is None:
+        return None
+    op = Op(item.verdict)
+    source, content, expect = build(item)
+    if op in (Op.DOWNLOAD, Op.DELETE_LOCAL):
+        undo = Undo.TRASH
+    lost = expect is not None and op in (Op.UPLOAD, Op.DOWNLOAD, *DELETIONS)
+    return Action(
+        id=action_id(op, bucket, item.key),
+        op=op,
+        bucket=bucket,
+        key=item.key,
+        reason=item.reason,
+        source=source,
+        content=content,
+        expect=expect,
+        undo=undo if lost else None,
+    )
+
+
+_Parts = tuple[Source | None, Content | None, Content | None]
+
+
+def _upload(item: Decision) -> _Parts:
+    assert item.local  # noqa: S101
+    return Source(path=item.local.path), plain(item.local), _seen(item.remote)
+
+
+def _download(item: Decision) -> _Parts:
+    assert item.remote  # noqa: S101
+    source = Source(key=item.key, version=item.remote.version)
+    return source, _seen(_vouched(item)), plain(item.local)
+
+
+def _vouched(item: Decision) -> Entry | None:
+    """The remote entry with what base knows of the same version: a listing tells less."""
+    if item.remote and item.base and item.remote.version == item.base.version:
+        return replace(item.remote, sha256=item.base.sha256, logical=item.base.logical)
+    return item.remote
+
+
+def _seen(entry: Entry | None) -> Content | None:
+    return content_of(entry) if entry else None
+
+
+def _adopt(item: Decision) -> _Parts:
+    assert item.local and item.remote  # noqa: S101
+    agreed = replace(item.local, version=item.remote.version, type=item.remote.type)
+    return Source(path=item.local.path), content_of(agreed), None
+
+
+_BUILDERS: Final[Mapping[Verdict, Callable[[Decision], _Parts]]] = {
+    Verdict.UPLOAD: _upload,
+    Verdict.DOWNLOAD: _download,
+    Verdict.DELETE_REMOTE: lambda item: (None, None, _seen(_vouched(item))),
+    Verdict.DELETE_LOCAL: lambda item: (None, None, plain(item.local)),
+    Verdict.ADOPT: _adopt,
+    Verdict.FORGET: lambda item: (None, None, None),
+}
+
+
+def _conflict(bucket: str, item: Decision) -> Conflict:
+    return Conflict(
+        bucket=bucket,
+        key=item.key,
+        reason=item.reason,
+        local=plain(item.local),
+        base=_seen(item.base),
+        remote=_seen(item.remote),
+    )
+
+
+def assemble(
+    parts: Mapping[str, BucketPlan],
+    heads: Mapping[str, BucketHead],
+    *,
+    config_digest: str,
+    scope: PlanScope,
+    kind: str = "sync",
+    skip_conflicts: bool = False,
+) -> Plan:
+    """The sealed plan of several buckets. `skip_conflicts` leaves them out and says so."""
+    actions = order(action for part in parts.values() for action in part.actions)
+    conflicts = [conflict for part in parts.values() for conflict in part.conflicts]
+    notices = [notice for part in parts.values() for notice in part.notices]
+    blocked = [why for part in parts.values() for why in part.blocked]
+    if skip_conflicts:
+        notices += [
+            Notice("conflict_skipped", item.bucket, item.key, "left as it is on both sides")
+            for item in conflicts
+        ]
+    elif conflicts:
+        blocked.append(f"conflicts: {len(conflicts)}")
+    return planfile.seal(
+        Plan(
+            format=planfile.FORMAT,
+            format_version=planfile.VERSION,
+            digest="",
+            kind=kind,
+            complete=all(part.complete for part in parts.values()),
+            applyable=not blocked,
+            blocked=tuple(blocked),
+            config_digest=config_digest,
+            scope=scope,
+            buckets={name: heads[name] for name in sorted(heads)},
+            summary=_summary(actions, sum(part.unchanged for part in parts.values())),
+            conflicts=() if skip_conflicts else tuple(sorted(conflicts, key=_place)),
+            warnings=tuple(sorted(notices, key=lambda n: (*_place(n), n.code))),
+            overrides=(),
+            actions=actions,
+        )
+    )
+
+
+def _place(item: Conflict | Notice) -> tuple[str, bytes]:
+    return item.bucket, item.key.encode("utf-8", "surrogatepass")
+
+
+def _summary(actions: Iterable[Action], unchanged: int) -> Summary:
+    ops: Counter[str] = Counter()
+    up = down = irreversible = 0
+    for action in actions:
+        ops[action.op] += 1
+        size = action.content.size if action.content else 0
+        up += size if action.op is Op.UPLOAD else 0
+        down += size if action.op is Op.DOWNLOAD else 0
+        irreversible += action.undo is Undo.NONE
+    return Summary(
+        actions={str(op): ops[op] for op in Op if ops[op]},
+        bytes_up=up,
+        bytes_down=down,
+        irreversible=irreversible,
+        unchanged=unchanged,
+    )

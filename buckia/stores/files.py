@@ -1,0 +1,108 @@
+"""Steps that change a local folder tree so that a crash leaves the old file or the new one.
+
+Order is everything (sqlite.org "Atomic Commit", git's lockfile code): the new bytes are on the disk
+under another name before the name changes hands, and the folder is flushed after.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+PRIVATE = 0o600
+"""Files that may hold somebody's content are readable by their owner alone until placed."""
+
+
+@contextlib.contextmanager
+def scratch(folder: Path) -> Iterator[Path]:
+    """A name for a temporary file in `folder`, removed at the end if it still exists."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / secrets.token_hex(8)
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def near(folder: Path, target: Path) -> Path:
+    """`folder` if a rename from it to `target` stays in one file system, else target's own folder.
+
+    Names of temporary files beside the target begin with `.buckia.`, which no scan includes.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.stat().st_dev == target.parent.stat().st_dev:
+        return folder / secrets.token_hex(8)
+    return target.parent / f".buckia.{secrets.token_hex(8)}"
+
+
+def create(temporary: Path, target: Path) -> None:
+    """Give a finished file its name; `FileExistsError` if the name is taken. Atomic where the file
+    system has hard links."""
+    try:
+        os.link(temporary, target, follow_symlinks=False)
+    except FileExistsError:
+        raise
+    except OSError:
+        if os.path.lexists(target):
+            raise FileExistsError(str(target)) from None
+        os.replace(temporary, target)  # noqa: PTH105  (pathlib would hide that it is the atomic one)
+    else:
+        temporary.unlink()
+    flush_folder(target.parent)
+
+
+def supersede(temporary: Path, target: Path) -> None:
+    """Give a finished file the name of another, atomically."""
+    os.replace(temporary, target)  # noqa: PTH105
+    flush_folder(target.parent)
+
+
+def keep(path: Path, trash: Path) -> None:
+    """Put a second name for a file's bytes into the trash, or a copy where links do not reach."""
+    trash.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if trash.exists():
+        return
+    try:
+        os.link(path, trash, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(path, trash, follow_symlinks=False)
+
+
+def remove(path: Path, stop: Path) -> None:
+    """Delete a file, and the folders it leaves empty up to but not including `stop`."""
+    path.unlink()
+    flush_folder(path.parent)
+    folder = path.parent
+    with contextlib.suppress(OSError):
+        while folder != stop and stop in folder.parents:
+            folder.rmdir()
+            folder = folder.parent
+
+
+def flush_folder(folder: Path) -> None:
+    """Make a change of names in a folder survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError:
+        pass  # some network file systems cannot; there is nothing better to do
+    finally:
+        os.close(handle)
+
+
+def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
+    """Replace a small file whole: a reader sees the old bytes or the new, after a crash too."""
+    temporary = path.parent / f".buckia.{secrets.token_hex(8)}"
+    try:
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        supersede(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,148 @@
+"""Digests of local files, and the cache that spares reading what has not changed."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import time
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+from threading import Lock
+from typing import BinaryIO
+
+from msgspec import Struct
+
+from buckia.stores.meter import Meter
+
+CHUNK = 1024 * 1024
+"""Bytes read at a time: hashlib lets other threads run above 2 KiB, and 1 MiB stays in the CPU."""
+
+_FINE_SLACK, _COARSE_SLACK = 50_000_000, 2_000_000_000
+"""How long (ns) after its last change a file may change again without a new time stamp: a kernel
+tick on file systems with fractions of seconds, two seconds on FAT."""
+
+log = logging.getLogger(__name__)
+
+
+class Digests(Struct, frozen=True, gc=False):
+    """What reading a file once told of it. `dirty` is extra evidence a database's stat lacks."""
+
+    size: int
+    sha256: str
+    md5: str | None = None
+    sha1: str | None = None
+    logical: str | None = None
+    dirty: str | None = None
+
+    def covers(self, wanted: Iterable[str]) -> bool:
+        """Whether every wanted digest is known."""
+        return all(getattr(self, name) for name in wanted)
+
+
+def hash_file(file: BinaryIO, wanted: Iterable[str] = ()) -> Digests:
+    """Read an open file to its end, once, for all digests."""
+    meter = Meter({"sha256", *wanted})
+    while chunk := file.read(CHUNK):
+        meter.add(chunk)
+    return digests_of(meter)
+
+
+def digests_of(meter: Meter) -> Digests:
+    """What a meter that kept at least sha256 has seen."""
+    known = meter.digests
+    return Digests(meter.size, known["sha256"], known.get("md5"), known.get("sha1"))
+
+
+class HashCache:
+    """Digests by (device, inode), trusted only while size, mtime and ctime are the same.
+
+    Safe for many threads. Losing the file costs time and nothing else, so a damaged one is dropped.
+    A file changed so recently that a second change might not show is never remembered ("racily
+    clean", as git's index calls it).
+    """
+
+    _TABLE = (
+        "CREATE TABLE IF NOT EXISTS digests (dev INTEGER, ino INTEGER, size INTEGER,"
+        " mtime INTEGER, ctime INTEGER, length INTEGER, sha256 TEXT, md5 TEXT, sha1 TEXT,"
+        " logical TEXT, dirty TEXT, PRIMARY KEY (dev, ino)) WITHOUT ROWID"
+    )
+
+    _SELECT = (
+        "SELECT dev, ino, size, mtime, ctime, length, sha256, md5, sha1, logical, dirty"
+        " FROM digests"
+    )
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
+        self._lock = Lock()
+        self._known: dict[tuple[int, int], tuple[tuple[int, int, int], Digests]] | None = None
+        self._fresh: dict[tuple[int, int], tuple[tuple[int, int, int], Digests]] = {}
+
+    def find(self, stat: os.stat_result, dirty: str | None = None) -> Digests | None:
+        """What is known of a file that has this stat, or None."""
+        if self._known is None:
+            self._load()
+        assert self._known is not None  # noqa: S101  (for the type checker)
+        at = (stat.st_dev, stat.st_ino)
+        found = self._fresh.get(at) or self._known.get(at)
+        if found is None or found[0] != _times(stat) or found[1].dirty != dirty:
+            return None
+        return found[1]
+
+    def remember(self, stat: os.stat_result, digests: Digests, read_at: int) -> None:
+        """Keep what a read that began at `read_at` (ns since 1970) told, unless it is too fresh."""
+        changed = max(stat.st_mtime_ns, stat.st_ctime_ns)
+        slack = _FINE_SLACK if changed % 1_000_000_000 else _COARSE_SLACK
+        if changed + slack < read_at:
+            with self._lock:
+                self._fresh[(stat.st_dev, stat.st_ino)] = (_times(stat), digests)
+
+    def save(self) -> None:
+        """Write what was learnt. Problems are logged, not raised: it is only a cache."""
+        with self._lock:
+            fresh, self._fresh = self._fresh, {}
+        if self._path is None or not fresh:
+            return
+        rows = [
+            (*at, *times, d.size, d.sha256, d.md5, d.sha1, d.logical, d.dirty)
+            for at, (times, d) in fresh.items()
+        ]
+        try:
+            with closing(sqlite3.connect(self._path, timeout=5)) as db, db:
+                db.execute(self._TABLE)
+                db.executemany(
+                    "INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
+                )
+        except (sqlite3.Error, OverflowError) as problem:
+            log.info("hash cache not saved: %s", problem)
+        self._known = {**(self._known or {}), **fresh}
+
+    def _load(self) -> None:
+        with self._lock:
+            if self._known is None:
+                self._known = self._read()
+
+    def _read(self) -> dict[tuple[int, int], tuple[tuple[int, int, int], Digests]]:
+        if self._path is None or not self._path.exists():
+            return {}
+        try:
+            with closing(sqlite3.connect(self._path, timeout=5)) as db:
+                return {
+                    (dev, ino): ((size, mtime, ctime), Digests(*digests))
+                    for dev, ino, size, mtime, ctime, *digests in db.execute(self._SELECT)
+                }
+        except (sqlite3.Error, TypeError, ValueError) as problem:
+            log.info("hash cache dropped: %s", problem)
+            self._path.unlink(missing_ok=True)
+            return {}
+
+
+def _times(stat: os.stat_result) -> tuple[int, int, int]:
+    return (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+
+
+def now() -> int:
+    """The wall clock in nanoseconds since 1970: the only clock file times can be held against."""
+    return time.time_ns()

@@ -1,0 +1,403 @@
+"""A folder tree as a store: a project's local side, and the embedded default bucket.
+
+The version of a file is its content (sha256, or the row hash of a database), so a clone whose
+times all differ is the same side. Nothing is ever written or read through a symbolic link below
+the root of a mapping.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import stat as modes
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import BinaryIO
+
+from buckia import pool, sqlite
+from buckia.errors import AccessError, LocalError, NotFoundError, PreconditionError, StoreError
+from buckia.layout import EVERYTHING, Layout, refuse_key
+from buckia.model import Entry, Listing, Progress, Skipped, Tick, replace, same_content, silent
+from buckia.stores import files
+from buckia.stores.base import Capabilities, Store
+from buckia.stores.hashing import CHUNK, Digests, HashCache, hash_file, now
+from buckia.stores.meter import Meter, announced
+from buckia.stores.tree import Found, Refuse, walk
+
+_SCRATCH = "tmp"
+_BATCH = 64
+"""Files hashed per task: small files cost more in hand-over than in reading."""
+
+
+class LocalStore:
+    """The files of a layout below `root`.
+
+    root       the folder everything is relative to; it must exist
+    layout     which paths are which keys; by default every path is its own key
+    refuse     why a key is out of scope, asked before a file is read
+    digests    digests to compute beside sha256, so that a bucket's listing can be compared
+    cache      spares reading files that have not changed
+    databases  treat SQLite files as data: hash and send snapshots, replace through SQLite
+    work       where temporary files live, relative to root
+    trash      where replaced and deleted files go; None: the bytes are gone
+    paths      local spellings of keys that differ from what the layout would make
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        layout: Layout = EVERYTHING,
+        refuse: Refuse = lambda key: None,
+        digests: frozenset[str] = frozenset(),
+        cache: HashCache | None = None,
+        databases: bool = False,
+        work: str = ".buckia",
+        trash: Path | None = None,
+        paths: Mapping[str, str] | None = None,
+        workers: int = 2,
+    ) -> None:
+        self.root = root
+        self.trash = trash
+        self.work = root / work
+        self._layout = layout
+        self._refuse = refuse
+        self._digests = digests
+        self._cache = cache or HashCache()
+        self._databases = databases
+        self._paths = dict(paths or {})
+        self._workers = workers
+
+    @property
+    def url(self) -> str:
+        """`file:` and the folder's own name: plans hold no absolute path."""
+        return f"file:{self.root.name}"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Links make creation atomic; replacing and deleting look first."""
+        return Capabilities(
+            digests=frozenset({"sha256"} | self._digests), create_if_absent=True, copy=True
+        )
+
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
+        """See `Store.entries`. Links and devices are not objects and not listed."""
+        listing = self.listing(prefix)
+        unknown = next((item for item in listing.skipped if item.unknown), None)
+        if unknown:
+            raise AccessError(f"{self.url}: {unknown.place} {unknown.why}; the listing is refused")
+        yield from listing.entries.values()
+
+    def listing(self, prefix: str = "", progress: Progress = silent) -> Listing:
+        """Everything in scope, with what was left alone and why."""
+        if not self.root.is_dir():
+            raise NotFoundError(
+                f"there is no folder {self.root.name!r} to be the bucket; create it"
+            )
+        skipped: list[Skipped] = []
+        found = [
+            file
+            for file in walk(self.root, self._layout, self._refuse, skipped.append)
+            if file.key.startswith(prefix) and not file.path.startswith(self._scratch)
+        ]
+        entries: dict[str, Entry] = {}
+        unread: list[Found] = []
+        for file in found:
+            known = self._known(file)
+            if known:
+                entries[file.key] = self._entry(file.key, file.path, file.stat, known)
+            else:
+                unread.append(file)
+        self._read(unread, entries, skipped, progress)
+        ordered = {file.key: entries[file.key] for file in found if file.key in entries}
+        self._paths.update({file.key: file.path for file in found})
+        return Listing(ordered, tuple(skipped))
+
+    @property
+    def _scratch(self) -> str:
+        return f"{self.work.name}/{_SCRATCH}/"
+
+    def _read(
+        self,
+        unread: list[Found],
+        entries: dict[str, Entry],
+        skipped: list[Skipped],
+        progress: Progress,
+    ) -> None:
+        total = sum(file.stat.st_size for file in unread)
+        done = size = 0
+        work = pool.batches(sorted(unread, key=lambda f: -f.stat.st_size), _BATCH)
+        for results in pool.each(self._hash_batch, work, workers=self._workers, name="hash"):
+            for file, result in (pair for batch in results for pair in batch):
+                done, size = done + 1, size + file.stat.st_size
+                if isinstance(result, Skipped):
+                    skipped.append(result)
+                elif result is not None:
+                    entries[file.key] = result
+                progress(Tick("hash", file.key, done, size, len(unread), total))
+
+    def _hash_batch(self, files: list[Found]) -> list[tuple[Found, Entry | Skipped | None]]:
+        return [(file, self._hash_found(file)) for file in files]
+
+    def _hash_found(self, file: Found) -> Entry | Skipped | None:
+        try:
+            return self.head(file.key, path=file.path)
+        except (LocalError, StoreError) as problem:
+            return Skipped(file.key, f"cannot be read: {problem}", unknown=True)
+
+    def head(self, key: str, *, path: str | None = None) -> Entry | None:
+        """See `Store.head`. Reads the file unless the cache knows it."""
+        where = path or self.path_of(key)
+        full = self._full(where)
+        try:
+            stat = full.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as problem:
+            raise LocalError(f"{where}: {problem.strerror}; check its permissions") from None
+        if not _regular(stat):
+            return None
+        file = Found(key, where, stat)
+        return self._entry(key, where, stat, self._known(file) or self._digest(file, full))
+
+    def path_of(self, key: str) -> str:
+        """The path of a key relative to the root. `StoreError` for a key that can have none."""
+        if key in self._paths:
+            return self._paths[key]
+        path = self._layout.path_of(key)
+        if path is None or (why := refuse_key(key)):
+            raise StoreError(f"the key {key!r} {why if path else 'maps to no local path'}; skipped")
+        return path
+
+    def _full(self, path: str) -> Path:
+        """The absolute path, proved to lead through no link below its mapping."""
+        start = max(
+            (m.path for m in self._layout.mappings if path.startswith(m.path) and not m.single),
+            key=len,
+            default="",
+        )
+        full = self.root / start
+        for part in Path(path[len(start) :]).parent.parts:
+            full = full / part
+            if full.is_symlink():
+                raise LocalError(f"{path}: its folder {full.name!r} is a symbolic link; refused")
+        return self.root / path
+
+    def _known(self, file: Found) -> Digests | None:
+        dirty = self._dirty(self.root / file.path) if self._databases else None
+        known = self._cache.find(file.stat, dirty)
+        return known if known and known.covers(self._digests) else None
+
+    def _dirty(self, full: Path) -> str | None:
+        """What a database's own stat does not tell; None for ordinary files."""
+        if not self._databases or not sqlite.is_database(full):
+            return None
+        return str(sqlite.dirty_key(full))
+
+    def _digest(self, file: Found, full: Path) -> Digests:
+        """Read a file that holds still; a file that changes under the reading is read once more."""
+        if self._databases and sqlite.is_database(full):
+            return self._digest_database(file, full)
+        for _ in range(2):
+            began = now()
+            with self._open(full, file.path) as body:
+                before = os.fstat(body.fileno())
+                digests = hash_file(body, self._digests)
+                after = os.fstat(body.fileno())
+            if _same_stat(before, after) and digests.size == after.st_size:
+                self._cache.remember(after, digests, began)
+                return digests
+        raise LocalError(f"{file.path}: it keeps changing while it is read; try again later")
+
+    def _digest_database(self, file: Found, full: Path) -> Digests:
+        began, dirty = now(), self._dirty(full)
+        with self.temporary() as copy:
+            sqlite.snapshot(full, copy)
+            with copy.open("rb") as body:
+                plain = hash_file(body, self._digests)
+            logical = sqlite.logical_hash(copy)
+        digests = Digests(plain.size, plain.sha256, plain.md5, plain.sha1, logical, dirty)
+        if self._dirty(full) == dirty:
+            self._cache.remember(full.lstat(), digests, began)
+        return digests
+
+    def _entry(self, key: str, path: str, stat: os.stat_result, known: Digests) -> Entry:
+        return Entry(
+            key,
+            known.size,
+            sha256=known.sha256,
+            md5=known.md5,
+            sha1=known.sha1,
+            logical=known.logical,
+            version=known.logical or known.sha256,
+            modified=stat.st_mtime_ns,
+            path=path,
+        )
+
+    @contextlib.contextmanager
+    def open(self, entry: Entry) -> Iterator[BinaryIO]:
+        """See `Store.open`. A database is read as a snapshot."""
+        path = self.path_of(entry.key)
+        full = self._full(path)
+        self._demand(entry, entry.key)
+        if entry.logical:
+            with self.temporary() as copy:
+                sqlite.snapshot(full, copy)
+                with copy.open("rb") as body:
+                    yield body
+        else:
+            with self._open(full, path) as body:
+                yield body
+
+    def _open(self, full: Path, path: str) -> BinaryIO:
+        try:
+            handle = os.open(full, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+        except FileNotFoundError:
+            raise NotFoundError(f"{path}: the file is gone; plan again") from None
+        except OSError as problem:
+            raise LocalError(f"{path}: {problem.strerror}; check its permissions") from None
+        return os.fdopen(handle, "rb")
+
+    def _demand(self, expected: Entry | None, key: str) -> Entry | None:
+        """The file at a key, proved to be what is expected: `PreconditionError` if it is not."""
+        found = self.head(key)
+        if expected is None:
+            if found is not None or self._full(self.path_of(key)).is_symlink():
+                raise PreconditionError(f"{key}: a file has appeared since the plan; plan again")
+        elif found is None:
+            raise NotFoundError(f"{key}: the file is gone since the plan; plan again")
+        elif not same_content(found, expected):
+            raise PreconditionError(f"{key}: the file has changed since the plan; plan again")
+        return found
+
+    def put(self, entry: Entry, body: BinaryIO, *, replacing: Entry | None) -> Entry:
+        """See `Store.put`. A replaced file goes to the trash first."""
+        path = self.path_of(entry.key)
+        target = self._full(path)
+        self._demand(replacing, entry.key)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = files.near(self.work / _SCRATCH, target)
+        try:
+            self._write(temporary, body, entry).check(entry)
+            self._place(entry.key, path, temporary, target, replacing)
+        except OSError as problem:
+            raise _explain(path, problem) from None
+        finally:
+            temporary.unlink(missing_ok=True)
+        self._paths[entry.key] = path
+        stored = self.head(entry.key)
+        if stored is None:
+            raise PreconditionError(f"{path}: the file vanished as it was written; plan again")
+        return stored
+
+    def _write(self, temporary: Path, body: BinaryIO, entry: Entry) -> Meter:
+        meter = Meter(announced(entry))
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        with os.fdopen(handle, "wb") as file:
+            while chunk := body.read(CHUNK):
+                file.write(chunk)
+                meter.add(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+        return meter
+
+    def _place(
+        self, key: str, path: str, temporary: Path, target: Path, replacing: Entry | None
+    ) -> None:
+        """The last look and the change of names, as close together as can be."""
+        if self._databases and sqlite.is_database(temporary):
+            self._demand(replacing, key)
+            sqlite.replace(temporary, target, self._keeper(path))
+        elif replacing is None:
+            try:
+                files.create(temporary, target)
+            except FileExistsError:
+                raise PreconditionError(f"{path}: a file has appeared; plan again") from None
+        else:
+            self._demand(replacing, key)
+            if self.trash:
+                files.keep(target, self.trash / path)
+            files.supersede(temporary, target)
+
+    def _keeper(self, path: str) -> Callable[[Path], None] | None:
+        trash = self.trash
+        return (lambda old: files.keep(old, trash / path)) if trash else None
+
+    def copy(
+        self, source: Store, entry: Entry, *, key: str, replacing: Entry | None
+    ) -> Entry | None:
+        """See `Store.copy`: between local folders, by reading and writing."""
+        if not isinstance(source, LocalStore):
+            return None
+        with source.open(entry) as body:
+            return self.put(_renamed(entry, key), body, replacing=replacing)
+
+    def delete(self, entry: Entry) -> None:
+        """See `Store.delete`. The file goes to the trash, a database with its companions."""
+        path = self.path_of(entry.key)
+        target = self._full(path)
+        if self.head(entry.key) is None:
+            return
+        self._demand(entry, entry.key)
+        try:
+            if entry.logical and self.trash:
+                with self.temporary() as copy:
+                    sqlite.snapshot(target, copy)
+                    files.keep(copy, self.trash / path)
+            elif self.trash:
+                files.keep(target, self.trash / path)
+            files.remove(target, self.root)
+            if entry.logical:
+                for suffix in sqlite.SIDECARS:
+                    target.with_name(target.name + suffix).unlink(missing_ok=True)
+        except FileNotFoundError:
+            return
+        except OSError as problem:
+            raise _explain(path, problem) from None
+
+    def temporary(self) -> AbstractContextManager[Path]:
+        """A name for a temporary file, removed at the end."""
+        return files.scratch(self.work / _SCRATCH)
+
+    def tidy(self) -> None:
+        """Remove temporary files a killed run left. Only under the project's lock."""
+        shutil.rmtree(self.work / _SCRATCH, ignore_errors=True)
+
+    def close(self) -> None:
+        """Keep what was learnt of unchanged files."""
+        self._cache.save()
+
+
+def _renamed(entry: Entry, key: str) -> Entry:
+    return replace(entry, key=key, path=None)
+
+
+def _regular(stat: os.stat_result) -> bool:
+    return modes.S_ISREG(stat.st_mode)
+
+
+def _same_stat(one: os.stat_result, other: os.stat_result) -> bool:
+    return (one.st_ino, one.st_size, one.st_mtime_ns) == (
+        other.st_ino,
+        other.st_size,
+        other.st_mtime_ns,
+    )
+
+
+def _explain(path: str, problem: OSError) -> LocalError:
+    hint = {
+        errno.ENOSPC: "free some space",
+        errno.EDQUOT: "free some space or raise the quota",
+        errno.EROFS: "mount the file system writable",
+        errno.EACCES: "check the permissions of its folder",
+        errno.ENOTDIR: "a file stands where a folder is needed; move it away",
+        errno.EISDIR: "a folder stands where the file belongs; move it away",
+        errno.ENAMETOOLONG: "the file system takes no name that long",
+    }.get(problem.errno or 0, "check the disk")
+    return LocalError(f"{path}: {problem.strerror}; {hint}")
+
+
+_: type[Store] = LocalStore
