@@ -1,0 +1,247 @@
+"""What a bucket, and a file of buckets, is: the same whether it comes from `.buckia` or Python.
+
+Every value is judged by `config.schema.json` and then held against the others; whoever holds a
+`BucketConfig` holds a valid one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from pathlib import Path, PurePath
+from typing import Any, Final, Literal
+
+import buckia.config_schema as judge
+from buckia.config_checks import contradictions
+from buckia.config_schema import Problem, dotted, suggest
+from buckia.errors import ConfigError
+from buckia.layout import Layout, clean
+from buckia.layout import Mapping as Place
+from buckia.model import Direction, Policy
+from buckia.rules import Limits, Rules
+
+_LISTS: Final = ("folders", "paths", "include", "exclude")
+_TABLES: Final = ("credentials", "files", "upload_files")
+_UNJUDGED: Final = ("name", "missing_env", *judge.API_ONLY)
+_DELETE: Final[dict[bool | str, Literal["no", "yes", "all"]]] = {
+    False: "no",
+    True: "yes",
+    "all": "all",
+}
+
+
+class InvalidConfig(ConfigError):
+    """Options that the schema refuses or that contradict each other; `problems` holds them all."""
+
+    def __init__(self, what: str, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        lines = (f"{what}: {dotted(p.path)}: {p.message}" for p in problems)
+        super().__init__("\n".join(line.replace(": : ", ": ") for line in lines))
+
+
+@dataclass(frozen=True, kw_only=True)
+class BucketConfig:
+    """One bucket and what it holds. The options are those of `.buckia`; the schema explains them.
+
+    A list may be given as one text, a mapping as any mapping; they are kept as tuples and dicts.
+    Raises `ConfigError` for what the schema refuses and for options that contradict each other.
+    `missing_env` tells which environment variables its secrets want and that are not set, such as
+    "S3_SECRET for `password`".
+    """
+
+    provider: str
+    bucket_name: str
+    name: str = ""
+    domain: str | None = None
+    region: str | None = None
+    storage_zone: str | None = None
+    pull_zone: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    storage_api_key: str | None = field(default=None, repr=False)
+    password: str | None = field(default=None, repr=False)
+    credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+    profile: str | None = None
+    addressing: str = "auto"
+    folders: Sequence[str] = ()
+    paths: Sequence[str | Mapping[str, str]] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
+    upload_files: Mapping[str, str] = field(default_factory=dict)
+    include: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    include_pattern: str | None = None
+    exclude_pattern: str | None = None
+    delete_orphaned: bool | str = False
+    trash: bool = True
+    limits: Limits | Mapping[str, int | str] = Limits()  # noqa: RUF009 - frozen
+    conflict_resolution: str = Policy.ASK
+    checksum_algorithm: str = "sha256"
+    max_workers: int = 8
+    missing_env: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        found = judge.problems(self._options(), "bucket")
+        if not found:
+            self._normalise()
+            found = list(contradictions(self))
+        if found:
+            raise InvalidConfig(f"bucket `{self.name or self.bucket_name}`", found)
+
+    def _options(self) -> dict[str, Any]:
+        """What was said, as the schema sees it: JSON values, nothing for an option left out."""
+        said = {f.name: _as_data(f.name, getattr(self, f.name)) for f in fields(self)}
+        empty: tuple[object, ...] = (None, [], {})
+        return {n: v for n, v in said.items() if n not in _UNJUDGED and v not in empty}
+
+    def _normalise(self) -> None:
+        said = self._options()
+        values: dict[str, object] = {name: tuple(said.get(name, ())) for name in _LISTS}
+        values |= {name: said.get(name, {}) for name in _TABLES}
+        values["name"] = self.name or self.bucket_name
+        values["limits"] = _limits(self.limits)
+        values["conflict_resolution"] = Policy(self.conflict_resolution)
+        values["max_workers"] = int(self.max_workers)
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Which local path is which key."""
+        return Layout(tuple(_places(self)))
+
+    @cached_property
+    def rules(self) -> Rules:
+        """Filters, policies and limits."""
+        return Rules(
+            include=tuple(self.include),
+            exclude=tuple(self.exclude),
+            include_pattern=self.include_pattern,
+            exclude_pattern=self.exclude_pattern,
+            delete=_DELETE[self.delete_orphaned],
+            policy=Policy(self.conflict_resolution),
+            limits=_limits(self.limits),
+        )
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret value loaded, for the scanner that refuses to write them anywhere."""
+        values = {self.api_key, self.storage_api_key, self.password, *self.credentials.values()}
+        return tuple(sorted(value for value in values if value))
+
+    def identity(self) -> dict[str, Any]:
+        """What a plan depends on, as plain data: no secrets, no tuning, no absolute paths.
+
+        Two spellings of one configuration have one identity.
+        """
+        plain = ("name", "provider", "bucket_name", "domain", "region", "storage_zone", "pull_zone")
+        rules = self.rules
+        return {
+            **{name: getattr(self, name) for name in plain},
+            "mappings": [_told(place) for place in self.layout.mappings],
+            "include": list(rules.include),
+            "exclude": list(rules.exclude),
+            "include_pattern": rules.include_pattern,
+            "exclude_pattern": rules.exclude_pattern,
+            "delete_orphaned": rules.delete,
+            "trash": self.trash,
+            "limits": {"max_delete": rules.limits.max_delete, "min": rules.limits.min},
+            "conflict_resolution": rules.policy.value,
+            "checksum_algorithm": self.checksum_algorithm,
+        }
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What `buckia:` says of the file as a whole.
+
+    `state_bucket` names the bucket that keeps the lockfile, None means beside `.buckia`. `sets`
+    are folders by the name of their group.
+    """
+
+    version: int = 1
+    state_bucket: str | None = None
+    sets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    limits: Limits = Limits()  # noqa: RUF009 - frozen
+
+
+@dataclass(frozen=True)
+class Config:
+    """A file of buckets. `root` is the folder all its paths are relative to, `path` the file."""
+
+    root: Path
+    path: Path | None
+    buckets: Mapping[str, BucketConfig]
+    settings: Settings = Settings()
+
+    def bucket(self, name: str) -> BucketConfig:
+        """The bucket of that name.
+
+        Raises `ConfigError` for an unknown name, and when its secrets want environment variables
+        that are not set: only the bucket that is used needs its secrets.
+        """
+        if name not in self.buckets:
+            near = suggest(name, self.buckets) or f"; there is {', '.join(self.buckets)}"
+            raise ConfigError(f"there is no bucket `{name}` in the configuration{near}")
+        bucket = self.buckets[name]
+        if bucket.missing_env:
+            missing = ", ".join(bucket.missing_env)
+            raise ConfigError(f"bucket `{name}`: environment variable not set: {missing}")
+        return bucket
+
+
+def _as_data(name: str, value: object) -> Any:
+    """A value as JSON has it; what has no such form is left for the schema to refuse."""
+    match value:
+        case PurePath():
+            return value.as_posix()
+        case Limits():
+            return {"max_delete": value.max_delete, "min": value.min}
+        case Policy():
+            return value.value
+        case str() if name in _LISTS:
+            return [value]
+        case list() | tuple():
+            return [_as_data("", item) for item in value]
+        case Mapping():
+            return {key: _as_data("", item) for key, item in value.items()}
+    return value
+
+
+def _limits(value: Limits | Mapping[str, int | str]) -> Limits:
+    if isinstance(value, Limits):
+        return value
+    most = value.get("max_delete", Limits().max_delete)
+    return Limits(most if isinstance(most, str) else int(most), int(value.get("min", Limits().min)))
+
+
+def _places(bucket: BucketConfig) -> Iterator[Place]:
+    """The mappings of a bucket: folders in their order, then single files."""
+    alone = not bucket.files and not bucket.upload_files
+    direction = Direction.BOTH
+    for entry in bucket.paths or (("./",) if alone else ()):
+        said = {"path": entry} if isinstance(entry, str) else entry
+        yield Place(
+            path=_slashed(said["path"]),
+            prefix=_slashed(said.get("prefix", "")),
+            direction=Direction(said.get("direction", direction)),
+            folders=() if "prefix" in said else tuple(f.rstrip("/") for f in bucket.folders),
+        )
+        direction = Direction.UPLOAD
+    for path, key in bucket.files.items():
+        yield Place(clean(path), key, Direction.BOTH, single=True)
+    for path, key in bucket.upload_files.items():
+        yield Place(clean(path), key, Direction.UPLOAD, single=True)
+
+
+def _slashed(path: str) -> str:
+    return f"{bare}/" if (bare := clean(path)) else ""
+
+
+def _told(place: Place) -> dict[str, Any]:
+    return {
+        "path": place.path,
+        "prefix": place.prefix,
+        "direction": place.direction.value,
+        "single": place.single,
+        "folders": sorted(place.folders),
+    }

@@ -1,0 +1,118 @@
+"""Options that are each in order and yet contradict each other: errors a schema cannot see."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from buckia.config_schema import Problem
+from buckia.layout import clean, refuse_key
+from buckia.rules import built_in_exclude
+
+if TYPE_CHECKING:
+    from buckia.config import BucketConfig
+
+_SOMEWHERE = Path("/", *"0123456789abcdef")
+"""A root for checks that need none: deep enough for any sensible number of `..`."""
+
+
+def contradictions(bucket: BucketConfig) -> Iterator[Problem]:
+    """Everything wrong with a bucket whose options the schema has passed."""
+    yield from _bad_keys(bucket)
+    yield from _twice(bucket)
+    yield from _bad_patterns(bucket)
+    if why := nesting(bucket, _SOMEWHERE):
+        yield Problem(("bucket_name",), why)
+
+
+def nesting(bucket: BucketConfig, root: Path) -> str | None:
+    """Why a `local` bucket would sync into itself, or None. `root` is what paths are relative to.
+
+    Links count where `root` and what lies below it exist.
+    """
+    if bucket.provider != "local":
+        return None
+    if re.match(r"[/~]|[A-Za-z]:", bucket.bucket_name) or "\\" in bucket.bucket_name:
+        return "a `local` bucket is a directory relative to the folder of .buckia, written with `/`"
+    there = _absolute(root, bucket.bucket_name)
+    for place in bucket.layout.mappings:
+        mapped = _absolute(root, place.path)
+        if there.startswith(mapped) or mapped.startswith(there):
+            how = "lies inside" if there.startswith(mapped) else "contains"
+            shown = f"`{bucket.bucket_name}` {how} the mapped path `{place.path or './'}`"
+            return f"{shown} and would sync into itself; put it outside, such as `../buckets/`"
+    return None
+
+
+def _absolute(root: Path, path: str) -> str:
+    return os.path.realpath(root / path) + os.sep
+
+
+def _bad_keys(bucket: BucketConfig) -> Iterator[Problem]:
+    for index, folder in enumerate(bucket.folders):
+        if why := _refuse(folder.rstrip("/")):
+            yield Problem(("folders", index), f"`{folder}` {why}")
+    for index, entry in enumerate(bucket.paths):
+        prefix = "" if isinstance(entry, str) else clean(entry.get("prefix", ""))
+        if prefix and (why := _refuse(prefix)):
+            yield Problem(("paths", index, "prefix"), f"`{prefix}` {why}")
+    for table, path, key in _singles(bucket):
+        if why := _refuse(key):
+            yield Problem((table, path), f"the key `{key}` {why}")
+        if why := built_in_exclude(clean(path)):
+            yield Problem((table, path), f"`{path}` is {why}", on_key=True)
+
+
+def _refuse(key: str) -> str | None:
+    if why := refuse_key(key):
+        return why
+    return f"is {why}" if (why := built_in_exclude(key)) else None
+
+
+def _singles(bucket: BucketConfig) -> Iterator[tuple[str, str, str]]:
+    for table in ("files", "upload_files"):
+        for path, key in getattr(bucket, table).items():
+            yield table, path, key
+
+
+def _twice(bucket: BucketConfig) -> Iterator[Problem]:
+    """Two local files for one key, and one local file that two keys would write."""
+    by_key: dict[str, str] = {}
+    written: dict[str, str] = {}
+    for table, path, key in _singles(bucket):
+        other = by_key.setdefault(key, path)
+        if clean(other) != clean(path):
+            message = f"`{other}` and `{path}` are two local files for one key, `{key}`"
+            yield Problem((table, path), message, on_key=True)
+        elif other != path or (table == "upload_files" and path in bucket.files):
+            yield Problem((table, path), f"`{path}` stands here twice for `{key}`", on_key=True)
+        elif table == "files" and (first := written.setdefault(clean(path), key)) != key:
+            message = f"`{path}` would be written from two keys, `{first}` and `{key}`"
+            yield Problem((table, path), message, on_key=True)
+
+
+def _bad_patterns(bucket: BucketConfig) -> Iterator[Problem]:
+    for option in ("include_pattern", "exclude_pattern"):
+        if pattern := getattr(bucket, option):
+            try:
+                re.compile(pattern)
+            except (re.error, RecursionError, OverflowError) as problem:
+                message = f"is not a regular expression: {problem}"
+                yield Problem((option,), message)
+    for option in ("include", "exclude"):
+        for index, glob in enumerate(getattr(bucket, option)):
+            if why := _bad_glob(glob):
+                yield Problem((option, index), f"`{glob}` is not a pattern: {why}")
+
+
+def _bad_glob(glob: str) -> str | None:
+    from pathspec import GitIgnoreSpec  # loaded late: only buckets with globs pay for it
+
+    try:
+        GitIgnoreSpec.from_lines([glob])
+    except (ValueError, re.error) as problem:
+        return str(problem).splitlines()[0]
+    return None
