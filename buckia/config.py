@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 
 import buckia.config_schema as judge
 from buckia.config_checks import contradictions
-from buckia.config_schema import Problem, dotted, suggest
+from buckia.config_schema import Problem, dotted, one_line, suggest
 from buckia.errors import ConfigError
 from buckia.layout import Layout, clean
 from buckia.layout import Mapping as Place
@@ -37,7 +37,7 @@ class InvalidConfig(ConfigError):
     def __init__(self, what: str, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
         lines = (f"{what}: {dotted(p.path)}: {p.message}" for p in problems)
-        super().__init__("\n".join(line.replace(": : ", ": ") for line in lines))
+        super().__init__("\n".join(one_line(line.replace(": : ", ": ")) for line in lines))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +98,7 @@ class BucketConfig:
         values: dict[str, object] = {name: tuple(said.get(name, ())) for name in _LISTS}
         values |= {name: said.get(name, {}) for name in _TABLES}
         values["name"] = self.name or self.bucket_name
-        values["limits"] = _limits(self.limits)
+        values["limits"] = limits_from(self.limits)
         values["conflict_resolution"] = Policy(self.conflict_resolution)
         values["max_workers"] = int(self.max_workers)
         for name, value in values.items():
@@ -119,7 +119,7 @@ class BucketConfig:
             exclude_pattern=self.exclude_pattern,
             delete=_DELETE[self.delete_orphaned],
             policy=Policy(self.conflict_resolution),
-            limits=_limits(self.limits),
+            limits=limits_from(self.limits),
         )
 
     @property
@@ -207,7 +207,8 @@ def _as_data(name: str, value: object) -> Any:
     return value
 
 
-def _limits(value: Limits | Mapping[str, int | str]) -> Limits:
+def limits_from(value: Limits | Mapping[str, int | str]) -> Limits:
+    """Limits as a file or a Python user gives them; what is left out has its default."""
     if isinstance(value, Limits):
         return value
     most = value.get("max_delete", Limits().max_delete)

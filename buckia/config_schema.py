@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
-from buckia.documents import escape, schema
+from buckia.documents import schema
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
@@ -67,7 +67,7 @@ def describe(path: Path, value: object, text: bool) -> str:
         return "text" if isinstance(value, str) else "a value that is not text"
     if not isinstance(value, str | bool | int | float):
         return f"a value of type {type(value).__name__}"
-    shown = escape(json.dumps(value, ensure_ascii=False))
+    shown = one_line(json.dumps(value, ensure_ascii=False))
     return shown if len(shown) <= 60 else f"{shown[:56]}...{shown[-1]}"
 
 
@@ -76,13 +76,10 @@ def problems(data: Any, part: str = "", tell: Describe = describe) -> list[Probl
 
     `data` is what JSON can hold. The order is that of the data, an outer problem before an inner.
     """
-    found = list(_unprintable(data, ()))
-    if found:
-        return found
-    found = [
-        problem for error in _validator(part).iter_errors(data) for problem in _word(error, tell)
-    ]
-    return list(dict.fromkeys(found))
+    hidden = list(_unprintable(data, ()))
+    told = {problem.path for problem in hidden}
+    judged = (one for error in _validator(part).iter_errors(data) for one in _word(error, tell))
+    return list(dict.fromkeys([*hidden, *(one for one in judged if one.path not in told)]))
 
 
 @cache
@@ -100,11 +97,11 @@ def _unprintable(value: object, path: Path) -> Iterator[Problem]:
     if isinstance(value, dict):
         for name, item in value.items():
             if not isinstance(name, str):
-                yield Problem(path, f"the name {describe((), name, True)} is not text", on_key=True)
-            elif _hidden(name):
-                yield Problem(path, f"the name {describe((), name, True)} {_HIDDEN}", on_key=True)
-            else:
-                yield from _unprintable(item, (*path, name))
+                yield Problem((*path, str(name)), "the name is not text", on_key=True)
+                continue
+            if _hidden(name):
+                yield Problem((*path, name), f"the name {_HIDDEN}", on_key=True)
+            yield from _unprintable(item, (*path, name))
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _unprintable(item, (*path, index))
@@ -124,6 +121,8 @@ def _hidden(text: str) -> bool:
 def _word(error: Any, tell: Describe) -> Iterator[Problem]:
     """A validator's error in the words of a person, one for each name or value at fault."""
     path: Path = tuple(error.absolute_path)
+    if on_key := "propertyNames" in list(error.schema_path)[-2:]:
+        path = (*path, error.instance)
     match error.validator:
         case "additionalProperties":
             known = error.schema.get("properties", {})
@@ -135,12 +134,12 @@ def _word(error: Any, tell: Describe) -> Iterator[Problem]:
                     yield Problem(path, f"`{name}` is missing", on_key=True)
         case "anyOf":
             yield Problem(path, error.schema["errorMessage"], on_key=True)
-        case "propertyNames" | None:
+        case None:
             yield Problem(path, "each bucket has its own; it cannot have a default", on_key=True)
         case _:
-            wants_text = "string" in error.schema.get("type", ())
-            found = tell(path, error.instance, wants_text)
-            yield Problem(path, f"found {found}, allowed: {_allowed(error)}{_near(error)}")
+            found = tell(path, error.instance, "string" in error.schema.get("type", ()))
+            message = f"found {found}, allowed: {_allowed(error)}{_near(error)}"
+            yield Problem(path, message, on_key)
 
 
 def _unknown(name: str, known: Iterable[str]) -> str:
@@ -175,6 +174,11 @@ def _allowed(error: Any) -> str:
         case "uniqueItems":
             return "each value once"
     return str(rules.get("errorMessage", error.message))
+
+
+def one_line(text: str) -> str:
+    """A text in which nothing hides and nothing breaks the line: such characters as `\\uXXXX`."""
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
 
 
 def dotted(path: Path) -> str:

@@ -1,0 +1,146 @@
+"""Warnings of `buckia validate`: what works, and will be regretted."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations, pairwise
+from typing import Any, Final
+
+from buckia.config import BucketConfig, Settings
+from buckia.config_env import refers
+from buckia.config_schema import SECRETS, Path, Problem, options
+from buckia.layout import Mapping as Place
+from buckia.model import Direction
+
+_MIN_LENGTH: Final = 16
+_MIN_BITS: Final = 45.0
+"""Less than any sixteen random characters have, more than anything with a pattern."""
+
+_MAKE_ONE: Final = "python3 -c 'import secrets; print(secrets.token_urlsafe(16))'"
+
+
+def advise(
+    buckets: Mapping[str, BucketConfig], settings: Settings, written: Any
+) -> Iterator[Problem]:
+    """The warnings for valid buckets. `written` is the file's data as it was written."""
+    if isinstance(written, dict):
+        yield from _inline_secrets(written)
+    for name, bucket in buckets.items():
+        yield from _ignored(name, bucket, written)
+        yield from _guessable((name, "folders"), bucket.folders)
+        yield from _overlaps(name, bucket)
+        yield from _deletes_foreign(name, bucket)
+    for group, folders in settings.sets.items():
+        yield from _guessable(("buckia", "sets", group), folders)
+
+
+def _inline_secrets(written: dict[str, Any]) -> Iterator[Problem]:
+    defaults = (written.get("buckia") or {}).get("defaults")
+    places: dict[Path, Any] = {(name,): said for name, said in written.items() if name != "buckia"}
+    for path, said in {**places, ("buckia", "defaults"): defaults}.items():
+        for option in sorted(SECRETS & said.keys()) if isinstance(said, dict) else ():
+            value = said[option]
+            inner = value.items() if isinstance(value, dict) else [(None, value)]
+            for key, secret in inner:
+                if isinstance(secret, str) and not refers(secret):
+                    place = (*path, option) if key is None else (*path, option, key)
+                    yield Problem(place, "a secret stands in the file; write `${NAME}` instead")
+
+
+def _ignored(name: str, bucket: BucketConfig, written: Any) -> Iterator[Problem]:
+    """Options that stand in the bucket itself and that its provider has no use for."""
+    said = written.get(name) if isinstance(written, dict) else None
+    for option, rules in options().items() if isinstance(said, dict) else ():
+        providers = rules["x-providers"]
+        if option in said and bucket.provider not in providers:
+            message = f"`{bucket.provider}` ignores it; it is for {', '.join(providers)}"
+            yield Problem((name, option), message, on_key=True)
+    if bucket.folders and not any(place.folders for place in bucket.layout.mappings):
+        message = "limits nothing: every path has a prefix of its own, or there are only files"
+        yield Problem((name, "folders"), message, on_key=True)
+
+
+def _guessable(path: Path, folders: Sequence[str]) -> Iterator[Problem]:
+    for index, folder in enumerate(folders):
+        if why := guessable(folder.rstrip("/")):
+            risk = "where a server has no directory access control the id is the only protection"
+            message = f"`{folder}` {why} and may be guessed; {risk}. Make one: {_MAKE_ONE}"
+            yield Problem((*path, index), message)
+
+
+def _deletes_foreign(name: str, bucket: BucketConfig) -> Iterator[Problem]:
+    both = [place for place in bucket.layout.mappings if place.direction is Direction.BOTH]
+    if bucket.delete_orphaned == "all" and both:
+        message = (
+            f"`all` only deletes foreign objects in mappings that upload; {_show(both[0])} goes"
+        )
+        yield Problem((name, "delete_orphaned"), f"{message} both ways and keeps them")
+
+
+def _overlaps(name: str, bucket: BucketConfig) -> Iterator[Problem]:
+    folders = [place for place in bucket.layout.mappings if not place.single]
+    for (first, one), (second, other) in combinations(enumerate(folders), 2):
+        if any(_nested(a, b) for a in one.roots for b in other.roots):
+            message = f"{_show(other)} overlaps {_show(one)}: a file in both has two keys"
+            if one.path == other.path and one.prefix == other.prefix:
+                message = f"{_show(other)} stands here twice; entry {first + 1} counts"
+            yield Problem((name, "paths", second), message)
+        elif _receives(one) and _receives(other) and _shared(one, other):
+            where = max(one.prefix, other.prefix, key=len) or "the root of the bucket"
+            message = f"{_show(other)} and {_show(one)} both receive what is new in {where}"
+            yield Problem((name, "paths", second), f"{message}; only one of them gets it")
+
+
+def _shared(one: Place, other: Place) -> bool:
+    return any(_nested(a, b) for a in one.prefixes for b in other.prefixes)
+
+
+def _nested(one: str, other: str) -> bool:
+    return one.startswith(other) or other.startswith(one)
+
+
+def _receives(place: Place) -> bool:
+    return place.direction is not Direction.UPLOAD
+
+
+def _show(place: Place) -> str:
+    return f"`{place.path or './'}`"
+
+
+def guessable(folder: str) -> str | None:
+    """Why a folder id could be guessed, or None. UUIDs and 20 random characters pass."""
+    plain = re.sub(r"[^0-9A-Za-z]", "", folder)
+    if len(folder) < _MIN_LENGTH:
+        return f"is short ({len(folder)} characters)"
+    if plain.isdigit():
+        return "is a number"
+    if _bits(plain) < _MIN_BITS:
+        return "repeats itself"
+    if _steps(plain) > len(plain) / 2:
+        return "is a sequence"
+    if all(_is_word(part) for part in re.split(r"[^0-9A-Za-z]+", folder) if part):
+        return "is made of words"
+    return None
+
+
+def _bits(text: str) -> float:
+    """The information in a text, in bits, judged by its own characters."""
+    return -sum(n * math.log2(n / len(text)) for n in Counter(text).values())
+
+
+def _steps(text: str) -> int:
+    """How many characters follow on the one before, as in `1234` or `abcd`."""
+    return sum(ord(b) - ord(a) == 1 for a, b in pairwise(text))
+
+
+def _is_word(part: str) -> bool:
+    """Whether a part reads like a word, a name in CamelCase or a short number."""
+    if part.isdigit():
+        return len(part) <= 4
+    pieces = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", part)
+    vowels = sum(char in "aeiouyAEIOUY" for char in part)
+    long = all(len(piece) >= 3 for piece in pieces)
+    return part.isalpha() and long and vowels >= len(part) * 0.25
