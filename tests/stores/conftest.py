@@ -1,50 +1,116 @@
-"""The stores the contract runs against, each fresh and empty for every test."""
+"""The stores the contract runs against, each fresh and empty for every test.
+
+Those on a real Ceph gateway run when asked for with `-m rgw`.
+"""
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from buckia.stores.base import Store
+from buckia.stores.local import LocalStore
 from buckia.stores.memory import MemoryStore
+from buckia.stores.s3 import S3Options, S3Store
+from buckia.stores.s3_services import Conditions
+from tests.servers.moto import serve_moto
+from tests.servers.rgw import serve_rgw
+from tests.servers.s3 import S3Server
 
 Maker = Callable[[], Store]
 """Makes another empty store of the same service."""
 
+MOTO = Conditions(create=True, replace=True, delete=True)
+"""What moto enforces; it accepts and ignores the conditions of copies."""
 
-def has(module: str) -> bool:
-    """Whether a module of buckia is there."""
-    return importlib.util.find_spec(module) is not None
+SMALLEST_PART = 5 * 1024 * 1024
+"""Bytes a part must have, so the least that can be sent in parts."""
+
+KINDS = (
+    "memory",
+    "local",
+    "moto",
+    pytest.param("rgw", marks=pytest.mark.rgw),
+    pytest.param("rgw-tls", marks=pytest.mark.rgw),
+)
 
 
-def kinds() -> list[object]:
-    """Every kind of store that can be made here."""
-    found: list[object] = ["memory"]
-    if has("buckia.stores.local"):
-        found.append("local")
-    return found
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the real gateway out, unless it is asked for."""
+    if "rgw" not in config.option.markexpr:
+        left_out = [item for item in items if item.get_closest_marker("rgw")]
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
 
 
-@pytest.fixture(params=kinds())
-def make(request: pytest.FixtureRequest, tmp_path: Path) -> Maker:
+@pytest.fixture(scope="session")
+def moto() -> Iterator[S3Server]:
+    """moto over HTTP."""
+    with serve_moto() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def rgw() -> Iterator[tuple[S3Server, S3Server]]:
+    """A Ceph gateway, over HTTP and over TLS."""
+    with serve_rgw() as servers:
+        yield servers
+
+
+def open_s3(server: S3Server, **options: Any) -> S3Store:
+    """A new bucket with thresholds small enough to be crossed in tests."""
+    small: dict[str, Any] = {
+        "multipart_threshold": SMALLEST_PART,
+        "part_size": SMALLEST_PART,
+        "copy_limit": SMALLEST_PART,
+        "page_size": 7,
+    }
+    return S3Store(
+        S3Options(
+            server.make_bucket(),
+            endpoint=server.endpoint,
+            region="us-east-1",
+            access_key_id=server.access_key,
+            secret_access_key=server.secret_key,
+            ca_bundle=str(server.ca) if server.ca else None,
+            **{**small, **options},
+        )
+    )
+
+
+@pytest.fixture(params=KINDS)
+def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Maker]:
     """A maker of empty stores of one kind."""
-    count = iter(range(1000))
-
-    def memory() -> Store:
-        return MemoryStore(f"memory-{next(count)}")
+    count = itertools.count()
 
     def local() -> Store:
         root = tmp_path / f"store-{next(count)}"
         root.mkdir()
-        made: Store = importlib.import_module("buckia.stores.local").LocalStore(root)
-        return made
+        return LocalStore(root)
 
-    makers: dict[str, Maker] = {"memory": memory, "local": local}
-    return makers[str(request.param)]
+    def rgw(which: int) -> Store:
+        return open_s3(request.getfixturevalue("rgw")[which], service="ceph")
+
+    makers: dict[str, Maker] = {
+        "memory": lambda: MemoryStore(f"memory-{next(count)}"),
+        "local": local,
+        "moto": lambda: open_s3(request.getfixturevalue("moto"), conditions=MOTO),
+        "rgw": lambda: rgw(0),
+        "rgw-tls": lambda: rgw(1),
+    }
+    with ExitStack() as stack:
+
+        def make_one() -> Store:
+            store = makers[str(request.param)]()
+            stack.callback(store.close)
+            return store
+
+        yield make_one
 
 
 @pytest.fixture

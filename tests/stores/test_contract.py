@@ -23,7 +23,7 @@ Made = TypeVar("Made")
 LARGE = bytes(range(256)) * (12 * 1024 * 4)
 """12 MiB: three parts of a multipart upload where there are such things."""
 
-UNICODE = ("Grüße/日本語.txt", "emoji-🎈", "a b+c%20&d=e?f#g", "quote'\"<x>&amp;", "é", "e\u0301")
+UNICODE = ("Grüße/日本語.txt", "emoji-🎈", "a b+c%20&d=e?f#g", "quote'\"<x>&amp;", "é")
 HOSTILE = (
     "/lead",
     "end/",
@@ -40,6 +40,8 @@ HOSTILE = (
     "a%2Fb",
     " space ",
     "CON",
+    "e\u0301",
+    "del\x7f",
 )
 
 
@@ -539,7 +541,8 @@ def test_a_delete_takes_no_newer_object(store: Store) -> None:
 
 def test_the_url_names_the_store(store: Store) -> None:
     """The URL has a scheme, and is one line for people."""
-    assert "://" in store.url
+    scheme, _, rest = store.url.partition(":")
+    assert scheme and rest
     assert store.url.isprintable()
 
 

@@ -1,0 +1,31 @@
+"""The stores by the name of their provider; a provider's packages load when it is named."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any, Final
+
+from buckia.errors import ConfigError
+
+STORES: Final = {
+    "local": "buckia.stores.local:LocalStore",
+    "s3": "buckia.stores.s3:S3Store",
+    "linode": "buckia.stores.s3:S3Store",
+}
+"""Where the store of each provider is: module and class."""
+
+
+def load_store(provider: str) -> Any:
+    """The class of a provider's store. Raises `ConfigError` when a package it needs is missing."""
+    if provider not in STORES:
+        raise ConfigError(f"{provider}: no such provider; there are {', '.join(STORES)}")
+    module, name = STORES[provider].split(":")
+    try:
+        return getattr(import_module(module), name)
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").startswith("buckia"):
+            raise
+        raise ConfigError(
+            f"{provider}: the package {missing.name} is missing; "
+            f'pip install "buckia[{provider}]"'
+        ) from None

@@ -1,0 +1,276 @@
+"""Buckets of Amazon S3 and of everything that speaks its language."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import BinaryIO, Final
+
+from buckia.errors import IntegrityError, NotFoundError, PreconditionError, StoreError
+from buckia.model import Entry, replace, same_content
+from buckia.stores.base import Capabilities, Store
+from buckia.stores.meter import Meter, announced
+from buckia.stores.probe import ABSENT, Verdict, probe
+from buckia.stores.s3_carriers import Condition, Download, carrier_for, conditions, headers
+from buckia.stores.s3_errors import FAILURES, NoBucketError, persist, translate
+from buckia.stores.s3_listing import entry_of, is_md5, list_objects
+from buckia.stores.s3_parts import (
+    Part,
+    Request,
+    about_copy,
+    complete,
+    copy_parts,
+    multipart,
+    read_exactly,
+    read_parts,
+    send_parts,
+)
+from buckia.stores.s3_session import S3Options as S3Options
+from buckia.stores.s3_session import S3Session
+
+_BUFFER: Final = 256 * 1024
+"""Bytes a reader takes at once."""
+
+
+class S3Store:
+    """One bucket, or what is below a prefix of it.
+
+    The version of an object is its ETag without quotes. Its sha256 travels in the user metadata
+    `sha256`: listings do not tell it, `head` does. A condition the service enforces is sent with
+    the request; any other is looked at right before it.
+    """
+
+    def __init__(self, options: S3Options) -> None:
+        self._options = options
+        self._session = S3Session(options)
+        self._conditions = options.conditions or self._session.service.conditions
+        self._md5_etags = options.md5_etags
+
+    @property
+    def url(self) -> str:
+        """`s3://bucket`, or `s3://bucket/prefix`."""
+        return f"s3://{self._options.bucket}/{self._options.prefix}".rstrip("/")
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the service promises, by its row or proved."""
+        return Capabilities(
+            digests=frozenset({"md5"} if self._md5_etags else ()),
+            create_if_absent=self._conditions.create,
+            replace_if_match=self._conditions.replace,
+            delete_if_match=self._conditions.delete,
+            copy=True,
+            versions=self._options.versions,
+            headers=True,
+        )
+
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
+        """Every object below `prefix`; complete, or it raises."""
+        cut = len(self._options.prefix)
+        for key, fields in list_objects(self._session, self._options.prefix + prefix):
+            try:
+                yield entry_of(key[cut:], fields, md5_etags=self._md5_etags)
+            except (KeyError, ValueError):
+                raise StoreError(f"{self._place(key)}: listed without ETag, size or date") from None
+
+    def head(self, key: str) -> Entry | None:
+        """The object at `key`, with its sha256 where its writer left one."""
+        full = self._full(key)
+        carrier = carrier_for(self._session, full)
+        try:
+            found = persist(lambda: carrier.head(full), self._place(key))
+        except NoBucketError:
+            raise
+        except NotFoundError:
+            return None
+        return replace(found, key=key, md5=found.md5 if self._md5_etags else None)
+
+    def open(self, entry: Entry) -> AbstractContextManager[BinaryIO]:
+        """Read exactly `entry.version`."""
+        full, place = self._full(entry.key), self._place(entry.key)
+        version = entry.version
+        if not version:
+            raise PreconditionError(f"{place}: no version to read is known; plan again")
+        carrier = carrier_for(self._session, full)
+        size, chunks = persist(lambda: carrier.get(full, version), place)
+        return io.BufferedReader(Download(chunks, size, place), _BUFFER)
+
+    def put(self, entry: Entry, body: BinaryIO, *, replacing: Entry | None) -> Entry:
+        """Write the whole body, checked against `entry` before it can be seen."""
+        meter = Meter(self._wanted(entry))
+        if entry.size > self._options.multipart_threshold:
+            return self._put_parts(entry, body, replacing, meter)
+        data = read_exactly(body, entry.size + 1)  # the byte too many shows a body too long
+        meter.add(data)
+        known = self._checked(entry, meter)
+        full = self._full(entry.key)
+        carrier = carrier_for(self._session, full)
+        version = self._write(
+            known,
+            replacing,
+            self._conditions.create if replacing is None else self._conditions.replace,
+            lambda condition: carrier.put(full, data, known, condition),
+        )
+        if not version:
+            return self._confirm(known)
+        if is_md5(version) and version != known.md5:
+            self._md5_etags = False  # encrypted with a key of its own: ETags are only tokens here
+        return replace(known, version=version)
+
+    def copy(
+        self, source: Store, entry: Entry, *, key: str, replacing: Entry | None
+    ) -> Entry | None:
+        """Copy inside the service, headers and metadata included; None between two services."""
+        if not isinstance(source, S3Store) or not self._session.same_service(source._session):
+            return None
+        if not (self._conditions.source and entry.version):
+            source._look(entry.key, entry)
+        origin = {"Bucket": source._options.bucket, "Key": source._full(entry.key)}
+        exactly: Request = {"CopySource": origin, "CopySourceIfMatch": entry.version}
+        wanted = replace(entry, key=key)
+        if entry.size > self._options.copy_limit:
+            with multipart(self._session, self._full(key), about_copy(self._session, origin)) as to:
+                parts = copy_parts(self._session, to, exactly, entry.size)
+                self._complete(wanted, replacing, to, parts)
+        else:
+            self._write(wanted, replacing, self._conditions.copy, self._copier(key, exactly))
+        return self._confirm(wanted)
+
+    def delete(self, entry: Entry) -> None:
+        """Delete the object if it still is `entry.version`."""
+        version = entry.version if self._conditions.delete else None
+        if not version:
+            if self.head(entry.key) is None:
+                return
+            self._look(entry.key, entry)
+        try:
+            self._delete(entry.key, version)
+        except NoBucketError:
+            raise
+        except NotFoundError:
+            return
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def prove(self) -> Capabilities:
+        """Try what the service enforces on scratch objects, and rely on just that from now on."""
+        proof = probe(self._try_put, self._delete, wrong="0" * 32)
+        self._conditions = replace(
+            self._conditions,
+            create=proof.create is Verdict.ENFORCED,
+            replace=proof.replace is Verdict.ENFORCED,
+            delete=proof.delete is Verdict.ENFORCED,
+        )
+        return self.capabilities
+
+    def _put_parts(
+        self, entry: Entry, body: BinaryIO, replacing: Entry | None, meter: Meter
+    ) -> Entry:
+        self._look(entry.key, replacing)  # before gigabytes travel in vain
+        with multipart(self._session, self._full(entry.key), headers(entry)) as upload:
+            chunks = read_parts(body, entry.size, self._options.part_size, meter)
+            parts = send_parts(self._session, upload, chunks)
+            known = self._checked(entry, meter)
+            self._complete(known, replacing, upload, parts)
+        return self._confirm(known)
+
+    def _complete(
+        self, known: Entry, replacing: Entry | None, upload: Request, parts: list[Part]
+    ) -> None:
+        def act(condition: Condition) -> str:
+            complete(self._session, upload, parts, condition)
+            return ""
+
+        self._write(known, replacing, self._conditions.complete, act)
+
+    def _copier(self, key: str, exactly: Request) -> Callable[[Condition], str]:
+        def act(condition: Condition) -> str:
+            self._session.client.copy_object(
+                Bucket=self._options.bucket,
+                Key=self._full(key),
+                **exactly,
+                **conditions(condition),
+            )
+            return ""
+
+        return act
+
+    def _write(
+        self,
+        known: Entry,
+        replacing: Entry | None,
+        enforced: bool,
+        act: Callable[[Condition], str],
+    ) -> str:
+        """Write under the condition, which the service checks or, where it would not, we do."""
+        place = self._place(known.key)
+
+        def step() -> str:
+            if not enforced or (replacing and not replacing.version):
+                self._look(known.key, replacing)
+                return act(None)
+            try:
+                return act(ABSENT if replacing is None else replacing.version)
+            except FAILURES as problem:
+                error = translate(problem, place)
+                if replacing and type(error) is NotFoundError:
+                    raise PreconditionError(f"{place}: the object is gone; plan again") from None
+                raise error from None
+
+        def recognise() -> str | None:
+            held = self.head(known.key)
+            return held.version if held and same_content(held, known) else None
+
+        return persist(step, place, recognise=recognise)
+
+    def _look(self, key: str, expected: Entry | None) -> None:
+        """Raise unless `key` holds what is expected right now."""
+        held = self.head(key)
+        if held and expected and held.version == expected.version:
+            return
+        if held or expected:
+            raise PreconditionError(
+                f"{self._place(key)}: the object is not what was reviewed; plan again"
+            )
+
+    def _confirm(self, known: Entry) -> Entry:
+        """What the service holds after a write that did not tell the new version."""
+        held, place = self.head(known.key), self._place(known.key)
+        if held is None:
+            raise PreconditionError(f"{place}: deleted by somebody else; plan again")
+        if held.size != known.size or (known.sha256 and held.sha256 not in (None, known.sha256)):
+            raise IntegrityError(f"{place}: holds other bytes; plan again")
+        return replace(held, sha256=held.sha256 or known.sha256)
+
+    def _wanted(self, entry: Entry) -> set[str]:
+        """The digests to compute of a body: ours, those announced, and the one ETags may be."""
+        return {"sha256", *announced(entry), *({"md5"} if self._md5_etags else ())}
+
+    def _checked(self, entry: Entry, meter: Meter) -> Entry:
+        """The entry as its bytes prove it. Raises `IntegrityError` when they are others."""
+        meter.check(entry)
+        return replace(Entry(entry.key, meter.size, type=entry.type), **meter.digests)
+
+    def _try_put(self, key: str, data: bytes, condition: Condition) -> str:
+        full, known = self._full(key), Entry(key, len(data))
+        carrier = carrier_for(self._session, full)
+        version = persist(
+            lambda: carrier.put(full, data, known, condition), self._place(key), attempts=1
+        )
+        return version or self._confirm(known).version or ""
+
+    def _delete(self, key: str, version: str | None) -> None:
+        request: Request = {"Bucket": self._options.bucket, "Key": self._full(key)}
+        if version:
+            request["IfMatch"] = version
+        persist(lambda: self._session.client.delete_object(**request), self._place(key))
+
+    def _full(self, key: str) -> str:
+        return self._options.prefix + key
+
+    def _place(self, key: str) -> str:
+        """An object's name for people, with the service it is on."""
+        return f"s3://{self._options.bucket}/{self._full(key)} at {self._session.endpoint}"

@@ -1,0 +1,129 @@
+"""Large objects: multipart uploads and copies that are ended properly, whatever happens."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from operator import itemgetter
+from typing import Any, BinaryIO, Final
+
+from buckia import pool
+from buckia.stores.meter import Meter
+from buckia.stores.s3_carriers import Condition, conditions
+from buckia.stores.s3_errors import FAILURES, persist
+from buckia.stores.s3_session import MIB, S3Session
+
+_AT_ONCE: Final = 3
+"""Parts of one object under way together; twice as many are in memory."""
+
+_MOST_PARTS: Final = 10_000
+"""Parts an object may have (Amazon S3 user guide, "multipart upload limits")."""
+
+_KEPT: Final = (
+    "CacheControl",
+    "ContentDisposition",
+    "ContentEncoding",
+    "ContentLanguage",
+    "ContentType",
+    "Metadata",
+)
+"""What a copy in parts has to carry over by itself; a plain copy keeps it."""
+
+Request = dict[str, Any]
+"""Parameters of a request, as boto3 wants them."""
+
+Part = dict[str, Any]
+"""What names a part that was sent, as boto3 wants it."""
+
+
+@contextmanager
+def multipart(session: S3Session, key: str, about: Request) -> Iterator[Request]:
+    """Begin a multipart upload and give what names it; end it for good if anything goes wrong."""
+    place: Request = {"Bucket": session.options.bucket, "Key": key}
+    begun = persist(lambda: session.client.create_multipart_upload(**place, **about), key)
+    upload = {**place, "UploadId": begun["UploadId"]}
+    try:
+        yield upload
+    except BaseException:
+        with suppress(*FAILURES):
+            session.client.abort_multipart_upload(**upload)
+        raise
+
+
+def read_parts(body: BinaryIO, size: int, part_size: int, meter: Meter) -> Iterator[bytes]:
+    """The body in pieces, hashed as they pass; ends early when there is more than announced."""
+    step = _part_size(size, part_size)
+    while meter.size <= size and (chunk := read_exactly(body, step)):
+        meter.add(chunk)
+        yield chunk
+
+
+def read_exactly(body: BinaryIO, size: int) -> bytes:
+    """`size` bytes, or all there are: a single read may give fewer."""
+    data = body.read(size)
+    while len(data) < size and (more := body.read(size - len(data))):
+        data += more
+    return data
+
+
+def send_parts(session: S3Session, upload: Request, chunks: Iterator[bytes]) -> list[Part]:
+    """Send pieces, some at once. Each is signed with its sha256, so the service verifies it."""
+
+    def send(number: int, chunk: bytes) -> str:
+        sent = session.client.upload_part(PartNumber=number, Body=chunk, **upload)
+        return sent["ETag"]
+
+    return _each_part(session, upload, chunks, send)
+
+
+def copy_parts(session: S3Session, upload: Request, source: Request, size: int) -> list[Part]:
+    """Copy an object in ranges inside the service."""
+    step = _part_size(size, min(session.options.copy_limit, 1024 * MIB))
+
+    def copy(number: int, start: int) -> str:
+        span = f"bytes={start}-{min(start + step, size) - 1}"
+        copied = session.client.upload_part_copy(
+            PartNumber=number, CopySourceRange=span, **source, **upload
+        )
+        return copied["CopyPartResult"]["ETag"]
+
+    return _each_part(session, upload, iter(range(0, size, step)), copy)
+
+
+def complete(
+    session: S3Session,
+    upload: Request,
+    parts: list[Part],
+    condition: Condition,
+) -> None:
+    """Make the object of its parts appear."""
+    request = {**upload, "MultipartUpload": {"Parts": parts}, **conditions(condition)}
+    session.client.complete_multipart_upload(**request)
+
+
+def about_copy(session: S3Session, source: Request) -> Request:
+    """What the copied object carries beside its bytes."""
+    found = session.client.head_object(**source)
+    return {name: value for name, value in found.items() if name in _KEPT}
+
+
+def _each_part(
+    session: S3Session,
+    upload: Request,
+    pieces: Iterator[Any],
+    act: Callable[[int, Any], str],
+) -> list[Part]:
+    def one(piece: tuple[int, Any]) -> Part:
+        number, what = piece
+        tag = persist(lambda: act(number, what), f"part {number} of {upload['Key']}")
+        return {"PartNumber": number, "ETag": tag}
+
+    batches = pool.each(one, enumerate(pieces, 1), workers=_AT_ONCE, name="part")
+    done = [part for batch in batches for part in batch]
+    return sorted(done, key=itemgetter("PartNumber"))
+
+
+def _part_size(size: int, wanted: int) -> int:
+    """Bytes of a part, in whole MiB where there would be too many parts."""
+    return max(wanted, math.ceil(size / _MOST_PARTS / MIB) * MIB)

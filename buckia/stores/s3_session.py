@@ -1,0 +1,252 @@
+"""One bucket's connections: endpoint, credentials and the three clients that share them.
+
+boto3 finds credentials and regions the way every AWS tool does; obstore moves bytes for a tenth of
+its CPU; a plain HTTP session lists, because only there keys arrive exactly as they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+import boto3
+import requests
+from boto3.session import Session
+from botocore.config import Config
+from botocore.credentials import Credentials
+from botocore.exceptions import BotoCoreError
+from obstore.auth.boto3 import Boto3CredentialProvider
+from obstore.store import S3Store as Bucket
+from requests.adapters import HTTPAdapter
+
+from buckia.errors import AccessError, ConfigError
+from buckia.stores.s3_errors import translate
+from buckia.stores.s3_services import (
+    Conditions,
+    Service,
+    absolute,
+    bucket_in_host,
+    find_service,
+)
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from obstore.store import ClientConfig, RetryConfig
+
+MIB: Final = 1024 * 1024
+
+_CONNECT: Final = 10
+"""Seconds to wait for a connection."""
+
+_SILENCE: Final = 60
+"""Seconds without a byte after which a read has failed."""
+
+_UPLOAD: Final = 600
+"""Seconds for one request that sends a body: its answer comes only after the last byte, and a
+part over a slow line takes minutes."""
+
+_PROVE_AGAIN: Final = timedelta(minutes=5)
+"""How long obstore keeps credentials before it asks boto3, which renews them 10 minutes early."""
+
+
+@dataclass(frozen=True)
+class S3Options:
+    """Where a bucket is and how to talk to it.
+
+    endpoint             host or URL; None: the service's rule, the environment, else Amazon
+    service              a row of `SERVICES` by name; None: recognised by the endpoint
+    access_key_id, ...   None: boto3's chain (environment, profile, SSO, instance role)
+    prefix               keys are below it in the bucket and above it everywhere else
+    addressing           "path", "virtual", or "auto": what the service and the host allow
+    ca_bundle            a PEM file of certificates to trust; None: the system's
+    conditions           what the service enforces, when proved; None: what its row says
+    versions             whether the bucket keeps versions
+    md5_etags            whether ETags of 32 hex digits are the md5 (not under SSE-KMS or SSE-C)
+    multipart_threshold  bytes above which a body is sent in parts; smaller ones fit in memory
+    part_size            bytes of a part, at least 5 MiB; grows so that 10,000 are enough
+    copy_limit           bytes above which a copy is made in parts (Amazon's rule: 5 GiB)
+    page_size            keys asked for at once in a listing, at most 1,000
+    """
+
+    bucket: str
+    endpoint: str | None = None
+    region: str | None = None
+    service: str | None = None
+    access_key_id: str | None = field(default=None, repr=False)
+    secret_access_key: str | None = field(default=None, repr=False)
+    session_token: str | None = field(default=None, repr=False)
+    profile: str | None = None
+    prefix: str = ""
+    workers: int = 8
+    addressing: str = "auto"
+    ca_bundle: str | None = None
+    conditions: Conditions | None = None
+    versions: bool = False
+    md5_etags: bool = True
+    multipart_threshold: int = 16 * MIB
+    part_size: int = 8 * MIB
+    copy_limit: int = 5 * 1024 * MIB
+    page_size: int = 1000
+
+
+class S3Session:
+    """The clients of one bucket. Making it reads configuration files, and the network only where
+    credentials come from there; each client is made when first used."""
+
+    def __init__(self, options: S3Options) -> None:
+        self.options = options
+        given = absolute(options.endpoint) if options.endpoint else None
+        self.service = self._find_service(given)
+        try:
+            self._boto = self._sign_in()
+            self.region = self._boto.region_name or self.service.region
+            self._given = given or self._usual_endpoint()
+            self.endpoint: str = self.client.meta.endpoint_url
+            self.credentials: Credentials = self._find_credentials()
+        except BotoCoreError as problem:
+            raise translate(problem, f"s3://{options.bucket}") from None
+        except ValueError:
+            raise ConfigError(f"{given}: not the host or URL of an S3 service") from None
+
+    @property
+    def bucket_url(self) -> str:
+        """The bucket's own URL, addressed as the service wants it."""
+        parts = urlsplit(self.endpoint)
+        if self._virtual:
+            return parts._replace(netloc=f"{self.options.bucket}.{parts.netloc}").geturl()
+        return f"{self.endpoint}/{self.options.bucket}"
+
+    @cached_property
+    def client(self) -> S3Client:
+        """boto3's client. It never repeats a request: `persist` does, and knows that it did."""
+        virtual = self._virtual_at(self._given)
+        return self._boto.client(
+            "s3",
+            endpoint_url=self._given,
+            region_name=self.region,
+            verify=self.options.ca_bundle,
+            config=Config(
+                signature_version="s3v4",
+                s3={
+                    "addressing_style": "virtual" if virtual else "path",
+                    "payload_signing_enabled": True,
+                },
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+                retries={"mode": "standard", "total_max_attempts": 1},
+                max_pool_connections=self.options.workers + 4,
+                connect_timeout=_CONNECT,
+                read_timeout=_UPLOAD,
+            ),
+        )
+
+    @cached_property
+    def reader(self) -> Bucket:
+        """obstore for what can be repeated: it takes up a broken body where it ended."""
+        waits = {"max_retries": 4, "retry_timeout": timedelta(seconds=2 * _SILENCE)}
+        return self._open_bucket(_SILENCE, waits)  # type: ignore[arg-type]
+
+    @cached_property
+    def writer(self) -> Bucket:
+        """obstore for writes: sent once, so that a failed condition is never our own echo."""
+        return self._open_bucket(_UPLOAD, {"max_retries": 0})
+
+    @cached_property
+    def http(self) -> requests.Session:
+        """A pooled session for listings. Credentials come by signature, never from `.netrc`."""
+        session = requests.Session()
+        session.auth = lambda request: request
+        session.verify = self._authorities or True
+        adapter = HTTPAdapter(pool_maxsize=self.options.workers + 4)
+        session.mount("https://", adapter)
+        session.mount("http://", adapter)
+        return session
+
+    def same_service(self, other: S3Session) -> bool:
+        """Whether the service can copy between the two by itself, with these credentials."""
+        return (self.endpoint, self.credentials.access_key) == (
+            other.endpoint,
+            other.credentials.access_key,
+        )
+
+    def close(self) -> None:
+        """Close the connections of the clients that were used."""
+        for name, client in vars(self).items():
+            if name in ("client", "http"):
+                client.close()
+
+    def _find_service(self, endpoint: str | None) -> Service:
+        try:
+            return find_service(self.options.service, endpoint)
+        except KeyError:
+            raise ConfigError(f"{self.options.service}: no such S3 service") from None
+
+    def _usual_endpoint(self) -> str | None:
+        """Where the service is for a region, by its row; None leaves it to boto3."""
+        if self.service.endpoint is None:
+            return None
+        if self._boto.region_name is None:
+            raise ConfigError(f"s3://{self.options.bucket}: set `region` or `domain`")
+        return self.service.endpoint.format(region=self._boto.region_name)
+
+    def _sign_in(self) -> Session:
+        return boto3.session.Session(
+            aws_access_key_id=self.options.access_key_id,
+            aws_secret_access_key=self.options.secret_access_key,
+            aws_session_token=self.options.session_token,
+            region_name=self.options.region,
+            profile_name=self.options.profile,
+        )
+
+    def _find_credentials(self) -> Credentials:
+        found = self._boto.get_credentials()
+        if found is None:
+            raise AccessError(
+                f"s3://{self.options.bucket}: no credentials; set AWS_ACCESS_KEY_ID and "
+                "AWS_SECRET_ACCESS_KEY, or a profile"
+            )
+        return found
+
+    @property
+    def _virtual(self) -> bool:
+        return self._virtual_at(self.endpoint)
+
+    def _virtual_at(self, endpoint: str | None) -> bool:
+        if self.options.addressing != "auto":
+            return self.options.addressing == "virtual"
+        at = endpoint or "https://s3.amazonaws.com"
+        return bucket_in_host(self.service, at, self.options.bucket)
+
+    @property
+    def _authorities(self) -> str | None:
+        """The PEM file of certificates to trust, from the options or as botocore would find it."""
+        found = self.options.ca_bundle or self._boto._session.get_config_variable("ca_bundle")
+        return str(found) if found else None
+
+    def _open_bucket(self, silence: int, waits: RetryConfig) -> Bucket:
+        """obstore's view of the bucket, told everything that it would else read from AWS_*."""
+        client: ClientConfig = {
+            "allow_http": self.endpoint.startswith("http:"),
+            "connect_timeout": timedelta(seconds=_CONNECT),
+            "read_timeout": timedelta(seconds=silence),
+            "timeout": timedelta(days=1),
+        }
+        if self._authorities:
+            client["root_certificate"] = Path(self._authorities).read_bytes()
+        return Bucket(
+            self.options.bucket,
+            endpoint=self.bucket_url,
+            aws_endpoint_url_s3=self.bucket_url,
+            region=self.region,
+            virtual_hosted_style_request=True,
+            skip_signature=False,
+            unsigned_payload=False,
+            conditional_put="etag",
+            client_options=client,
+            retry_config=waits,
+            credential_provider=Boto3CredentialProvider(self._boto, ttl=_PROVE_AGAIN),
+        )
