@@ -16,10 +16,13 @@ from pathlib import Path
 from typing import Final
 
 from buckia.errors import LocalError
+from buckia.sqlite_diff import Difference as Difference
+from buckia.sqlite_diff import TableDifference as TableDifference
+from buckia.sqlite_diff import describe as describe
+from buckia.sqlite_diff import difference as difference
+from buckia.sqlite_file import SIDECARS as SIDECARS
 from buckia.sqlite_file import (
-    SIDECARS as SIDECARS,
-)
-from buckia.sqlite_file import (
+    TICK,
     back_up,
     beside,
     connect,
@@ -30,21 +33,11 @@ from buckia.sqlite_file import (
     reported,
     verify,
 )
+from buckia.sqlite_file import is_database as is_database
 from buckia.sqlite_hash import logical_hash as logical_hash
+from buckia.sqlite_replacement import replace as replace
 
-_MAGIC: Final = b"SQLite format 3\0"
-_TICK: Final = 20_000_000  # ns: more than a tick of the clock that stamps files
 _UNREADABLE_HERE: Final = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
-
-
-def is_database(path: Path) -> bool:
-    """Whether a file begins as a SQLite database does, whatever its name.
-
-    The magic is sqlite.org/fileformat2.html#magic_header_string. An empty file has none, nor has an
-    encrypted database: both are plain bytes. Raises LocalError when the file cannot be read.
-    """
-    with reported(path):
-        return read(path, 0, len(_MAGIC)) == _MAGIC
 
 
 def dirty_key(path: Path) -> str:
@@ -58,7 +51,7 @@ def dirty_key(path: Path) -> str:
     with reported(path):
         key, resting = _stamp(path)
         if not resting:
-            time.sleep(_TICK / 1e9)
+            time.sleep(TICK / 1e9)
             key, resting = _stamp(path)
     return key if resting else f"{key} {time.time_ns()}"
 
@@ -81,7 +74,7 @@ def _stamp(path: Path) -> tuple[str, bool]:
             parts.append(
                 f"{stat.st_size}.{stat.st_mtime_ns}.{stat.st_ctime_ns}.{stat.st_ino}.{salts}"
             )
-    return " ".join(parts), not 0 <= time.time_ns() - newest < _TICK
+    return " ".join(parts), not 0 <= time.time_ns() - newest < TICK
 
 
 def snapshot(path: Path, into: Path, timeout: float = 30.0) -> None:

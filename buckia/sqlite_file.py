@@ -1,5 +1,7 @@
 """How SQLite files are opened, stamped, copied and checked; `buckia.sqlite` is built on it."""
 
+# ruff: noqa: S608 - a name cannot be a parameter: each one in a query went through `quote`
+
 from __future__ import annotations
 
 import os
@@ -14,8 +16,20 @@ from buckia.errors import LocalError
 SIDECARS: Final = ("-wal", "-shm", "-journal")
 """What SQLite keeps beside a database while it is in use. Never shipped: it is not data yet."""
 
+_MAGIC: Final = b"SQLite format 3\0"
 BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+TICK: Final = 20_000_000  # ns: more than a tick of the clock that stamps files
 DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def is_database(path: Path) -> bool:
+    """Whether a file begins as a SQLite database does, whatever its name.
+
+    The magic is sqlite.org/fileformat2.html#magic_header_string. An empty file has none, nor has an
+    encrypted database: both are plain bytes. Raises LocalError when the file cannot be read.
+    """
+    with reported(path):
+        return read(path, 0, len(_MAGIC)) == _MAGIC
 
 
 def beside(path: Path, suffix: str) -> Path:
@@ -65,6 +79,18 @@ def in_use(path: Path) -> LocalError:
 def damaged(path: Path, fault: str) -> LocalError:
     """The error for a database that is not whole."""
     return LocalError(f"{path} is damaged ({fault}); restore it from a good copy")
+
+
+def quote(name: str) -> str:
+    """A name as SQL writes it, whatever is in it (sqlite.org/lang_keywords.html)."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def has_null(database: sqlite3.Connection, table: str, columns: list[str]) -> bool:
+    """Whether any of the columns is NULL in any row; all names are quoted."""
+    nulls = " OR ".join(f"{column} IS NULL" for column in columns)
+    query = f"SELECT EXISTS (SELECT 1 FROM {table} WHERE {nulls})"
+    return bool(database.execute(query).fetchone()[0])
 
 
 def read(path: Path, offset: int, count: int) -> bytes:

@@ -1,5 +1,7 @@
 """The logical hash: one short name for everything a database says, however its pages lie."""
 
+# ruff: noqa: S608 - a name cannot be a parameter: each one in a query went through `quote`
+
 from __future__ import annotations
 
 import hashlib
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import msgpack
 
-from buckia.sqlite_file import connect, primary_code, reported
+from buckia.sqlite_file import connect, has_null, primary_code, quote, reported
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -101,23 +103,11 @@ def _ordered_rows(database: sqlite3.Connection, table: str) -> str:
     ).fetchall()
     names = [quote(name) for name, _ in columns]
     keys = [quote(name) for name, rank in sorted(columns, key=lambda c: c[1]) if rank]
-    if not keys or _has_null(database, table, keys):
+    if not keys or has_null(database, quote(table), keys):
         order = [f"{name} COLLATE BINARY" for name in names] + [f"typeof({n})" for n in names]
     else:
         order = [f"{name} COLLATE BINARY" for name in keys]
-    return f"SELECT {', '.join(names)} FROM {quote(table)} ORDER BY {', '.join(order)}"  # noqa: S608
-
-
-def _has_null(database: sqlite3.Connection, table: str, columns: list[str]) -> bool:
-    """Whether any of the columns is NULL in any row."""
-    nulls = " OR ".join(f"{column} IS NULL" for column in columns)
-    query = f"SELECT EXISTS (SELECT 1 FROM {quote(table)} WHERE {nulls})"  # noqa: S608
-    return bool(database.execute(query).fetchone()[0])
-
-
-def quote(name: str) -> str:
-    """A name as SQL writes it, whatever is in it (sqlite.org/lang_keywords.html)."""
-    return '"' + name.replace('"', '""') + '"'
+    return f"SELECT {', '.join(names)} FROM {quote(table)} ORDER BY {', '.join(order)}"
 
 
 def _hash_pages(snapshot: Path) -> str:
