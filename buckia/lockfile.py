@@ -7,8 +7,7 @@ into a state that never was: git reports a conflict there.
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from io import BytesIO
 from typing import Final
 
@@ -17,7 +16,7 @@ from msgspec import Struct
 
 from buckia import documents
 from buckia.errors import DocumentError, NotFoundError, PreconditionError, StaleError
-from buckia.model import Action, Entry, Op, Outcome, replace
+from buckia.model import Entry, Op, Outcome, replace
 from buckia.planfile import BaseRef
 from buckia.stores.base import Store
 
@@ -109,19 +108,18 @@ def digest(entries: Mapping[str, Locked]) -> str:
     return documents.digest(entries)
 
 
-def fold(state: BucketState, actions: Mapping[str, Action], outcomes: list[Outcome]) -> BucketState:
+def fold(state: BucketState, outcomes: Iterable[Outcome]) -> BucketState:
     """The state after these outcomes: pure, and the same however often an outcome is repeated."""
     entries = dict(state.entries)
     for outcome in outcomes:
-        action = actions.get(outcome.id)
-        if action is None or not outcome.done:
+        if not outcome.done:
             continue
-        if action.op in (Op.DELETE_REMOTE, Op.DELETE_LOCAL, Op.FORGET):
-            entries.pop(action.key, None)
+        if outcome.op in (Op.DELETE_REMOTE, Op.DELETE_LOCAL, Op.FORGET):
+            entries.pop(outcome.key, None)
         elif outcome.entry is not None:
-            entries[action.key] = _locked(outcome.entry)
-        if action.op is Op.MOVE and action.source and action.source.key:
-            entries.pop(action.source.key, None)
+            entries[outcome.key] = _locked(outcome.entry)
+        if outcome.left is not None:
+            entries.pop(outcome.left, None)
     return replace(state, entries=entries)
 
 
@@ -130,16 +128,19 @@ def _locked(entry: Entry) -> Locked:
     return Locked(entry.size, entry.sha256, entry.version, entry.logical, entry.path, entry.type)
 
 
-def advance(old: BucketState, new: BucketState, plan: str, *, partial: bool) -> BucketState:
+def advance(
+    old: BucketState, new: BucketState, plan: str, lineage: str, *, partial: bool
+) -> BucketState:
     """`new` as the successor of `old`: the serial moves only if an entry did.
 
-    A run that finishes what the same plan began belongs to the same serial.
+    A run that finishes what the same plan began belongs to the same serial. `lineage` is the name
+    a history gets at its first apply.
     """
     value = digest(new.entries)
     moved = value != (old.digest or digest({}))
     resumed = old.partial and old.plan == plan
     return BucketState(
-        lineage=old.lineage or str(uuid.uuid4()),
+        lineage=old.lineage or lineage,
         serial=old.serial + (1 if moved and not resumed else 0),
         digest=value,
         plan=plan,

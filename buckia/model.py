@@ -199,12 +199,19 @@ class Notice(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Outcome(Struct, frozen=True, omit_defaults=True):
-    """What became of one action. `entry` is what the remote side is now known to hold."""
+    """What became of one action, whole enough to be understood without the plan.
+
+    `entry` is what the remote side is now known to hold at `key`; `left` is the key that a move
+    took the content from.
+    """
 
     id: str
+    op: Op
     bucket: str
+    key: str
     done: bool
     entry: Entry | None = None
+    left: str | None = None
     error: str | None = None
 
 

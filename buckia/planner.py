@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from buckia import moves, planfile, safeguards
+from buckia import mime, moves, planfile, safeguards
 from buckia.model import (
     Action,
     Conflict,
@@ -24,7 +24,7 @@ from buckia.model import (
     replace,
 )
 from buckia.moves import plain
-from buckia.planfile import BucketHead, Plan, PlanScope, Summary
+from buckia.planfile import BucketHead, Guards, Plan, PlanScope, Summary
 from buckia.reconcile import Decision, Verdict
 from buckia.rules import Rules
 from buckia.stores.base import Capabilities
@@ -152,7 +152,8 @@ _Parts = tuple[Source | None, Content | None, Content | None]
 
 def _upload(item: Decision) -> _Parts:
     assert item.local  # noqa: S101
-    return Source(path=item.local.path), plain(item.local), _seen(item.remote)
+    content = replace(content_of(item.local), version=None, type=mime.guess(item.key))
+    return Source(path=item.local.path), content, _seen(item.remote)
 
 
 def _download(item: Decision) -> _Parts:
@@ -260,4 +261,13 @@ def _summary(actions: Iterable[Action], unchanged: int) -> Summary:
         bytes_down=down,
         irreversible=irreversible,
         unchanged=unchanged,
+    )
+
+
+def guards(capabilities: Capabilities) -> Guards:
+    """How each kind of write will be protected, as the plan says it."""
+    return Guards(
+        create="atomic" if capabilities.create_if_absent else "checked",
+        replace="atomic" if capabilities.replace_if_match else "checked",
+        delete="atomic" if capabilities.delete_if_match else "checked",
     )

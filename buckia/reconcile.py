@@ -138,15 +138,22 @@ def decide(
     verdict = TABLE[row][column]
     assert isinstance(verdict, Verdict)  # noqa: S101  (for the type checker)
     if verdict is Verdict.CONFLICT:
+        conflict = Decision(key, verdict, reason, local, base, remote)
         policy = _winner(rules.policy, local, remote, now)
-        if policy:
-            verdict, reason = SETTLED[row, policy][column - 1], f"{policy}"
-    elif (row, verdict) in RESURRECTED:
+        return settle(conflict, direction, policy, rules) if policy else conflict
+    if (row, verdict) in RESURRECTED:
         reason = "resurrected"
     elif row == "bbb" and base and remote and remote.version != base.version:
         verdict, reason = Verdict.ADOPT, "rewritten"
     verdict = _permit(verdict, rules)
     return Decision(key, verdict, reason, local, base, remote)
+
+
+def settle(conflict: Decision, direction: Direction, policy: Policy, rules: Rules) -> Decision:
+    """The decision a side-wins policy makes of a conflict; its reason becomes the policy."""
+    row = row_of(conflict.local, conflict.base, conflict.remote)
+    verdict = SETTLED[row, policy][_COLUMN[direction] - 1]
+    return replace(conflict, verdict=_permit(verdict, rules), reason=str(policy))
 
 
 def _permit(verdict: Verdict, rules: Rules) -> Verdict:

@@ -80,16 +80,14 @@ class HashCache:
         self._known: dict[tuple[int, int], tuple[tuple[int, int, int], Digests]] | None = None
         self._fresh: dict[tuple[int, int], tuple[tuple[int, int, int], Digests]] = {}
 
-    def find(self, stat: os.stat_result, dirty: str | None = None) -> Digests | None:
+    def find(self, stat: os.stat_result) -> Digests | None:
         """What is known of a file that has this stat, or None."""
         if self._known is None:
             self._load()
         assert self._known is not None  # noqa: S101  (for the type checker)
         at = (stat.st_dev, stat.st_ino)
         found = self._fresh.get(at) or self._known.get(at)
-        if found is None or found[0] != _times(stat) or found[1].dirty != dirty:
-            return None
-        return found[1]
+        return found[1] if found and found[0] == _times(stat) else None
 
     def remember(self, stat: os.stat_result, digests: Digests, read_at: int) -> None:
         """Keep what a read that began at `read_at` (ns since 1970) told, unless it is too fresh."""

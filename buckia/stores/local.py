@@ -172,6 +172,10 @@ class LocalStore:
             raise StoreError(f"the key {key!r} {why if path else 'maps to no local path'}; skipped")
         return path
 
+    def usual_path(self, key: str) -> str | None:
+        """Where the layout alone would put a key."""
+        return self._layout.path_of(key)
+
     def _full(self, path: str) -> Path:
         """The absolute path, proved to lead through no link below its mapping."""
         start = max(
@@ -187,9 +191,14 @@ class LocalStore:
         return self.root / path
 
     def _known(self, file: Found) -> Digests | None:
-        dirty = self._dirty(self.root / file.path) if self._databases else None
-        known = self._cache.find(file.stat, dirty)
-        return known if known and known.covers(self._digests) else None
+        """What the cache knows of a file. An unchanged plain file cannot have become a database;
+        a database can have changed without its file, so it is asked."""
+        known = self._cache.find(file.stat)
+        if known is None or not known.covers(self._digests):
+            return None
+        if known.dirty is None:
+            return known
+        return known if known.dirty == self._dirty(self.root / file.path) else None
 
     def _dirty(self, full: Path) -> str | None:
         """What a database's own stat does not tell; None for ordinary files."""

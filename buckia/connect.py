@@ -1,0 +1,97 @@
+"""From a bucket of the configuration to its two stores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from buckia.config import BucketConfig
+from buckia.errors import ConfigError
+from buckia.rules import Rules
+from buckia.stores import load_store
+from buckia.stores.base import Store
+from buckia.stores.hashing import HashCache
+from buckia.stores.local import LocalStore
+
+WORK: Final = ".buckia.d"
+"""buckia's working folder beside `.buckia`: journals, trash, hash cache, this machine's lock."""
+
+
+def open_remote(bucket: BucketConfig, root: Path, cache: HashCache) -> Store:
+    """The bucket itself. Raises `ConfigError` or `AccessError` for what is missing to reach it."""
+    opener = _OPENERS.get(bucket.provider)
+    if opener is None:
+        raise ConfigError(
+            f"bucket `{bucket.name}`: provider `{bucket.provider}` is not available in this "
+            f"version; available: {', '.join(_OPENERS)}"
+        )
+    opened: Store = opener(bucket, root, cache)
+    return opened
+
+
+def open_local(
+    bucket: BucketConfig,
+    root: Path,
+    cache: HashCache,
+    digests: frozenset[str],
+    paths: Mapping[str, str] | None = None,
+    trash: Path | None = None,
+    refuse: Callable[[str], str | None] | None = None,
+) -> LocalStore:
+    """The local side of a bucket: the files its mappings name, databases treated as data."""
+    return LocalStore(
+        root,
+        layout=bucket.layout,
+        refuse=refuse or bucket.rules.excludes,
+        digests=digests - {"sha256"},
+        cache=cache,
+        databases=True,
+        work=WORK,
+        trash=trash,
+        paths=paths,
+        workers=min(bucket.max_workers, 4),
+    )
+
+
+def _local(bucket: BucketConfig, root: Path, cache: HashCache) -> Store:
+    return LocalStore(root / bucket.bucket_name, cache=cache, workers=min(bucket.max_workers, 4))
+
+
+def _s3(bucket: BucketConfig, root: Path, cache: HashCache) -> Store:
+    store = load_store(bucket.provider)
+    from buckia.stores.s3_session import S3Options  # boto3 and obstore load only when named
+
+    given = bucket.credentials
+    opened: Store = store(
+        S3Options(
+            bucket=bucket.bucket_name,
+            endpoint=bucket.domain,
+            region=bucket.region,
+            service="linode" if bucket.provider == "linode" else None,
+            access_key_id=given.get("access_key_id") or bucket.api_key,
+            secret_access_key=given.get("secret_access_key") or bucket.password,
+            session_token=given.get("session_token"),
+            profile=bucket.profile,
+            addressing=bucket.addressing,
+            workers=bucket.max_workers,
+        )
+    )
+    return opened
+
+
+_OPENERS: Final[dict[str, Callable[[BucketConfig, Path, HashCache], Any]]] = {
+    "local": _local,
+    "s3": _s3,
+    "linode": _s3,
+}
+
+
+def refuse_also(rules: Rules, own: Path | None, root: Path) -> Callable[[str], str | None]:
+    """The rules, and the configuration file itself whatever its name."""
+    name = own.relative_to(root).as_posix() if own and own.is_relative_to(root) else None
+
+    def refuse(key: str) -> str | None:
+        return "the configuration file" if key == name else rules.excludes(key)
+
+    return refuse

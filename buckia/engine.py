@@ -1,0 +1,185 @@
+"""Carrying out a plan: look at everything first, then writes, then deletes, each recorded.
+
+Workers turn one action into one outcome and touch nothing shared; the main thread alone writes the
+journal and folds the lockfile, so there is no lock in here.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor
+from typing import Final
+
+from buckia import pool
+from buckia.errors import (
+    StaleError,
+)
+from buckia.model import (
+    Action,
+    Op,
+    Outcome,
+    Progress,
+    Tick,
+)
+from buckia.planner import phase
+from buckia.preflight import State, View, judge
+from buckia.snapshot import Sides
+from buckia.steps import Stores, Task, leave, perform
+
+_SHOWN = 10
+"""Diverged actions named in an error; the rest are counted."""
+
+
+def inspect(
+    actions: Iterable[Action],
+    stores: Stores,
+    workers: int,
+    progress: Progress,
+    seen: Sides | None = None,
+) -> list[Task]:
+    """Look at both sides of every action of one bucket. Changes nothing.
+
+    `seen` are fresh listings of both sides; without them each key is looked up alone.
+
+    Raises `StaleError` naming what diverged: then no action of the plan may run.
+    """
+    wanted = list(actions)
+    tasks: list[Task] = []
+    diverged: list[str] = []
+
+    def look(action: Action) -> tuple[Task, str]:
+        view = _view(action, stores, seen)
+        state, why = judge(action, view)
+        if seen and state is State.DIVERGED:  # a listing tells less than a look
+            view = _view(action, stores, None)
+            state, why = judge(action, view)
+        return Task(action, state, view, stores), why
+
+    for batch in pool.each(look, wanted, workers=workers, name="preflight"):
+        for task, why in batch:
+            tasks.append(task)
+            if task.state is State.DIVERGED:
+                diverged.append(f"{task.action.key}: {why}")
+        progress(Tick("preflight", "", len(tasks), 0, len(wanted)))
+    if diverged:
+        shown = "; ".join(sorted(diverged)[:_SHOWN])
+        more = f"; and {len(diverged) - _SHOWN} more" if len(diverged) > _SHOWN else ""
+        raise StaleError(f"the plan is stale, nothing was changed: {shown}{more}; plan again")
+    rank = {action.id: at for at, action in enumerate(wanted)}
+    return sorted(tasks, key=lambda task: rank[task.action.id])
+
+
+_LAST_WRITE: Final = 2
+"""The phase after which every copy has been made and old keys may go."""
+
+
+def _view(action: Action, stores: Stores, seen: Sides | None) -> View:
+    here = seen.local.entries.get if seen else stores.local.head
+    there = seen.remote.entries.get if seen else stores.remote.head
+    if action.op in (Op.COPY, Op.MOVE) and action.source and action.source.key:
+        return View(None, there(action.key), there(action.source.key))
+    return View(here(action.key), there(action.key))
+
+
+class Run:
+    """One pass over the tasks of a plan.
+
+    record    called on the main thread with every batch of outcomes, before anything else happens
+    progress  called on the main thread after every batch
+    """
+
+    def __init__(
+        self,
+        tasks: list[Task],
+        *,
+        record: Callable[[list[Outcome]], None],
+        progress: Progress,
+        stop: threading.Event,
+        workers: int,
+        executor: Executor | None = None,
+    ) -> None:
+        self._tasks = tasks
+        self._record = record
+        self._progress = progress
+        self._stop = stop
+        self._workers = workers
+        self._executor = executor
+        self._failed: set[str] = set()
+        self._seen: set[str] = set()
+        self._bytes = 0
+        self._total = sum(_size(task) for task in tasks)
+        self.outcomes: list[Outcome] = []
+
+    def execute(self) -> list[Outcome]:
+        """Run phase after phase. Deletes of a bucket only start if all its writes succeeded."""
+        phases = sorted({phase(task.action) for task in self._tasks})
+        for number in phases:
+            self._phase([task for task in self._tasks if phase(task.action) == number])
+            if number == _LAST_WRITE or number == phases[-1]:
+                self._leave_old_keys()
+        return self.outcomes
+
+    @property
+    def finished(self) -> frozenset[str]:
+        """The buckets in which every action is done."""
+        done = {item.id for item in self.outcomes if item.done}
+        left = {item.id for item in self.outcomes if item.left}
+        busy = {
+            task.action.bucket
+            for task in self._tasks
+            if task.action.id not in (left if task.action.op is Op.MOVE else done)
+        }
+        return frozenset(task.action.bucket for task in self._tasks) - busy - self._failed
+
+    def _phase(self, tasks: list[Task]) -> None:
+        todo = [task for task in tasks if not self._forbidden(task)]
+        self._drain(perform, todo)
+
+    def _leave_old_keys(self) -> None:
+        """The second half of every move whose copy is known to be there."""
+        moves = [task for task in self._tasks if task.action.op is Op.MOVE]
+        arrived = {outcome.id for outcome in self.outcomes if outcome.done}
+        already = {outcome.id for outcome in self.outcomes if outcome.left}
+        todo = [
+            task
+            for task in moves
+            if task.action.id in arrived - already and not self._forbidden(task, deleting=True)
+        ]
+        self._drain(leave, todo)
+
+    def _forbidden(self, task: Task, *, deleting: bool = False) -> bool:
+        deletes = deleting or task.action.op in (Op.DELETE_REMOTE, Op.DELETE_LOCAL)
+        return deletes and task.action.bucket in self._failed
+
+    def _drain(self, function: Callable[[Task], Outcome], tasks: list[Task]) -> None:
+        sizes = {task.action.id: _size(task) for task in tasks}
+        for batch in pool.each(
+            function,
+            self._until_stopped(tasks),
+            workers=self._workers,
+            executor=self._executor,
+            name="apply",
+        ):
+            self._record(batch)
+            self.outcomes += batch
+            self._failed |= {outcome.bucket for outcome in batch if not outcome.done}
+            self._bytes += sum(sizes[item.id] for item in batch if item.id not in self._seen)
+            self._seen |= {item.id for item in batch}
+            self._progress(self._tick(batch[-1]))
+
+    def _tick(self, last: Outcome) -> Tick:
+        return Tick(
+            str(last.op), last.key, len(self._seen), self._bytes, len(self._tasks), self._total
+        )
+
+    def _until_stopped(self, tasks: list[Task]) -> Iterator[Task]:
+        for task in tasks:
+            if self._stop.is_set():
+                return
+            yield task
+
+
+def _size(task: Task) -> int:
+    moves_bytes = task.action.op in (Op.UPLOAD, Op.DOWNLOAD)
+    return task.action.content.size if moves_bytes and task.action.content else 0

@@ -1,0 +1,202 @@
+"""One line an outcome, on the disk before the next step: what survives a crash, and the audit log.
+
+A journal belongs to one run. Its header says which plan ran against which state; each further line
+is an outcome; a last line says that the lockfile holds it all. A journal without that last line is
+picked up by the next run. A torn last line, as a crash leaves it, is ignored.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from buckia import lockfile
+from buckia.errors import DocumentError, LocalError
+from buckia.lockfile import BucketState, Lockfile
+from buckia.model import Outcome
+from buckia.planfile import BaseRef
+
+FORMAT: Final = "buckia.journal"
+VERSION: Final = "1.0"
+
+
+class Origin(Struct, frozen=True):
+    """The state a run began from, and the lineage it gives a history that has none."""
+
+    base: BaseRef
+    lineage: str
+
+
+class Header(Struct, frozen=True):
+    """The first line: which plan, by whom, where, when (UTC), from which state."""
+
+    format: str
+    format_version: str
+    plan: str
+    buckets: dict[str, Origin]
+    started: str = ""
+    user: str = ""
+    host: str = ""
+    pid: int = 0
+
+
+class Finish(Struct, frozen=True, tag_field="event", tag="finish"):
+    """The last line: the lockfile holds every outcome above."""
+
+    at: str = ""
+
+
+class Record(Struct, frozen=True):
+    """A journal read back."""
+
+    path: Path
+    header: Header
+    outcomes: list[Outcome]
+    finished: bool
+
+
+class Journal:
+    """The journal of the run under way. Only the main thread writes it."""
+
+    def __init__(self, path: Path, header: Header) -> None:
+        self.path = path
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        self._file = os.fdopen(handle, "wb")
+        self._write([header])
+
+    def record(self, outcomes: list[Outcome]) -> None:
+        """Put outcomes on the disk, all with one flush. Raises `LocalError` when that fails."""
+        self._write(outcomes)
+
+    def finish(self) -> None:
+        """Say that the lockfile holds every outcome."""
+        self._write([Finish(at=_utc())])
+
+    def close(self) -> None:
+        """Close the file; without `finish` the next run picks it up."""
+        self._file.close()
+
+    def _write(self, items: Iterable[object]) -> None:
+        try:
+            self._file.write(b"".join(msgspec.json.encode(item) + b"\n" for item in items))
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as problem:
+            raise LocalError(
+                f"the journal {self.path.name} cannot be written ({problem.strerror}); stopped, "
+                "because nothing may happen unrecorded; free some space and run the same plan again"
+            ) from None
+
+
+def start(folder: Path, plan: str, origins: dict[str, Origin]) -> Journal:
+    """A new journal after all others in the folder."""
+    latest = max((_number(path) for path in folder.glob("*.jsonl")), default=0)
+    short = plan.removeprefix("sha256:")[:12]
+    header = Header(
+        FORMAT,
+        VERSION,
+        plan,
+        origins,
+        started=_utc(),
+        user=_user(),
+        host=socket.gethostname(),
+        pid=os.getpid(),
+    )
+    return Journal(folder / f"{latest + 1:06}-{short}.jsonl", header)
+
+
+def _number(path: Path) -> int:
+    head = path.name.partition("-")[0]
+    return int(head) if head.isdecimal() else 0
+
+
+def _utc() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return ""
+
+
+def records(folder: Path) -> list[Record]:
+    """Every journal of a folder, oldest first."""
+    return [read(path) for path in sorted(folder.glob("*.jsonl"), key=_number)]
+
+
+def unfinished(folder: Path) -> list[Record]:
+    """The journals that no lockfile is known to hold, oldest first."""
+    paths = [path for path in sorted(folder.glob("*.jsonl"), key=_number) if not _closed(path)]
+    return [read(path) for path in paths]
+
+
+def _closed(path: Path) -> bool:
+    """Whether the last line is a finish, told without reading the whole file."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 200))
+        return b'"event":"finish"' in file.read().rpartition(b"\n{")[2]
+
+
+def read(path: Path) -> Record:
+    """A journal read back. Raises `DocumentError` for damage other than a torn last line."""
+    lines = path.read_bytes().split(b"\n")
+    whole = [line for line in lines[:-1] if line]  # what follows the last newline is torn
+    if not whole:
+        return Record(path, Header(FORMAT, VERSION, "", {}), [], True)
+    try:
+        header = msgspec.json.decode(whole[0], type=Header)
+        if header.format != FORMAT or header.format_version.partition(".")[0] != "1":
+            raise msgspec.ValidationError(f"format {header.format} {header.format_version}")
+        finished = b'"event":"finish"' in whole[-1]
+        body = whole[1:-1] if finished else whole[1:]
+        outcomes = [msgspec.json.decode(line, type=Outcome) for line in body]
+    except (msgspec.DecodeError, ValueError) as problem:
+        raise DocumentError(
+            f"the journal {path.name} is damaged ({problem}); move it away and run `buckia plan` "
+            "to see where things stand"
+        ) from None
+    return Record(path, header, outcomes, finished)
+
+
+def absorb(lock: Lockfile, found: Iterable[Record]) -> Lockfile:
+    """The lockfile with the outcomes of unfinished journals that began from its states."""
+    for record in found:
+        for name, origin in record.header.buckets.items():
+            state = lock.state(name)
+            if not _continues(state, record.header.plan, origin):
+                continue
+            done = [item for item in record.outcomes if item.bucket == name and item.done]
+            if done:
+                new = lockfile.fold(state, done)
+                moved = lockfile.advance(
+                    state, new, record.header.plan, origin.lineage, partial=True
+                )
+                lock = lock.with_state(name, moved)
+    return lock
+
+
+def _continues(state: BucketState, plan: str, origin: Origin) -> bool:
+    return state.ref == origin.base or (state.partial and state.plan == plan)
+
+
+def finish(found: Iterable[Record]) -> None:
+    """Mark journals whose outcomes a lockfile now holds."""
+    for record in found:
+        whole = record.path.read_bytes().rpartition(b"\n")[0]
+        with record.path.open("r+b") as file:
+            file.truncate(len(whole) + 1 if whole else 0)
+            file.seek(0, os.SEEK_END)
+            file.write(msgspec.json.encode(Finish(at=_utc())) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())

@@ -1,0 +1,156 @@
+"""Before the first change: is each action still what was reviewed? The judgement is pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Final
+
+from msgspec import Struct
+
+from buckia.model import Action, Content, Entry, Op, same_content
+
+
+class State(StrEnum):
+    """How the world stands to an action."""
+
+    PENDING = "pending"
+    """The destination is what the action expects: it can be done."""
+    HALF = "half"
+    """A move whose copy is made and whose old key is still there."""
+    SATISFIED = "satisfied"
+    """The destination already is what the action leaves behind."""
+    DIVERGED = "diverged"
+    """Neither: somebody changed something since the plan."""
+
+
+class View(Struct, frozen=True):
+    """What is there now: the local file, the object, and a move's or copy's source object."""
+
+    local: Entry | None
+    remote: Entry | None
+    origin: Entry | None = None
+
+
+Judgement = tuple[State, str]
+
+_CHANGED: Final = "has changed since the plan"
+_APPEARED: Final = "has appeared since the plan"
+_VANISHED: Final = "is gone since the plan"
+
+
+def judge(action: Action, view: View) -> Judgement:
+    """Whether an action is pending, satisfied or diverged; for the last, what happened to what."""
+    return _JUDGES[action.op](action, view)
+
+
+def is_version(entry: Entry | None, version: str | None) -> bool:
+    """Whether the object is there and still the version named."""
+    return entry is not None and version is not None and entry.version == version
+
+
+def _difference(found: Entry | None, expected: Content | None, what: str) -> Judgement:
+    why = _APPEARED if expected is None else _VANISHED if found is None else _CHANGED
+    return State.DIVERGED, f"{what} {why}"
+
+
+def _upload(action: Action, view: View) -> Judgement:
+    content, expect, found = action.content, action.expect, view.remote
+    assert content  # noqa: S101  (the schema of plans)
+    untouched = is_version(found, expect.version) if expect else found is None
+    if found and not (expect and untouched) and same_content(found, content):
+        return State.SATISFIED, ""
+    if not untouched:
+        return _difference(found, expect, "the object in the bucket")
+    if view.local is None:
+        return State.DIVERGED, f"the local file {_VANISHED} (or was never on this machine)"
+    if not same_content(view.local, content):
+        return State.DIVERGED, f"the local file {_CHANGED}"
+    return State.PENDING, ""
+
+
+def _download(action: Action, view: View) -> Judgement:
+    content, expect, found = action.content, action.expect, view.local
+    assert content and action.source  # noqa: S101
+    if found and same_content(found, content):
+        return State.SATISFIED, ""
+    untouched = found is None if expect is None else bool(found and same_content(found, expect))
+    if not untouched:
+        return _difference(found, expect, "the local file")
+    if not is_version(view.remote, action.source.version):
+        return _difference(view.remote, content, "the object in the bucket")
+    return State.PENDING, ""
+
+
+def _copy(action: Action, view: View) -> Judgement:
+    content, source = action.content, action.source
+    assert content and source  # noqa: S101
+    if view.remote and same_content(view.remote, content):
+        return State.SATISFIED, ""
+    if view.remote:
+        return State.DIVERGED, f"the object in the bucket {_APPEARED}"
+    if not is_version(view.origin, source.version):
+        return _difference(view.origin, content, f"the object {source.key!r} it is copied from")
+    return State.PENDING, ""
+
+
+def _move(action: Action, view: View) -> Judgement:
+    content, source = action.content, action.source
+    assert content and source  # noqa: S101
+    arrived = view.remote is not None and bool(same_content(view.remote, content))
+    if arrived and view.origin is None:
+        return State.SATISFIED, ""
+    if arrived and is_version(view.origin, source.version):
+        return State.HALF, ""
+    if arrived:
+        return State.DIVERGED, f"the object {source.key!r} it is moved from {_CHANGED}"
+    return _copy(action, view)
+
+
+def _delete_remote(action: Action, view: View) -> Judgement:
+    assert action.expect  # noqa: S101
+    if view.remote is None:
+        return State.SATISFIED, ""
+    if not is_version(view.remote, action.expect.version):
+        return State.DIVERGED, f"the object in the bucket {_CHANGED}"
+    if view.local is not None:
+        return State.DIVERGED, f"a local file {_APPEARED}"
+    return State.PENDING, ""
+
+
+def _delete_local(action: Action, view: View) -> Judgement:
+    assert action.expect  # noqa: S101
+    if view.local is None:
+        return State.SATISFIED, ""
+    if not same_content(view.local, action.expect):
+        return State.DIVERGED, f"the local file {_CHANGED}"
+    if view.remote is not None:
+        return State.DIVERGED, f"an object in the bucket {_APPEARED}"
+    return State.PENDING, ""
+
+
+def _adopt(action: Action, view: View) -> Judgement:
+    assert action.content  # noqa: S101
+    if not (view.local and same_content(view.local, action.content)):
+        return _difference(view.local, action.content, "the local file")
+    if not is_version(view.remote, action.content.version):
+        return _difference(view.remote, action.content, "the object in the bucket")
+    return State.PENDING, ""
+
+
+def _forget(action: Action, view: View) -> Judgement:
+    if action.reason == "both_deleted" and (view.local or view.remote):
+        return State.DIVERGED, f"it {_APPEARED}"
+    return State.PENDING, ""
+
+
+_JUDGES: Final[Mapping[Op, Callable[[Action, View], Judgement]]] = {
+    Op.UPLOAD: _upload,
+    Op.DOWNLOAD: _download,
+    Op.COPY: _copy,
+    Op.MOVE: _move,
+    Op.DELETE_REMOTE: _delete_remote,
+    Op.DELETE_LOCAL: _delete_local,
+    Op.ADOPT: _adopt,
+    Op.FORGET: _forget,
+}

@@ -1,0 +1,386 @@
+"""The verbs. Each reads from top to bottom: what is looked at, decided, done and remembered."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from filelock import FileLock, Timeout
+from msgspec import Struct
+
+from buckia import (
+    connect,
+    documents,
+    engine,
+    journal,
+    lockfile,
+    planner,
+    recorder,
+    selection,
+    snapshot,
+)
+from buckia.config import BucketConfig, Config
+from buckia.connect import WORK
+from buckia.errors import (
+    BlockedError,
+    ConflictError,
+    Interrupted,
+    LocalError,
+    LockedError,
+    StaleError,
+)
+from buckia.lockfile import BucketState, Held, Lockfile
+from buckia.model import Base, Direction, Outcome, Progress, silent
+from buckia.planfile import BucketHead, Plan, PlanScope
+from buckia.planner import BucketPlan
+from buckia.reconcile import reconcile
+from buckia.selection import Ask
+from buckia.snapshot import Sides
+from buckia.steps import Stores, Task
+from buckia.stores.base import Store
+from buckia.stores.hashing import HashCache, now
+from buckia.stores.local import LocalStore
+
+_FEW: Final = 32
+_PER_LOOK: Final = 500
+"""Preflight asks for each key alone while that is fewer requests than listing the bucket anew."""
+
+
+class Applied(Struct, frozen=True):
+    """What an apply did. `already` means that this very plan had been applied before."""
+
+    plan: str
+    outcomes: tuple[Outcome, ...] = ()
+    already: bool = False
+    serials: dict[str, int] = {}
+
+    @property
+    def failed(self) -> tuple[Outcome, ...]:
+        """The actions that could not be done, with the reason in `error`."""
+        return tuple(outcome for outcome in self.outcomes if not outcome.done)
+
+
+class BucketStatus(Struct, frozen=True):
+    """Where one bucket stands: what the lockfile says, and what a plan would say now."""
+
+    name: str
+    provider: str
+    url: str
+    serial: int
+    files: int
+    unfinished: bool
+    plan: Plan
+
+
+class Project:
+    """A configuration at work. Close it, or use it as a context manager.
+
+    Raises the errors of `buckia.errors`; nothing else escapes but bugs.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        progress: Progress = silent,
+        stop: threading.Event | None = None,
+    ) -> None:
+        self.config = config
+        self.root = config.root
+        self.work = self.root / WORK
+        self.stop = stop or threading.Event()
+        self._progress = progress
+        self._stores: dict[str, Store] = {}
+        self._cache: HashCache | None = None
+
+    def __enter__(self) -> Project:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Save the hash cache and give connections back."""
+        if self._cache is not None:
+            self._cache.save()
+        for store in self._stores.values():
+            store.close()
+        self._stores.clear()
+
+    def names(self, wanted: Sequence[str] = ()) -> tuple[str, ...]:
+        """The buckets asked for, or all. Raises `ConfigError` for a name that does not exist."""
+        for name in wanted:
+            self.config.bucket(name)
+        return tuple(dict.fromkeys(wanted)) or tuple(self.config.buckets)
+
+    def remote(self, name: str) -> Store:
+        """The bucket of that name, opened once."""
+        if name not in self._stores:
+            bucket = self.config.bucket(name)
+            self._stores[name] = connect.open_remote(bucket, self.root, self.cache)
+        return self._stores[name]
+
+    def local(self, name: str, base: Base | None = None, plan: str | None = None) -> LocalStore:
+        """The local side of a bucket. `plan` names the folder of the trash."""
+        bucket = self.config.bucket(name)
+        return connect.open_local(
+            bucket,
+            self.root,
+            self.cache,
+            self.remote(name).capabilities.digests,
+            paths={key: item.path for key, item in (base or {}).items() if item.path},
+            trash=self.work / "trash" / plan.removeprefix("sha256:")[:12] if plan else None,
+            refuse=connect.refuse_also(bucket.rules, self.config.path, self.root),
+        )
+
+    @property
+    def cache(self) -> HashCache:
+        """The hash cache of this project, made with its folder when first used."""
+        if self._cache is None:
+            self._cache = HashCache(self._folder() / "cache.sqlite")
+        return self._cache
+
+    def _folder(self) -> Path:
+        """`.buckia.d/`, which keeps itself out of version control."""
+        try:
+            self.work.mkdir(mode=0o700, exist_ok=True)
+            ignore = self.work / ".gitignore"
+            if not ignore.exists():
+                ignore.write_text("*\n", encoding="utf-8")
+        except OSError as problem:
+            raise LocalError(
+                f"{WORK}/ cannot be made here ({problem.strerror}); buckia keeps its journal there"
+            ) from None
+        return self.work
+
+    @property
+    def _state(self) -> Store:
+        """Where the lockfile is kept."""
+        return LocalStore(self.root, work=WORK)
+
+    def load_state(self) -> Held:
+        """The lockfile with whatever unfinished runs did since it was written."""
+        held = lockfile.load(self._state)
+        return Held(journal.absorb(held.lock, self._unfinished()), held.entry)
+
+    def _unfinished(self) -> list[journal.Record]:
+        return journal.unfinished(self.work / "journal")
+
+    # -- plan ---------------------------------------------------------------------------------
+
+    def plan(
+        self,
+        names: Sequence[str] = (),
+        *,
+        paths: Sequence[str] = (),
+        direction: Direction | None = None,
+        skip_conflicts: bool = False,
+        ask: Ask | None = None,
+    ) -> Plan:
+        """Scan both sides of the buckets and say what apply would do. Changes neither side."""
+        buckets = self.names(names)
+        lock = self.load_state().lock
+        parts: dict[str, BucketPlan] = {}
+        heads: dict[str, BucketHead] = {}
+        written: dict[str, str] = {}
+        for name in buckets:
+            state = lock.state(name)
+            parts[name] = self._plan_bucket(name, state.base(), paths, direction, ask, written)
+            heads[name] = self._head(name, state)
+        return planner.assemble(
+            parts,
+            heads,
+            config_digest=self.config_digest(buckets),
+            scope=PlanScope(selection.clean_paths(paths), direction),
+            skip_conflicts=skip_conflicts,
+        )
+
+    def _plan_bucket(
+        self,
+        name: str,
+        base: Base,
+        paths: Sequence[str],
+        direction: Direction | None,
+        ask: Ask | None,
+        written: dict[str, str],
+    ) -> BucketPlan:
+        bucket, remote = self.config.bucket(name), self.remote(name)
+        local = self.local(name, base)
+        sides = self._take(bucket, local, remote, base)
+        refuse = connect.refuse_also(bucket.rules, self.config.path, self.root)
+        scope = selection.scope(bucket.layout, refuse, paths)
+        decisions = reconcile(sides.local, base, sides.remote, bucket.rules, scope, now())
+        decisions = selection.settle_asked(decisions, scope, bucket.rules, ask)
+        decisions = selection.one_way(decisions, direction)
+        decisions = selection.one_writer(decisions, local.path_of, name, written)
+        return planner.plan_bucket(
+            name,
+            decisions,
+            sides.local,
+            base,
+            sides.remote,
+            bucket.rules,
+            remote.capabilities,
+            trash=bucket.trash,
+        )
+
+    def _take(self, bucket: BucketConfig, local: LocalStore, remote: Store, base: Base) -> Sides:
+        sides = snapshot.take(
+            local, remote, bucket.layout, bucket.rules, self._progress, bucket.max_workers
+        )
+        return snapshot.prove(sides, base, local, remote, bucket.max_workers)
+
+    def _head(self, name: str, state: BucketState) -> BucketHead:
+        bucket = self.config.bucket(name)
+        guards = planner.guards(self.remote(name).capabilities)
+        return BucketHead(bucket.provider, bucket.bucket_name, state.ref, guards)
+
+    def config_digest(self, names: Iterable[str]) -> str:
+        """What binds a plan to the part of the configuration it was made with."""
+        identity = {name: self.config.bucket(name).identity() for name in sorted(names)}
+        return documents.digest(identity)
+
+    # -- apply --------------------------------------------------------------------------------
+
+    def apply(
+        self, plan: Plan, *, preflight_only: bool = False, executor: Executor | None = None
+    ) -> Applied:
+        """Execute exactly this plan.
+
+        Raises `ConflictError`, `BlockedError`, `StaleError`, `LockedError` before anything is
+        changed, `Interrupted` after a signal when all is saved. Actions that failed are in the
+        result; then deletes of that bucket were not begun.
+        """
+        refuse_unfit(plan)
+        self._refuse_other_config(plan)
+        with self._only_run():
+            held = self._recover()
+            serials = _serials(plan, held.lock)
+            busy = sorted({action.bucket for action in plan.actions})
+            fresh = [name for name in busy if not self._is_applied(plan, name, held.lock)]
+            tasks = [task for name in fresh for task in self._inspect(plan, name, held.lock)]
+            if preflight_only or not tasks:
+                return Applied(plan.digest, already=bool(busy and not fresh), serials=serials)
+            return self._run(plan, tasks, held, executor)
+
+    def _refuse_other_config(self, plan: Plan) -> None:
+        missing = [name for name in plan.buckets if name not in self.config.buckets]
+        if missing:
+            raise StaleError(
+                f"the plan is for the bucket {missing[0]!r}, which this configuration does not "
+                "have; nothing was changed; plan again"
+            )
+        if self.config_digest(plan.buckets) != plan.config_digest:
+            raise StaleError(
+                "the configuration has changed since the plan; nothing was changed; plan again"
+            )
+
+    @contextmanager
+    def _only_run(self) -> Iterator[None]:
+        """Hold the lock of this machine; it goes with the process, however that ends."""
+        lock = FileLock(self._folder() / "lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise LockedError(
+                "another buckia is applying in this folder; wait for it, or end it first"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _recover(self) -> Held:
+        """Bring the lockfile up to what unfinished runs did, and clear what they left lying."""
+        LocalStore(self.root, work=WORK).tidy()
+        held, found = lockfile.load(self._state), self._unfinished()
+        lock = journal.absorb(held.lock, found)
+        if lock != held.lock:
+            held = lockfile.save(self._state, held, lock)
+        journal.finish(found)
+        return held
+
+    def _is_applied(self, plan: Plan, name: str, lock: Lockfile) -> bool:
+        """Whether this plan is done for a bucket; `StaleError` if it no longer fits its state."""
+        state, base = lock.state(name), plan.buckets[name].base
+        if state.plan == plan.digest:
+            return not state.partial
+        if state.ref == base:
+            return False
+        if state.lineage != base.lineage:
+            why = "its lockfile belongs to another history (lineage)"
+        elif state.serial != base.serial:
+            why = f"the lockfile is at serial {state.serial}, the plan was made from {base.serial}"
+        else:
+            why = "the lockfile's entries are not those the plan was made from"
+        raise StaleError(f"the plan is stale for `{name}`: {why}; nothing was changed; plan again")
+
+    def _inspect(self, plan: Plan, name: str, lock: Lockfile) -> list[Task]:
+        bucket = self.config.bucket(name)
+        base = lock.state(name).base()
+        local, remote = self.local(name, base, plan.digest), self.remote(name)
+        actions = [action for action in plan.actions if action.bucket == name]
+        many = len(actions) > max(_FEW, len(base) // _PER_LOOK)
+        seen = self._take(bucket, local, remote, base) if many else None
+        sides = Stores(local, remote, plan.digest, self.stop)
+        return engine.inspect(actions, sides, bucket.max_workers, self._progress, seen)
+
+    def _run(self, plan: Plan, tasks: list[Task], held: Held, executor: Executor | None) -> Applied:
+        names = sorted({task.action.bucket for task in tasks})
+        workers = max(self.config.bucket(name).max_workers for name in names)
+        with recorder.recording(self._state, held, plan.digest, names, self._folder()) as record:
+            run = engine.Run(
+                tasks,
+                record=record.add,
+                progress=self._progress,
+                stop=self.stop,
+                workers=workers,
+                executor=executor,
+            )
+            outcomes = run.execute()
+            lock = record.save(run.finished)
+        if self.stop.is_set():
+            raise Interrupted("stopped; what was done is saved; run the same plan again to resume")
+        return Applied(plan.digest, tuple(outcomes), serials=_serials(plan, lock))
+
+    # -- both in one --------------------------------------------------------------------------
+
+    def status(self, names: Sequence[str] = ()) -> list[BucketStatus]:
+        """Where each bucket stands, without changing anything."""
+        lock, pending = lockfile.load(self._state).lock, self._unfinished()
+        return [
+            BucketStatus(
+                name=name,
+                provider=self.config.bucket(name).provider,
+                url=self.remote(name).url,
+                serial=lock.state(name).serial,
+                files=len(lock.state(name).entries),
+                unfinished=lock.state(name).partial
+                or any(name in record.header.buckets for record in pending),
+                plan=self.plan([name]),
+            )
+            for name in self.names(names)
+        ]
+
+
+def refuse_unfit(plan: Plan) -> None:
+    """Raise `BlockedError` or `ConflictError` for a plan that apply may not take."""
+    limits = [why for why in plan.blocked if not why.startswith("conflicts")]
+    if limits:
+        raise BlockedError(
+            f"the plan is blocked by {'; '.join(limits)}; nothing was changed; check that nothing "
+            "is missing by accident, then raise `limits` in the configuration and plan again"
+        )
+    if not plan.applyable:
+        raise ConflictError(
+            f"the plan has {len(plan.conflicts)} unresolved conflicts; nothing was changed; settle "
+            "them on one side, or plan with `--skip-conflicts`"
+        )
+
+
+def _serials(plan: Plan, lock: Lockfile) -> dict[str, int]:
+    return {name: lock.state(name).serial for name in plan.buckets}

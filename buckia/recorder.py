@@ -1,0 +1,99 @@
+"""What a run did, made to last: the journal at once, the lockfile now and then and at the end."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from buckia import journal, lockfile
+from buckia.errors import BuckiaError, IncompleteError, StaleError
+from buckia.journal import Journal, Origin
+from buckia.lockfile import Held, Lockfile
+from buckia.model import Outcome
+from buckia.stores.base import Store
+
+CHECKPOINT: Final = 5.0
+"""Seconds between two writes of the lockfile during a run."""
+
+log = logging.getLogger(__name__)
+
+
+class Recorder:
+    """The memory of one run. Only the main thread uses it."""
+
+    def __init__(
+        self, store: Store, held: Held, log: Journal, plan: str, origins: dict[str, Origin]
+    ):
+        self._store = store
+        self._held = held
+        self._first = held.lock
+        self._journal = log
+        self._plan = plan
+        self._origins = origins
+        self._outcomes: list[Outcome] = []
+        self._saved = time.monotonic()
+
+    def add(self, outcomes: list[Outcome]) -> None:
+        """Remember a batch: it is on the disk when this returns."""
+        self._journal.record(outcomes)
+        self._outcomes += outcomes
+        if time.monotonic() - self._saved > CHECKPOINT:
+            self._checkpoint()
+
+    def _checkpoint(self) -> None:
+        try:
+            self._held = lockfile.save(self._store, self._held, self._lock(finished=()))
+        except StaleError:
+            raise
+        except BuckiaError as problem:  # the journal holds everything; the end will try again
+            log.warning("the lockfile could not be saved meanwhile: %s", problem)
+        self._saved = time.monotonic()
+
+    def _lock(self, finished: Collection[str]) -> Lockfile:
+        lock = self._held.lock
+        for name, origin in self._origins.items():
+            before = self._first.state(name)
+            after = lockfile.fold(before, (o for o in self._outcomes if o.bucket == name))
+            state = lockfile.advance(
+                before, after, self._plan, origin.lineage, partial=name not in finished
+            )
+            lock = lock.with_state(name, state)
+        return lock
+
+    def save(self, finished: Collection[str]) -> Lockfile:
+        """Write the lockfile for good; `finished` names the buckets where nothing is left to do.
+
+        Raises `IncompleteError` when it cannot be written: then the journal is picked up next time.
+        """
+        try:
+            self._held = lockfile.save(self._store, self._held, self._lock(finished))
+        except StaleError:
+            raise
+        except BuckiaError as problem:
+            raise IncompleteError(
+                f"what was done is done, but the lockfile could not be written: {problem}; the "
+                "journal holds it and the next plan or apply picks it up"
+            ) from None
+        self._journal.finish()
+        return self._held.lock
+
+
+@contextmanager
+def recording(
+    store: Store, held: Held, plan: str, names: Sequence[str], folder: Path
+) -> Iterator[Recorder]:
+    """A recorder with a journal of its own, begun from the states in `held`."""
+    origins = {
+        name: Origin(held.lock.state(name).ref, held.lock.state(name).lineage or str(uuid.uuid4()))
+        for name in names
+    }
+    log = journal.start(folder / "journal", plan, origins)
+    try:
+        yield Recorder(store, held, log, plan, origins)
+    finally:
+        log.close()

@@ -1,0 +1,154 @@
+"""Two stores into two listings, and the proofs that a listing alone does not give."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from concurrent.futures import Future
+from typing import BinaryIO, Final
+
+from msgspec import Struct
+
+from buckia import pool
+from buckia.layout import Layout, refuse_key
+from buckia.model import Base, Entry, Listing, Progress, Skipped, Tick, replace, same_content
+from buckia.reconcile import is_base
+from buckia.rules import Rules
+from buckia.stores.base import Store
+from buckia.stores.local import LocalStore
+
+_MULTIPART = re.compile(r"^([0-9a-f]{32})-([1-9]\d{0,4})$")
+_MEBI: Final = 1024 * 1024
+PART_SIZES: Final = tuple(
+    n * _MEBI for n in (5, 8, 10, 15, 16, 25, 32, 50, 64, 100, 128, 256, 512)
+) + tuple(n * 1_000_000 for n in (5, 8, 16, 64, 100))
+"""Part sizes (bytes) that clients are known to use: what a multipart ETag is tried against."""
+
+_TICK = 1000
+"""Keys between two reports of progress."""
+
+
+class Sides(Struct, frozen=True):
+    """What both sides hold, each listing complete by construction."""
+
+    local: Listing
+    remote: Listing
+
+
+def take(
+    local: LocalStore,
+    remote: Store,
+    layout: Layout,
+    rules: Rules,
+    progress: Progress,
+    workers: int,
+) -> Sides:
+    """Scan and list at the same time. Raises what either side raises: a doubt is no listing."""
+    with pool.threads(1, "list") as lister:
+        theirs: Future[Listing] = lister.submit(list_remote, remote, layout, rules, progress)
+        mine = local.listing(progress=progress)
+        return Sides(mine, theirs.result())
+
+
+def list_remote(store: Store, layout: Layout, rules: Rules, progress: Progress) -> Listing:
+    """Everything a bucket holds in scope. Keys that cannot be files are set aside, not repaired."""
+    entries: dict[str, Entry] = {}
+    skipped: list[Skipped] = []
+    for entry in _objects(store, layout):
+        key = entry.key
+        if layout.owner(key) is None or rules.excludes(key):
+            continue
+        why = refuse_key(key)
+        if why is None:
+            entries[key] = entry
+        elif entry.size or not key.endswith("/"):  # an empty `folder/` is only a marker
+            skipped.append(Skipped(key, f"the name {why}"))
+        if len(entries) % _TICK == 0:
+            progress(Tick("list", key, len(entries)))
+    progress(Tick("list", "", len(entries), 0, len(entries)))
+    return Listing(entries, tuple(skipped))
+
+
+def _objects(store: Store, layout: Layout) -> Iterable[Entry]:
+    for prefix in layout.prefixes:
+        yield from store.entries(prefix)
+    for key in layout.single_keys:
+        entry = store.head(key)
+        if entry is not None:
+            yield entry
+
+
+def prove(sides: Sides, base: Base, local: LocalStore, remote: Store, workers: int) -> Sides:
+    """The same sides with what listings leave open looked up where a decision hangs on it.
+
+    Two files of one size that share no digest are asked for the sha256 that buckia stores with an
+    object, then held against the object's multipart ETag. What stays open counts as different. A
+    changed object without any digest is asked for one too, so that its download can be verified.
+    """
+    doubtful = [
+        entry
+        for key, entry in sides.remote.entries.items()
+        if _doubtful(sides.local.entries.get(key), base.get(key), entry)
+    ]
+    if not doubtful:
+        return sides
+
+    def look(entry: Entry) -> Entry:
+        known = remote.head(entry.key) or entry
+        if known.version != entry.version:
+            return entry  # replaced meanwhile: the listing stays the picture that was taken
+        mine = sides.local.entries.get(entry.key)
+        if mine and same_content(mine, known) is None and _same_multipart(local, mine, known):
+            return replace(known, sha256=mine.sha256)
+        return known
+
+    proved = dict(sides.remote.entries)
+    for batch in pool.each(look, doubtful, workers=workers, name="prove"):
+        proved.update({entry.key: entry for entry in batch})
+    return Sides(sides.local, Listing(proved, sides.remote.skipped))
+
+
+def _doubtful(mine: Entry | None, then: Entry | None, theirs: Entry) -> bool:
+    if then is not None and is_base(theirs, then):
+        return False
+    if mine is None:
+        return not (theirs.sha256 or theirs.md5 or theirs.sha1)
+    return mine.size == theirs.size and same_content(mine, theirs) is None
+
+
+def _same_multipart(local: LocalStore, mine: Entry, theirs: Entry) -> bool:
+    """Whether a multipart ETag is the one some known part size makes of the local file."""
+    match = _MULTIPART.match(theirs.version or "")
+    if match is None or mine.logical:
+        return False
+    parts = int(match[2])
+    exact = -(-mine.size // parts // _MEBI) * _MEBI
+    sizes = {size for size in (*PART_SIZES, exact) if size and -(-mine.size // size) == parts}
+    with local.open(mine) as body:
+        return match[1] in multipart_digests(body, sizes)
+
+
+def multipart_digests(body: BinaryIO, sizes: Iterable[int]) -> set[str]:
+    """The md5 of part md5s for each part size (bytes), all in one read.
+
+    This is what S3 calls the ETag of a multipart upload, without its `-parts` ending.
+    """
+    wholes = {size: hashlib.md5(usedforsecurity=False) for size in sizes}
+    parts = {size: hashlib.md5(usedforsecurity=False) for size in wholes}
+    filled = dict.fromkeys(wholes, 0)
+    while chunk := body.read(_MEBI):
+        for size in wholes:
+            rest = memoryview(chunk)
+            while rest:
+                piece = rest[: size - filled[size]]
+                parts[size].update(piece)
+                filled[size] += len(piece)
+                rest = rest[len(piece) :]
+                if filled[size] == size:
+                    wholes[size].update(parts[size].digest())
+                    parts[size], filled[size] = hashlib.md5(usedforsecurity=False), 0
+    for size, whole in wholes.items():
+        if filled[size]:
+            whole.update(parts[size].digest())
+    return {whole.hexdigest() for whole in wholes.values()}

@@ -1,0 +1,246 @@
+"""One action carried out: what each op does to two stores. Runs on worker threads.
+
+Nothing here decides anything: the plan named every write and what it replaces, and the stores
+refuse what no longer fits.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import BinaryIO, Final, cast
+
+from msgspec import Struct
+
+from buckia.errors import BuckiaError, Interrupted, PreconditionError
+from buckia.model import Action, Content, Entry, Op, Outcome, Undo, replace, same_content
+from buckia.preflight import State, View
+from buckia.rules import RESERVED_PREFIX
+from buckia.stores.base import Store
+from buckia.stores.local import LocalStore
+
+TRASH: Final = f"{RESERVED_PREFIX}trash/"
+
+
+class Stores(Struct, frozen=True):
+    """The two stores a bucket's actions run between, and the plan's own name for its trash."""
+
+    local: LocalStore
+    remote: Store
+    plan: str
+    stop: threading.Event
+
+    def trash_key(self, key: str) -> str:
+        """Where an overwritten or deleted object is kept in a bucket without versions."""
+        return f"{TRASH}{self.plan.removeprefix('sha256:')[:12]}/{key}"
+
+
+class Task(Struct, frozen=True):
+    """An action together with how the world stood to it before the first change."""
+
+    action: Action
+    state: State
+    view: View
+    stores: Stores
+
+
+def perform(task: Task) -> Outcome:
+    """Do one action, or its first half. A `BuckiaError` becomes the outcome's error."""
+    action = task.action
+    try:
+        if task.state is State.SATISFIED:
+            return _already(task)
+        return _STEPS[action.op](task)
+    except BuckiaError as problem:
+        return _outcome(action, done=False, error=str(problem))
+
+
+def leave(task: Task) -> Outcome:
+    """The second half of a move: delete the old key, if it still is what was copied."""
+    action = task.action
+    assert action.source and action.source.key  # noqa: S101  (a move names its source)
+    try:
+        old = task.view.origin
+        if old is not None:
+            task.stores.remote.delete(old)
+    except BuckiaError as problem:
+        return _outcome(action, done=False, error=str(problem))
+    return _outcome(action, left=action.source.key)
+
+
+def _outcome(
+    action: Action,
+    *,
+    done: bool = True,
+    entry: Entry | None = None,
+    left: str | None = None,
+    error: str | None = None,
+) -> Outcome:
+    return Outcome(action.id, action.op, action.bucket, action.key, done, entry, left, error)
+
+
+def _already(task: Task) -> Outcome:
+    """What a rerun finds done: recorded as it stands."""
+    action, view = task.action, task.view
+    if action.op in (Op.DELETE_REMOTE, Op.DELETE_LOCAL):
+        return _outcome(action)
+    if action.op is Op.DOWNLOAD:
+        assert view.local and action.source  # noqa: S101
+        return _outcome(action, entry=_agreed(task, view.local, action.source.version))
+    assert view.remote and action.content  # noqa: S101
+    left = action.source.key if action.op is Op.MOVE and action.source else None
+    return _outcome(action, entry=_stored(task, view.remote), left=left)
+
+
+def _agreed(task: Task, local: Entry, version: str | None) -> Entry:
+    """What both sides now hold: the local file's content under the bucket's token."""
+    return Entry(
+        local.key,
+        local.size,
+        sha256=local.sha256,
+        logical=local.logical,
+        version=version,
+        type=local.type,
+        path=_odd_path(task, local.path),
+    )
+
+
+def _odd_path(task: Task, path: str | None) -> str | None:
+    """The local spelling, where it is not the one the layout would make."""
+    return None if path == task.stores.local.usual_path(task.action.key) else path
+
+
+def _stored(task: Task, stored: Entry) -> Entry:
+    """An object just written or found, as the lockfile remembers it."""
+    action = task.action
+    assert action.content  # noqa: S101
+    local = task.view.local
+    wanted = _entry(action.key, action.content)
+    if local and local.logical and local.logical == wanted.logical:
+        wanted = replace(wanted, sha256=local.sha256, size=local.size)
+    path = action.source.path if action.source else None
+    return replace(wanted, version=stored.version, path=_odd_path(task, path))
+
+
+def _entry(key: str, content: Content) -> Entry:
+    return Entry(
+        key,
+        content.size,
+        sha256=content.sha256,
+        md5=content.md5,
+        sha1=content.sha1,
+        logical=content.logical,
+        version=content.version,
+        type=content.type,
+    )
+
+
+def _upload(task: Task) -> Outcome:
+    action, stores, local = task.action, task.stores, task.view.local
+    assert action.content and local  # noqa: S101  (preflight saw it)
+    wanted = _entry(action.key, action.content)
+    if local.logical:  # another SQLite library may write the same rows as other bytes
+        wanted = replace(wanted, size=local.size, sha256=local.sha256, md5=local.md5, sha1=None)
+    replacing = _entry(action.key, action.expect) if action.expect else None
+    if replacing is not None and action.undo is Undo.TRASH:
+        _keep(stores, replacing)
+    with stores.local.open(local) as body:
+        stored = stores.remote.put(wanted, _watched(body, stores.stop), replacing=replacing)
+    return _outcome(action, entry=_stored(task, stored))
+
+
+def _download(task: Task) -> Outcome:
+    action, stores = task.action, task.stores
+    assert action.content  # noqa: S101
+    wanted = _entry(action.key, action.content)
+    replacing = _entry(action.key, action.expect) if action.expect else None
+    with stores.remote.open(wanted) as body:
+        stored = stores.local.put(
+            replace(wanted, version=None), _watched(body, stores.stop), replacing=replacing
+        )
+    return _outcome(action, entry=_agreed(task, stored, wanted.version))
+
+
+def _copy(task: Task) -> Outcome:
+    action, stores, origin = task.action, task.stores, task.view.origin
+    if task.state is State.HALF:
+        assert task.view.remote  # noqa: S101
+        return _outcome(action, entry=_stored(task, task.view.remote))
+    assert origin  # noqa: S101  (preflight saw it)
+    stored = stores.remote.copy(stores.remote, origin, key=action.key, replacing=None)
+    if stored is None:
+        with stores.remote.open(origin) as body:
+            wanted = replace(origin, key=action.key, version=None)
+            stored = stores.remote.put(wanted, _watched(body, stores.stop), replacing=None)
+    return _outcome(action, entry=_stored(task, stored))
+
+
+def _delete_remote(task: Task) -> Outcome:
+    action, stores = task.action, task.stores
+    assert action.expect  # noqa: S101
+    old = _entry(action.key, action.expect)
+    if action.undo is Undo.TRASH:
+        _keep(stores, old)
+    stores.remote.delete(old)
+    return _outcome(action)
+
+
+def _delete_local(task: Task) -> Outcome:
+    action = task.action
+    assert action.expect  # noqa: S101
+    task.stores.local.delete(_entry(action.key, action.expect))
+    return _outcome(action)
+
+
+def _adopt(task: Task) -> Outcome:
+    action = task.action
+    assert action.content and task.view.local  # noqa: S101
+    return _outcome(action, entry=_agreed(task.view.local, action.content.version, task.view.local))
+
+
+_STEPS: Final[dict[Op, Callable[[Task], Outcome]]] = {
+    Op.UPLOAD: _upload,
+    Op.DOWNLOAD: _download,
+    Op.COPY: _copy,
+    Op.MOVE: _copy,
+    Op.DELETE_REMOTE: _delete_remote,
+    Op.DELETE_LOCAL: _delete_local,
+    Op.ADOPT: _adopt,
+    Op.FORGET: lambda task: _outcome(task.action),
+}
+
+
+def _keep(stores: Stores, old: Entry) -> None:
+    """Put a copy of an object into the bucket's trash before it is overwritten or deleted."""
+    key = stores.trash_key(old.key)
+    try:
+        kept = stores.remote.copy(stores.remote, old, key=key, replacing=None)
+        if kept is None:
+            with stores.remote.open(old) as body:
+                wanted = replace(old, key=key, version=None)
+                stores.remote.put(wanted, _watched(body, stores.stop), replacing=None)
+    except PreconditionError:
+        found = stores.remote.head(key)  # an earlier run of this plan kept it already
+        if found is None or same_content(found, old) is False:
+            raise
+
+
+def _watched(body: BinaryIO, stop: threading.Event) -> BinaryIO:
+    return cast(BinaryIO, _Watched(body, stop))
+
+
+class _Watched:
+    """A body that stops the transfer when the run is told to stop."""
+
+    def __init__(self, body: BinaryIO, stop: threading.Event) -> None:
+        self._body = body
+        self._stop = stop
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes."""
+        if self._stop.is_set():
+            raise Interrupted("stopped by a signal; run the same plan again to resume")
+        return self._body.read(size)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._body, name)
