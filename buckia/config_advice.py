@@ -52,8 +52,8 @@ def _inline_secrets(written: dict[str, Any]) -> Iterator[Problem]:
 
 def _ignored(name: str, bucket: BucketConfig, written: Any) -> Iterator[Problem]:
     """Options that stand in the bucket itself and that its provider has no use for."""
-    said = written.get(name) if isinstance(written, dict) else None
-    for option, rules in options().items() if isinstance(said, dict) else ():
+    said = set(written.get(name) or ()) if isinstance(written, dict) else set()
+    for option, rules in options().items():
         providers = rules["x-providers"]
         if option in said and bucket.provider not in providers:
             message = f"`{bucket.provider}` ignores it; it is for {', '.join(providers)}"

@@ -24,10 +24,7 @@ VARIABLE: Final = "BUCKIA_CONFIG"
 
 _RESERVED: Final = "buckia"
 
-_ESSENTIAL: Final[set[tuple[object, ...]]] = {
-    (),
-    *((option,) for option in ("provider", "bucket_name", "paths", "files", "upload_files")),
-}
+_ESSENTIAL: Final = {"", "provider", "bucket_name", "paths", "files", "upload_files"}
 """Without these right, nothing sensible can be said of the rest of a bucket."""
 
 
@@ -162,9 +159,8 @@ class _Draft:
         self.problems += [problem for problem in judged if problem.path not in unset]
         if not isinstance(data, dict):
             return None
-        bad = {problem.path[0] for problem in self.problems if problem.path}
         buckets = dict(self.buckets(data))
-        settings = Settings() if _RESERVED in bad else self.settings(data)
+        settings = self.settings(data)
         self.warnings += advise(buckets, settings, self.source.data)
         self.warnings += self.unset_secrets()
         return None if self.problems else Config(self.root, path, buckets, settings)
@@ -172,10 +168,10 @@ class _Draft:
     def buckets(self, data: dict[str, Any]) -> Iterator[tuple[str, BucketConfig]]:
         """The buckets that can be built, if need be without the options that are refused."""
         for name, said in data.items():
-            refused = {p.path[1:2] for p in self.problems if p.path[:1] == (name,)}
+            refused = self.refused(name)
             if name == _RESERVED or refused & _ESSENTIAL:
                 continue
-            options = {option: value for option, value in said.items() if (option,) not in refused}
+            options = {option: value for option, value in said.items() if option not in refused}
             missing = tuple(dict.fromkeys(self.expanded.missing.get(name, ())))
             try:
                 bucket = BucketConfig(**options, name=name, missing_env=missing)
@@ -186,8 +182,15 @@ class _Draft:
                 self.problems.append(Problem((name, "bucket_name"), why))
             yield name, bucket
 
+    def refused(self, name: str) -> set[object]:
+        """The options of a bucket that have problems; "" stands for the bucket as a whole."""
+        paths = (problem.path for problem in self.problems if problem.path[:1] == (name,))
+        return {path[1] if len(path) > 1 else "" for path in paths}
+
     def settings(self, data: dict[str, Any]) -> Settings:
-        said = data.get(_RESERVED, {})
+        refused = self.refused(_RESERVED)
+        here = {} if "" in refused else data.get(_RESERVED, {})
+        said = {option: value for option, value in here.items() if option not in refused}
         state = said.get("state", {}).get("bucket")
         if state is not None and (state not in data or state == _RESERVED):
             message = f"there is no bucket `{state}` in this file{suggest(state, data)}"
