@@ -195,7 +195,7 @@ def _delete_local(task: Task) -> Outcome:
 def _adopt(task: Task) -> Outcome:
     action = task.action
     assert action.content and task.view.local  # noqa: S101
-    return _outcome(action, entry=_agreed(task.view.local, action.content.version, task.view.local))
+    return _outcome(action, entry=_agreed(task, task.view.local, action.content.version))
 
 
 _STEPS: Final[dict[Op, Callable[[Task], Outcome]]] = {
