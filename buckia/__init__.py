@@ -1,3 +1,78 @@
 """Terraform for buckets: plan, review and apply what moves between folders and buckets."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from buckia.errors import (
+    AccessError,
+    BlockedError,
+    BuckiaError,
+    ConfigError,
+    ConflictError,
+    DocumentError,
+    IncompleteError,
+    IntegrityError,
+    Interrupted,
+    LocalError,
+    LockedError,
+    NotFoundError,
+    PreconditionError,
+    StaleError,
+    StoreError,
+    UnavailableError,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from buckia.client import BuckiaClient, SyncResult
+    from buckia.config import BucketConfig
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "AccessError",
+    "BlockedError",
+    "BucketConfig",
+    "BuckiaClient",
+    "BuckiaError",
+    "ConfigError",
+    "ConflictError",
+    "DocumentError",
+    "IncompleteError",
+    "IntegrityError",
+    "Interrupted",
+    "LocalError",
+    "LockedError",
+    "NotFoundError",
+    "PreconditionError",
+    "StaleError",
+    "StoreError",
+    "SyncResult",
+    "UnavailableError",
+    "UsageError",
+    "__version__",
+]
+
+_LATE = {
+    "BuckiaClient": "buckia.client",
+    "SyncResult": "buckia.client",
+    "BucketConfig": "buckia.config",
+}
+"""Names that bring much along and load when they are first asked for."""
+
+
+def __getattr__(name: str) -> Any:
+    """Load a late name."""
+    if name not in _LATE:
+        raise AttributeError(f"module 'buckia' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_LATE[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return list(__all__)

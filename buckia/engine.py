@@ -164,9 +164,10 @@ class Run:
             self._record(batch)
             self.outcomes += batch
             self._failed |= {outcome.bucket for outcome in batch if not outcome.done}
-            self._bytes += sum(sizes[item.id] for item in batch if item.id not in self._seen)
-            self._seen |= {item.id for item in batch}
-            self._progress(self._tick(batch[-1]))
+            for item in batch:
+                self._bytes += 0 if item.id in self._seen else sizes[item.id]
+                self._seen.add(item.id)
+                self._progress(self._tick(item))
 
     def _tick(self, last: Outcome) -> Tick:
         return Tick(

@@ -105,7 +105,8 @@ class Project:
 
     def close(self) -> None:
         """Save the hash cache and give connections back."""
-        if self._cache is not None:
+        if self._cache is not None and self._cache.learnt:
+            self._folder()
             self._cache.save()
         for store in self._stores.values():
             store.close()
@@ -139,9 +140,9 @@ class Project:
 
     @property
     def cache(self) -> HashCache:
-        """The hash cache of this project, made with its folder when first used."""
+        """The hash cache of this project; its file is made when there is something to keep."""
         if self._cache is None:
-            self._cache = HashCache(self._folder() / "cache.sqlite")
+            self._cache = HashCache(self.work / "cache.sqlite")
         return self._cache
 
     def _folder(self) -> Path:

@@ -78,7 +78,9 @@ class Store(Protocol):
         must still hold `e.version`, else `PreconditionError` and nothing has changed.
         """
 
-    def copy(self, source: Store, entry: Entry, *, key: str, replacing: Entry | None) -> Entry | None:
+    def copy(
+        self, source: Store, entry: Entry, *, key: str, replacing: Entry | None
+    ) -> Entry | None:
         """Copy `entry` of `source` to `key` inside the service; None when this pair cannot.
 
         Copies exactly `entry.version` (else `PreconditionError`); `replacing` as in `put`.
@@ -89,6 +91,9 @@ class Store(Protocol):
 
         What is already gone counts as deleted; what has changed raises `PreconditionError`.
         """
+
+    def public_url(self, key: str) -> str:
+        """Where those who may read it without credentials find the object; no request is made."""
 
     def close(self) -> None:
         """Give connections back. The store is not used afterwards."""

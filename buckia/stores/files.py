@@ -7,11 +7,18 @@ under another name before the name changes hands, and the folder is flushed afte
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
+
+from buckia.errors import LocalError
+from buckia.model import Entry
+from buckia.stores.hashing import CHUNK
+from buckia.stores.meter import Meter, announced
 
 PRIVATE = 0o600
 """Files that may hold somebody's content are readable by their owner alone until placed."""
@@ -94,15 +101,55 @@ def flush_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def write(path: Path, body: BinaryIO, wanted: Entry) -> None:
+    """Write a body to a new file and flush it; `IntegrityError` if it is not what was announced."""
+    meter = Meter(announced(wanted))
+    with open_new(path) as file:
+        while chunk := body.read(CHUNK):
+            file.write(chunk)
+            meter.add(chunk)
+        file.flush()
+        os.fsync(file.fileno())
+    meter.check(wanted)
+
+
+def stream_atomically(path: Path, body: BinaryIO, wanted: Entry) -> None:
+    """Replace a file with a body that is checked against what was announced."""
+    temporary = path.parent / f".buckia.{secrets.token_hex(8)}"
+    try:
+        write(temporary, body, wanted)
+        supersede(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def open_new(path: Path, mode: int = 0o666) -> BinaryIO:
+    """A new file for writing; an existing one, or a link, is never opened."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb")
+
+
 def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
     """Replace a small file whole: a reader sees the old bytes or the new, after a crash too."""
     temporary = path.parent / f".buckia.{secrets.token_hex(8)}"
     try:
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with os.fdopen(handle, "wb") as file:
+        with open_new(temporary, mode) as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         supersede(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def explain(path: str, problem: OSError) -> LocalError:
+    """An error of the operating system as one for a person; `path` is the file it is about."""
+    hint = {
+        errno.ENOSPC: "free some space",
+        errno.EDQUOT: "free some space or raise the quota",
+        errno.EROFS: "mount the file system writable",
+        errno.EACCES: "check the permissions of its folder",
+        errno.ENOTDIR: "a file stands where a folder is needed; move it away",
+        errno.EISDIR: "a folder stands where the file belongs; move it away",
+        errno.ENAMETOOLONG: "the file system takes no name that long",
+    }.get(problem.errno or 0, "check the disk")
+    return LocalError(f"{path}: {problem.strerror}; {hint}")

@@ -97,6 +97,11 @@ class HashCache:
             with self._lock:
                 self._fresh[(stat.st_dev, stat.st_ino)] = (_times(stat), digests)
 
+    @property
+    def learnt(self) -> bool:
+        """Whether there is something to save."""
+        return bool(self._fresh)
+
     def save(self) -> None:
         """Write what was learnt. Problems are logged, not raised: it is only a cache."""
         with self._lock:

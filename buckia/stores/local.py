@@ -8,7 +8,6 @@ the root of a mapping.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import shutil
 import stat as modes
@@ -23,8 +22,8 @@ from buckia.layout import EVERYTHING, Layout, refuse_key
 from buckia.model import Entry, Listing, Progress, Skipped, Tick, replace, same_content, silent
 from buckia.stores import files
 from buckia.stores.base import Capabilities, Store
-from buckia.stores.hashing import CHUNK, Digests, HashCache, hash_file, now
-from buckia.stores.meter import Meter, announced
+from buckia.stores.hashing import HashCache
+from buckia.stores.reading import Reader, open_file
 from buckia.stores.tree import Found, Refuse, walk
 
 _SCRATCH = "tmp"
@@ -67,6 +66,7 @@ class LocalStore:
         self._refuse = refuse
         self._digests = digests
         self._cache = cache or HashCache()
+        self._reader = Reader(root, self._cache, digests, self.temporary, databases=databases)
         self._databases = databases
         self._paths = dict(paths or {})
         self._workers = workers
@@ -106,9 +106,9 @@ class LocalStore:
         entries: dict[str, Entry] = {}
         unread: list[Found] = []
         for file in found:
-            known = self._known(file)
+            known = self._reader.known(file)
             if known:
-                entries[file.key] = self._entry(file.key, file.path, file.stat, known)
+                entries[file.key] = known
             else:
                 unread.append(file)
         self._read(unread, entries, skipped, progress)
@@ -161,7 +161,7 @@ class LocalStore:
         if not _regular(stat):
             return None
         file = Found(key, where, stat)
-        return self._entry(key, where, stat, self._known(file) or self._digest(file, full))
+        return self._reader.known(file) or self._reader.read(file)
 
     def path_of(self, key: str) -> str:
         """The path of a key relative to the root. `StoreError` for a key that can have none."""
@@ -190,62 +190,6 @@ class LocalStore:
                 raise LocalError(f"{path}: its folder {full.name!r} is a symbolic link; refused")
         return self.root / path
 
-    def _known(self, file: Found) -> Digests | None:
-        """What the cache knows of a file. An unchanged plain file cannot have become a database;
-        a database can have changed without its file, so it is asked."""
-        known = self._cache.find(file.stat)
-        if known is None or not known.covers(self._digests):
-            return None
-        if known.dirty is None:
-            return known
-        return known if known.dirty == self._dirty(self.root / file.path) else None
-
-    def _dirty(self, full: Path) -> str | None:
-        """What a database's own stat does not tell; None for ordinary files."""
-        if not self._databases or not sqlite.is_database(full):
-            return None
-        return str(sqlite.dirty_key(full))
-
-    def _digest(self, file: Found, full: Path) -> Digests:
-        """Read a file that holds still; a file that changes under the reading is read once more."""
-        if self._databases and sqlite.is_database(full):
-            return self._digest_database(file, full)
-        for _ in range(2):
-            began = now()
-            with self._open(full, file.path) as body:
-                before = os.fstat(body.fileno())
-                digests = hash_file(body, self._digests)
-                after = os.fstat(body.fileno())
-            if _same_stat(before, after) and digests.size == after.st_size:
-                self._cache.remember(after, digests, began)
-                return digests
-        raise LocalError(f"{file.path}: it keeps changing while it is read; try again later")
-
-    def _digest_database(self, file: Found, full: Path) -> Digests:
-        began, dirty = now(), self._dirty(full)
-        with self.temporary() as copy:
-            sqlite.snapshot(full, copy)
-            with copy.open("rb") as body:
-                plain = hash_file(body, self._digests)
-            logical = sqlite.logical_hash(copy)
-        digests = Digests(plain.size, plain.sha256, plain.md5, plain.sha1, logical, dirty)
-        if self._dirty(full) == dirty:
-            self._cache.remember(full.lstat(), digests, began)
-        return digests
-
-    def _entry(self, key: str, path: str, stat: os.stat_result, known: Digests) -> Entry:
-        return Entry(
-            key,
-            known.size,
-            sha256=known.sha256,
-            md5=known.md5,
-            sha1=known.sha1,
-            logical=known.logical,
-            version=known.logical or known.sha256,
-            modified=stat.st_mtime_ns,
-            path=path,
-        )
-
     @contextlib.contextmanager
     def open(self, entry: Entry) -> Iterator[BinaryIO]:
         """See `Store.open`. A database is read as a snapshot."""
@@ -258,17 +202,8 @@ class LocalStore:
                 with copy.open("rb") as body:
                     yield body
         else:
-            with self._open(full, path) as body:
+            with open_file(full, path) as body:
                 yield body
-
-    def _open(self, full: Path, path: str) -> BinaryIO:
-        try:
-            handle = os.open(full, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
-        except FileNotFoundError:
-            raise NotFoundError(f"{path}: the file is gone; plan again") from None
-        except OSError as problem:
-            raise LocalError(f"{path}: {problem.strerror}; check its permissions") from None
-        return os.fdopen(handle, "rb")
 
     def _demand(self, expected: Entry | None, key: str) -> Entry | None:
         """The file at a key, proved to be what is expected: `PreconditionError` if it is not."""
@@ -287,31 +222,22 @@ class LocalStore:
         path = self.path_of(entry.key)
         target = self._full(path)
         self._demand(replacing, entry.key)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = files.near(self.work / _SCRATCH, target)
+        temporary: Path | None = None
         try:
-            self._write(temporary, body, entry).check(entry)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            temporary = files.near(self.work / _SCRATCH, target)
+            files.write(temporary, body, entry)
             self._place(entry.key, path, temporary, target, replacing)
         except OSError as problem:
-            raise _explain(path, problem) from None
+            raise files.explain(path, problem) from None
         finally:
-            temporary.unlink(missing_ok=True)
+            if temporary is not None:
+                temporary.unlink(missing_ok=True)
         self._paths[entry.key] = path
         stored = self.head(entry.key)
         if stored is None:
             raise PreconditionError(f"{path}: the file vanished as it was written; plan again")
         return stored
-
-    def _write(self, temporary: Path, body: BinaryIO, entry: Entry) -> Meter:
-        meter = Meter(announced(entry))
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        with os.fdopen(handle, "wb") as file:
-            while chunk := body.read(CHUNK):
-                file.write(chunk)
-                meter.add(chunk)
-            file.flush()
-            os.fsync(file.fileno())
-        return meter
 
     def _place(
         self, key: str, path: str, temporary: Path, target: Path, replacing: Entry | None
@@ -365,7 +291,7 @@ class LocalStore:
         except FileNotFoundError:
             return
         except OSError as problem:
-            raise _explain(path, problem) from None
+            raise files.explain(path, problem) from None
 
     def temporary(self) -> AbstractContextManager[Path]:
         """A name for a temporary file, removed at the end."""
@@ -375,9 +301,12 @@ class LocalStore:
         """Remove temporary files a killed run left. Only under the project's lock."""
         shutil.rmtree(self.work / _SCRATCH, ignore_errors=True)
 
+    def public_url(self, key: str) -> str:
+        """See `Store.public_url`: a `file:` URL."""
+        return (self.root / self.path_of(key)).resolve().as_uri()
+
     def close(self) -> None:
-        """Keep what was learnt of unchanged files."""
-        self._cache.save()
+        """Nothing is held open; whoever made the cache saves it."""
 
 
 def _renamed(entry: Entry, key: str) -> Entry:
@@ -386,27 +315,6 @@ def _renamed(entry: Entry, key: str) -> Entry:
 
 def _regular(stat: os.stat_result) -> bool:
     return modes.S_ISREG(stat.st_mode)
-
-
-def _same_stat(one: os.stat_result, other: os.stat_result) -> bool:
-    return (one.st_ino, one.st_size, one.st_mtime_ns) == (
-        other.st_ino,
-        other.st_size,
-        other.st_mtime_ns,
-    )
-
-
-def _explain(path: str, problem: OSError) -> LocalError:
-    hint = {
-        errno.ENOSPC: "free some space",
-        errno.EDQUOT: "free some space or raise the quota",
-        errno.EROFS: "mount the file system writable",
-        errno.EACCES: "check the permissions of its folder",
-        errno.ENOTDIR: "a file stands where a folder is needed; move it away",
-        errno.EISDIR: "a folder stands where the file belongs; move it away",
-        errno.ENAMETOOLONG: "the file system takes no name that long",
-    }.get(problem.errno or 0, "check the disk")
-    return LocalError(f"{path}: {problem.strerror}; {hint}")
 
 
 _: type[Store] = LocalStore

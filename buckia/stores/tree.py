@@ -30,8 +30,8 @@ def walk(
 ) -> list[Found]:
     """Every regular file in the layout, sorted by the bytes of its key.
 
-    Links, devices, sockets and names that cannot be keys are handed to `skip` and not followed. What
-    cannot be read is handed to `skip` as unknown. Two files for one key are a `ConfigError`.
+    Links, devices, sockets and names that cannot be keys are handed to `skip`, not followed. What
+    cannot be read is handed to `skip` as unknown. Two files for one key: `ConfigError`.
     """
     found: dict[str, Found] = {}
     for mapping in layout.mappings:

@@ -1,0 +1,251 @@
+"""The Python API: one bucket and one local folder. A thin face over the verbs of `project`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from buckia.config import BucketConfig, Config
+from buckia.errors import BuckiaError, ConfigError, LocalError, NotFoundError
+from buckia.model import Entry, Op, Progress, Tick, silent
+from buckia.planfile import Plan
+from buckia.project import Applied, BucketStatus, Project
+from buckia.stores import files
+from buckia.stores.base import Store
+
+ProgressCallback = Callable[[int, int, str, str], None]
+"""Called as `(current, total, action, path)` after every file of a sync."""
+
+
+@dataclass(frozen=True)
+class SyncResult:
+    """What a sync did, or with `dry_run` would do, in numbers of files.
+
+    `errors` holds one line for every action that failed and every conflict that was left alone;
+    `success` is True when there are none.
+    """
+
+    uploaded: int = 0
+    downloaded: int = 0
+    deleted: int = 0
+    unchanged: int = 0
+    failed: int = 0
+    errors: list[str] = field(default_factory=list)
+
+    @property
+    def success(self) -> bool:
+        """Whether everything that was planned was done."""
+        return not self.errors
+
+
+class BuckiaClient:
+    """A bucket, ready for use. Close it, or use it as a context manager.
+
+    `config` is a `BucketConfig`, a mapping of its options, or the path of a `.buckia` file; in a
+    file with several buckets `bucket_name` says which. All methods raise the errors of `buckia`.
+    """
+
+    def __init__(
+        self,
+        config: BucketConfig | Mapping[str, Any] | str | Path,
+        bucket_name: str | None = None,
+    ) -> None:
+        self._root: Path | None = None
+        self._path: Path | None = None
+        if isinstance(config, str | Path):
+            config = self._from_file(Path(config), bucket_name)
+        self.config = config if isinstance(config, BucketConfig) else BucketConfig(**config)
+        self._project: Project | None = None
+
+    @classmethod
+    def from_config(cls, path: str | Path = ".buckia", bucket: str | None = None) -> BuckiaClient:
+        """A client for one bucket of a configuration file."""
+        return cls(Path(path), bucket)
+
+    def _from_file(self, path: Path, name: str | None) -> BucketConfig:
+        from buckia import config_file  # brings the YAML parser along
+
+        loaded = config_file.load(path)
+        self._root, self._path = loaded.root, path
+        if name is None and "default" in loaded.buckets:
+            name = "default"
+        if name is None and len(loaded.buckets) > 1:
+            names = ", ".join(loaded.buckets)
+            raise ConfigError(f"{path.name} has several buckets ({names}); say which one to use")
+        return loaded.bucket(name or next(iter(loaded.buckets)))
+
+    def __enter__(self) -> BuckiaClient:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give connections back and keep what was learnt of unchanged files."""
+        if self._project is not None:
+            self._project.close()
+            self._project = None
+
+    # -- folders ------------------------------------------------------------------------------
+
+    def sync(
+        self,
+        local_path: str | Path | None = None,
+        max_workers: int | None = None,
+        delete_orphaned: bool | str | None = None,
+        include_pattern: str | None = None,
+        exclude_pattern: str | None = None,
+        dry_run: bool = False,
+        sync_paths: Sequence[str] | None = None,
+        progress_callback: ProgressCallback | None = None,
+    ) -> SyncResult:
+        """Bring the local folder and the bucket in step, both ways.
+
+        local_path       the folder that the configuration's paths are relative to; by default the
+                         folder of the configuration file, or the current one
+        include_pattern  regular expression over keys: only these; `exclude_pattern`: not these
+        sync_paths       only what is below these paths or keys
+        dry_run          count what would be done and change nothing
+
+        What the other arguments override is the option of the same name.
+        """
+        said: dict[str, Any] = {
+            "max_workers": max_workers,
+            "delete_orphaned": delete_orphaned,
+            "include_pattern": include_pattern,
+            "exclude_pattern": exclude_pattern,
+        }
+        bucket = replace(self.config, **{k: v for k, v in said.items() if v is not None})
+        with self._open(local_path, bucket, _reporter(progress_callback)) as project:
+            plan = project.plan(paths=tuple(sync_paths or ()))
+            if dry_run or plan.conflicts:
+                return _planned(plan)
+            return _counted(plan, project.apply(plan))
+
+    def plan(self, local_path: str | Path | None = None, paths: Sequence[str] = ()) -> Plan:
+        """What a sync would do, as the plan that `apply` takes."""
+        with self._open(local_path) as project:
+            return project.plan(paths=tuple(paths))
+
+    def apply(self, plan: Plan, local_path: str | Path | None = None) -> Applied:
+        """Execute exactly this plan."""
+        with self._open(local_path) as project:
+            return project.apply(plan)
+
+    def status(self, local_path: str | Path | None = None) -> BucketStatus:
+        """Where the two sides stand since the last apply."""
+        with self._open(local_path) as project:
+            return project.status()[0]
+
+    def _open(
+        self,
+        local_path: str | Path | None = None,
+        bucket: BucketConfig | None = None,
+        progress: Progress = silent,
+    ) -> Project:
+        root = Path(local_path) if local_path is not None else self._root or Path()
+        if not root.is_dir():
+            raise LocalError(f"{root}: there is no such folder; create it, or check the spelling")
+        bucket = bucket or self.config
+        config = Config(root.resolve(), self._path, {bucket.name: bucket})
+        return Project(config, progress=progress)
+
+    # -- single objects -----------------------------------------------------------------------
+
+    @property
+    def _store(self) -> Store:
+        if self._project is None:
+            self._project = self._open()
+        return self._project.remote(self.config.name)
+
+    def upload_file(self, local_file_path: str | Path, remote_path: str | None = None) -> Entry:
+        """Upload one file, by default under its own name; return what the bucket now holds."""
+        path = Path(local_file_path)
+        try:
+            data = path.read_bytes()
+        except OSError as problem:
+            raise LocalError(f"{path}: {problem.strerror}") from None
+        key = remote_path or path.name
+        return self._store.put(
+            Entry(key, len(data)), BytesIO(data), replacing=self._store.head(key)
+        )
+
+    def download_file(self, remote_path: str, local_file_path: str | Path) -> Path:
+        """Download one object to a file, which is replaced whole or not at all."""
+        entry = self._existing(remote_path)
+        path = Path(local_file_path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with self._store.open(entry) as body:
+            files.stream_atomically(path, body, entry)
+        return path
+
+    def delete_file(self, remote_path: str) -> bool:
+        """Delete one object; False when there was none."""
+        entry = self._store.head(remote_path)
+        if entry is not None:
+            self._store.delete(entry)
+        return entry is not None
+
+    def list_files(self, path: str | None = None) -> dict[str, Entry]:
+        """Every object, or those whose key begins with `path`, by key."""
+        return {entry.key: entry for entry in self._store.entries(path or "")}
+
+    def get_public_url(self, remote_path: str) -> str:
+        """The URL of an object for those who may read it without credentials."""
+        return self._store.public_url(remote_path)
+
+    def test_connection(self) -> dict[str, bool]:
+        """Whether the bucket can be reached and listed with these credentials."""
+        try:
+            next(iter(self._store.entries(".buckia/connection-test/")), None)
+        except BuckiaError:
+            return {"list": False}
+        return {"list": True}
+
+    def _existing(self, key: str) -> Entry:
+        entry = self._store.head(key)
+        if entry is None:
+            raise NotFoundError(f"{key}: there is no such object in {self._store.url}")
+        return entry
+
+
+def _reporter(callback: ProgressCallback | None) -> Progress:
+    """A `Progress` that tells a callback of files, not of the stages before them."""
+    if callback is None:
+        return silent
+
+    def progress(tick: Tick) -> None:
+        if tick.stage in set(Op):
+            callback(tick.files, tick.total_files or tick.files, tick.stage, tick.key)
+
+    return progress
+
+
+def _planned(plan: Plan) -> SyncResult:
+    ops = plan.summary.actions
+    return SyncResult(
+        uploaded=sum(ops.get(op, 0) for op in (Op.UPLOAD, Op.COPY, Op.MOVE)),
+        downloaded=ops.get(Op.DOWNLOAD, 0),
+        deleted=ops.get(Op.DELETE_REMOTE, 0) + ops.get(Op.DELETE_LOCAL, 0),
+        unchanged=plan.summary.unchanged,
+        errors=[f"{item.key}: conflict, {item.reason}" for item in plan.conflicts],
+    )
+
+
+def _counted(plan: Plan, applied: Applied) -> SyncResult:
+    done = {outcome.id: outcome.op for outcome in applied.outcomes if outcome.done}
+    failed = applied.failed
+    for outcome in failed:
+        done.pop(outcome.id, None)
+    ops = list(done.values())
+    return SyncResult(
+        uploaded=sum(op in (Op.UPLOAD, Op.COPY, Op.MOVE) for op in ops),
+        downloaded=ops.count(Op.DOWNLOAD),
+        deleted=ops.count(Op.DELETE_REMOTE) + ops.count(Op.DELETE_LOCAL),
+        unchanged=plan.summary.unchanged,
+        failed=len(failed),
+        errors=[f"{outcome.key}: {outcome.error}" for outcome in failed],
+    )

@@ -1,0 +1,118 @@
+"""What a local file holds: from the cache where it can be trusted, else by reading it once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import BinaryIO
+
+from buckia import sqlite
+from buckia.errors import LocalError, NotFoundError
+from buckia.model import Entry
+from buckia.stores.hashing import Digests, HashCache, hash_file, now
+from buckia.stores.tree import Found
+
+
+class Reader:
+    """Digests of the files below `root`. Safe for many threads.
+
+    digests    digests wanted beside sha256
+    databases  treat SQLite files as data: digests of a snapshot, and the hash of the rows
+    scratch    makes the name of a temporary file, for snapshots
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        cache: HashCache,
+        digests: frozenset[str],
+        scratch: Callable[[], AbstractContextManager[Path]],
+        *,
+        databases: bool,
+    ) -> None:
+        self._root = root
+        self._cache = cache
+        self._digests = digests
+        self._scratch = scratch
+        self._databases = databases
+
+    def known(self, file: Found) -> Entry | None:
+        """What the cache tells of a file, without reading it.
+
+        An unchanged plain file cannot have become a database; a database can have changed without
+        its file, so its companions are asked.
+        """
+        found = self._cache.find(file.stat)
+        if found is None or not found.covers(self._digests):
+            return None
+        if (found.logical is not None) > self._databases:
+            return None
+        if found.dirty is None or found.dirty == sqlite.dirty_key(self._root / file.path):
+            return _entry(file, found)
+        return None
+
+    def read(self, file: Found) -> Entry:
+        """What a file holds; one that changes under the reading is read once more.
+
+        Raises `LocalError` for what cannot be read and what does not hold still.
+        """
+        full = self._root / file.path
+        if self._databases and sqlite.is_database(full):
+            return _entry(file, self._read_database(full))
+        for _ in range(2):
+            began = now()
+            with open_file(full, file.path) as body:
+                before = os.fstat(body.fileno())
+                digests = hash_file(body, self._digests)
+                after = os.fstat(body.fileno())
+            if _same(before, after) and digests.size == after.st_size:
+                self._cache.remember(after, digests, began)
+                return _entry(Found(file.key, file.path, after), digests)
+        raise LocalError(f"{file.path}: it keeps changing while it is read; try again later")
+
+    def _read_database(self, full: Path) -> Digests:
+        began, dirty = now(), sqlite.dirty_key(full)
+        with self._scratch() as copy:
+            sqlite.snapshot(full, copy)
+            with copy.open("rb") as body:
+                plain = hash_file(body, self._digests)
+            logical = sqlite.logical_hash(copy)
+        digests = Digests(plain.size, plain.sha256, plain.md5, plain.sha1, logical, dirty)
+        if sqlite.dirty_key(full) == dirty:
+            self._cache.remember(full.lstat(), digests, began)
+        return digests
+
+
+def open_file(full: Path, path: str) -> BinaryIO:
+    """Open a file for reading, never through a link. `path` is its name in errors."""
+    try:
+        handle = os.open(full, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+    except FileNotFoundError:
+        raise NotFoundError(f"{path}: the file is gone; plan again") from None
+    except OSError as problem:
+        raise LocalError(f"{path}: {problem.strerror}; check its permissions") from None
+    return os.fdopen(handle, "rb")
+
+
+def _entry(file: Found, known: Digests) -> Entry:
+    return Entry(
+        file.key,
+        known.size,
+        sha256=known.sha256,
+        md5=known.md5,
+        sha1=known.sha1,
+        logical=known.logical,
+        version=known.logical or known.sha256,
+        modified=file.stat.st_mtime_ns,
+        path=file.path,
+    )
+
+
+def _same(one: os.stat_result, other: os.stat_result) -> bool:
+    return (one.st_ino, one.st_size, one.st_mtime_ns) == (
+        other.st_ino,
+        other.st_size,
+        other.st_mtime_ns,
+    )
