@@ -38,9 +38,10 @@ def advise(
 
 
 def _inline_secrets(written: dict[str, Any]) -> Iterator[Problem]:
-    defaults = (written.get("buckia") or {}).get("defaults")
+    own = written.get("buckia")
     places: dict[Path, Any] = {(name,): said for name, said in written.items() if name != "buckia"}
-    for path, said in {**places, ("buckia", "defaults"): defaults}.items():
+    places["buckia", "defaults"] = own.get("defaults") if isinstance(own, dict) else None
+    for path, said in places.items():
         for option in sorted(SECRETS & said.keys()) if isinstance(said, dict) else ():
             value = said[option]
             inner = value.items() if isinstance(value, dict) else [(None, value)]
@@ -121,9 +122,7 @@ def guessable(folder: str) -> str | None:
         return "repeats itself"
     if _steps(plain) > len(plain) / 2:
         return "is a sequence"
-    if all(_is_word(part) for part in re.split(r"[^0-9A-Za-z]+", folder) if part):
-        return "is made of words"
-    return None
+    return "is made of words" if _reads(folder) else None
 
 
 def _bits(text: str) -> float:
@@ -136,11 +135,11 @@ def _steps(text: str) -> int:
     return sum(ord(b) - ord(a) == 1 for a, b in pairwise(text))
 
 
-def _is_word(part: str) -> bool:
-    """Whether a part reads like a word, a name in CamelCase or a short number."""
-    if part.isdigit():
-        return len(part) <= 4
-    pieces = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", part)
-    vowels = sum(char in "aeiouyAEIOUY" for char in part)
-    long = all(len(piece) >= 3 for piece in pieces)
-    return part.isalpha() and long and vowels >= len(part) * 0.25
+def _reads(folder: str) -> bool:
+    """Whether it reads like words, perhaps in CamelCase, perhaps with short numbers between."""
+    parts = re.findall(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+", folder)
+    letters = [char for char in folder.lower() if char.isalpha()]
+    numbers = sum(part.isdigit() for part in parts)
+    words = all(len(part) <= 4 if part.isdigit() else len(part) >= 3 for part in parts)
+    vowels = sum(char in "aeiouy" for char in letters)
+    return words and numbers * 2 <= len(parts) and vowels >= len(letters) * 0.25

@@ -63,7 +63,7 @@ def _text(text: str, path: Path, env: Mapping[str, str], into: Expanded) -> Any:
     if unset := [name for name in names if not env.get(name)]:
         return _unset(text, unset, path, into)
     result = _REFERENCE.sub(lambda match: env[match[1]] if match[1] else "${", text)
-    if path[-1] in _NOT_TEXT and len(names) == 1:
+    if _NOT_TEXT & set(path[-1:]) and len(names) == 1:
         return _scalar(result)
     return result
 

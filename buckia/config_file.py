@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import stat
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -68,23 +70,30 @@ def find(start: Path, explicit: str | None = None, env: Mapping[str, str] = os.e
     """
     for said, by in ((explicit, "--config"), (env.get(VARIABLE), VARIABLE)):
         if said:
-            path = start / Path(said).expanduser()
-            if _is_file(path):
-                return path
-            what = "is a directory" if path.is_dir() else "does not exist"
-            raise ConfigError(f"{by}: {said} {what}; name a file such as .buckia")
+            return _named(start, said, by)
     start = start.absolute()
     for folder in (start, *start.parents):
         for name in NAMES:
-            if _is_file(folder / name):
+            if _is(folder / name, stat.S_ISREG):
                 return folder / name
     looked = f"no {NAMES[0]}, {NAMES[1]} or {NAMES[2]} in {start} or above"
     raise ConfigError(f"{looked}; `buckia init` writes one, `--config FILE` names another")
 
 
-def _is_file(path: Path) -> bool:
+def _named(start: Path, said: str, by: str) -> Path:
+    path = start / said
+    with contextlib.suppress(RuntimeError):  # `~name` of nobody stays as it is
+        path = start / Path(said).expanduser()
+    if _is(path, stat.S_ISDIR):
+        raise ConfigError(f"{by}: {said} is a directory; name a file in it")
+    if not _is(path, bool):
+        raise ConfigError(f"{by}: {said} does not exist; `buckia init` writes a configuration")
+    return path
+
+
+def _is(path: Path, kind: Callable[[int], bool]) -> bool:
     try:
-        return path.is_file()
+        return kind(path.stat().st_mode)
     except (OSError, ValueError):
         return False
 

@@ -132,14 +132,20 @@ def _word(error: Any, tell: Describe) -> Iterator[Problem]:
             for name in error.validator_value:
                 if name not in error.instance:
                     yield Problem(path, f"`{name}` is missing", on_key=True)
-        case "anyOf":
+        case "anyOf" | "not":
             yield Problem(path, error.schema["errorMessage"], on_key=True)
-        case None:
-            yield Problem(path, "each bucket has its own; it cannot have a default", on_key=True)
+        case "type" if path[-1:] and path[-1] in options() and _is_bucket(error.schema):
+            yield Problem(
+                path, "is an option of a bucket: put it below a bucket's name", on_key=True
+            )
         case _:
             found = tell(path, error.instance, "string" in error.schema.get("type", ()))
             message = f"found {found}, allowed: {_allowed(error)}{_near(error)}"
             yield Problem(path, message, on_key)
+
+
+def _is_bucket(rules: Any) -> bool:
+    return "provider" in rules.get("properties", {})
 
 
 def _unknown(name: str, known: Iterable[str]) -> str:
