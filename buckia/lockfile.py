@@ -166,8 +166,13 @@ def _state(state: BucketState) -> str:
         for name in ("lineage", "serial", "digest", "plan", "partial")
     )
     keys = sorted(state.entries, key=lambda key: key.encode())
-    lines = ",\n".join(f"{_json(key)}: {_json(state.entries[key])}" for key in keys)
-    return "{\n" + head + ('"entries": {\n' + lines + "\n}" if lines else '"entries": {}') + "\n}"
+    lines = "".join(f"{_json(key)}: {_json(state.entries[key])},\n" for key in keys)
+    return f'{{\n{head}"entries": {{\n{lines}{_LAST}\n}}\n}}'
+
+
+_LAST: Final = '"": {"size":0,"sha256":""}'
+"""An entry for no key, always last: every real entry's line ends in a comma, so that adding one at
+the end leaves the line before it as it was."""
 
 
 def _json(value: object) -> str:
@@ -186,6 +191,7 @@ def read(data: bytes, what: str = KEY) -> Lockfile:
     if lock.format != FORMAT or (hint := _version_hint(data)):
         raise DocumentError(f"{what} is not a lockfile this buckia reads: {lock.format} {hint}")
     for name, state in lock.buckets.items():
+        state.entries.pop("", None)
         if digest(state.entries) != state.digest:
             raise DocumentError(
                 f"{what}: the entries of {name!r} do not match their digest (edited, or merged "

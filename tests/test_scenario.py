@@ -1,0 +1,60 @@
+"""The main job on real trees against every kind of bucket that is at hand."""
+
+from __future__ import annotations
+
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from buckia.config import BucketConfig
+from tests.scenario import FOLDER, Week, live_a_week
+from tests.servers.moto import serve_moto
+from tests.servers.rgw import serve_rgw
+from tests.servers.s3 import S3Server
+
+SOURCES = [Path(sysconfig.get_path("stdlib")), Path(sysconfig.get_path("purelib"))]
+
+
+def s3_bucket(server: S3Server, **options: str) -> BucketConfig:
+    """A new bucket on an S3 server, as a configuration has it."""
+    return BucketConfig(
+        provider="s3",
+        bucket_name=server.make_bucket(),
+        domain=server.endpoint,
+        region="us-east-1",
+        credentials={"access_key_id": server.access_key, "secret_access_key": server.secret_key},
+        paths=["assets/"],
+        folders=[FOLDER],
+        delete_orphaned=True,
+        max_workers=8,
+        **options,
+    )
+
+
+def test_a_week_with_a_folder_as_bucket(tmp_path: Path) -> None:
+    """Edits, deletions, additions and renames on either side end in equal sides."""
+    (tmp_path / "bucket").mkdir()
+    bucket = BucketConfig(
+        provider="local",
+        bucket_name="bucket",
+        paths=["assets/"],
+        folders=[FOLDER],
+        delete_orphaned=True,
+    )
+    live_a_week(Week(tmp_path, bucket), SOURCES, files=300, size=0, each=5, say=print)
+
+
+def test_a_week_with_s3(tmp_path: Path) -> None:
+    """The same against an S3 server."""
+    with serve_moto() as server:
+        week = Week(tmp_path, s3_bucket(server))
+        live_a_week(week, SOURCES, files=150, size=0, each=4, say=print)
+
+
+@pytest.mark.rgw
+def test_a_week_with_ceph(tmp_path: Path) -> None:
+    """The same with 5,000 files and 200 MB against a real Ceph gateway."""
+    with serve_rgw() as (server, _):
+        week = Week(tmp_path, s3_bucket(server))
+        live_a_week(week, SOURCES, files=5000, size=200_000_000, each=10, say=print)
