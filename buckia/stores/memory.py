@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import BinaryIO
+from urllib.parse import quote
 
 from buckia.errors import NotFoundError, PreconditionError
 from buckia.model import DIGESTS, Entry, replace
@@ -84,6 +85,10 @@ class MemoryStore:
             if entry.key in self._objects:
                 self._expect(entry.key, entry)
                 del self._objects[entry.key]
+
+    def public_url(self, key: str) -> str:
+        """A name in the form of a URL: nobody outside this process finds the object."""
+        return f"{self.url}/{quote(key, errors='surrogateescape')}"
 
     def close(self) -> None:
         """Nothing to give back."""

@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import BinaryIO, Final
+from urllib.parse import quote
 
 from buckia.errors import IntegrityError, NotFoundError, PreconditionError, StoreError
 from buckia.model import Entry, replace, same_content
@@ -13,7 +14,7 @@ from buckia.stores.base import Capabilities, Store
 from buckia.stores.meter import Meter, announced
 from buckia.stores.probe import ABSENT, Verdict, probe
 from buckia.stores.s3_carriers import Condition, Download, carrier_for, conditions, headers
-from buckia.stores.s3_errors import FAILURES, NoBucketError, persist, translate
+from buckia.stores.s3_errors import FAILURES, NoBucketError, persist, shown, translate
 from buckia.stores.s3_listing import entry_of, is_md5, list_objects
 from buckia.stores.s3_parts import (
     Part,
@@ -72,14 +73,16 @@ class S3Store:
             try:
                 yield entry_of(key[cut:], fields, md5_etags=self._md5_etags)
             except (KeyError, ValueError):
-                raise StoreError(f"{self._place(key)}: listed without ETag, size or date") from None
+                raise StoreError(
+                    f"{self._place(key[cut:])}: listed without ETag, size or date"
+                ) from None
 
     def head(self, key: str) -> Entry | None:
         """The object at `key`, with its sha256 where its writer left one."""
         full = self._full(key)
         carrier = carrier_for(self._session, full)
         try:
-            found = persist(lambda: carrier.head(full), self._place(key))
+            found = persist(lambda: carrier.head(full), self._place(key), attempts=carrier.reads)
         except NoBucketError:
             raise
         except NotFoundError:
@@ -93,14 +96,14 @@ class S3Store:
         if not version:
             raise PreconditionError(f"{place}: no version to read is known; plan again")
         carrier = carrier_for(self._session, full)
-        size, chunks = persist(lambda: carrier.get(full, version), place)
+        size, chunks = persist(lambda: carrier.get(full, version), place, attempts=carrier.reads)
         return io.BufferedReader(Download(chunks, size, place), _BUFFER)
 
     def put(self, entry: Entry, body: BinaryIO, *, replacing: Entry | None) -> Entry:
         """Write the whole body, checked against `entry` before it can be seen."""
-        meter = Meter(self._wanted(entry))
         if entry.size > self._options.multipart_threshold:
-            return self._put_parts(entry, body, replacing, meter)
+            return self._put_parts(entry, body, replacing)
+        meter = Meter({"sha256", *announced(entry), *({"md5"} if self._md5_etags else ())})
         data = read_exactly(body, entry.size + 1)  # the byte too many shows a body too long
         meter.add(data)
         known = self._checked(entry, meter)
@@ -151,6 +154,11 @@ class S3Store:
         except NotFoundError:
             return
 
+    def public_url(self, key: str) -> str:
+        """The object's own URL; whether everybody may read it is the bucket's policy."""
+        path = quote(self._full(key), safe="/~", errors="surrogateescape")
+        return f"{self._session.bucket_url}/{path}"
+
     def close(self) -> None:
         """Close the connections."""
         self._session.close()
@@ -166,10 +174,9 @@ class S3Store:
         )
         return self.capabilities
 
-    def _put_parts(
-        self, entry: Entry, body: BinaryIO, replacing: Entry | None, meter: Meter
-    ) -> Entry:
+    def _put_parts(self, entry: Entry, body: BinaryIO, replacing: Entry | None) -> Entry:
         self._look(entry.key, replacing)  # before gigabytes travel in vain
+        meter = Meter({"sha256", *announced(entry)})
         with multipart(self._session, self._full(entry.key), headers(entry)) as upload:
             chunks = read_parts(body, entry.size, self._options.part_size, meter)
             parts = send_parts(self._session, upload, chunks)
@@ -245,10 +252,6 @@ class S3Store:
             raise IntegrityError(f"{place}: holds other bytes; plan again")
         return replace(held, sha256=held.sha256 or known.sha256)
 
-    def _wanted(self, entry: Entry) -> set[str]:
-        """The digests to compute of a body: ours, those announced, and the one ETags may be."""
-        return {"sha256", *announced(entry), *({"md5"} if self._md5_etags else ())}
-
     def _checked(self, entry: Entry, meter: Meter) -> Entry:
         """The entry as its bytes prove it. Raises `IntegrityError` when they are others."""
         meter.check(entry)
@@ -273,4 +276,4 @@ class S3Store:
 
     def _place(self, key: str) -> str:
         """An object's name for people, with the service it is on."""
-        return f"s3://{self._options.bucket}/{self._full(key)} at {self._session.endpoint}"
+        return f"s3://{self._options.bucket}/{shown(self._full(key))} at {self._session.endpoint}"

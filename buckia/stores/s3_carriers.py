@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -16,12 +17,13 @@ import obstore
 from buckia.errors import IntegrityError
 from buckia.model import Entry
 from buckia.stores.probe import ABSENT
-from buckia.stores.s3_errors import FAILURES, translate
+from buckia.stores.s3_errors import ATTEMPTS, FAILURES, translate
 from buckia.stores.s3_listing import is_md5, nanoseconds
 from buckia.stores.s3_session import MIB, S3Session
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
+    from botocore.response import StreamingBody
     from obstore import PutMode
 
 Condition = str | None
@@ -36,7 +38,12 @@ refuses some and quietly changes others."""
 
 
 class Carrier(Protocol):
-    """What both clients do. Keys are the bucket's, versions are ETags without quotes."""
+    """What both clients do. Keys are the bucket's, versions are ETags without quotes.
+
+    `reads` is how often a read is worth sending.
+    """
+
+    reads: int
 
     def head(self, key: str) -> Entry:
         """The object at a key."""
@@ -55,6 +62,8 @@ def carrier_for(session: S3Session, key: str) -> Carrier:
 
 class Obstore:
     """Through obstore. It signs the body's sha256, so the service refuses changed bytes."""
+
+    reads = 1  # it repeats them itself
 
     def __init__(self, session: S3Session) -> None:
         self._session = session
@@ -94,6 +103,8 @@ class Obstore:
 class Boto:
     """Through boto3, which sends any key as it is."""
 
+    reads = ATTEMPTS
+
     def __init__(self, session: S3Session) -> None:
         self._client = session.client
         self._bucket = session.options.bucket
@@ -113,7 +124,7 @@ class Boto:
     def get(self, key: str, version: str) -> tuple[int, Iterator[bytes]]:
         """The size and the bytes of one version."""
         found = self._client.get_object(Bucket=self._bucket, Key=key, IfMatch=version)
-        return found["ContentLength"], found["Body"].iter_chunks(MIB)
+        return found["ContentLength"], _pass_on(found["Body"])
 
     def put(self, key: str, data: bytes, announced: Entry, condition: Condition) -> str:
         """Write; the new ETag, empty where the service does not tell."""
@@ -125,6 +136,11 @@ class Boto:
             **conditions(condition),
         )
         return result.get("ETag", "").strip('"')
+
+
+def _pass_on(body: StreamingBody) -> Iterator[bytes]:
+    with closing(body):
+        yield from body.iter_chunks(MIB)
 
 
 class Download(io.RawIOBase):
@@ -149,6 +165,12 @@ class Download(io.RawIOBase):
         target[:size] = self._chunk[:size]
         self._chunk = self._chunk[size:]
         return size
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        if isinstance(self._chunks, Generator):
+            self._chunks.close()
+        super().close()
 
     def _next(self) -> bytes:
         try:

@@ -142,7 +142,15 @@ _SYMPTOMS: Final[tuple[tuple[tuple[type[Exception], ...], str], ...]] = (
     ),
     ((boto.SSLError, requests.exceptions.SSLError), "certificate"),
     ((boto.ConnectTimeoutError, boto.ReadTimeoutError, requests.Timeout), "timeout"),
-    ((boto.HTTPClientError, requests.RequestException), "no connection"),
+    (
+        (
+            boto.ConnectionError,
+            boto.HTTPClientError,
+            boto.IncompleteReadError,
+            requests.RequestException,
+        ),
+        "no connection",
+    ),
 )
 """What an exception without an answer means, the narrower classes first."""
 
@@ -170,6 +178,11 @@ def translate(problem: Exception, place: str) -> StoreError:
         told = " ".join(str(part) for part in (status or "", code) if part)
         row = (StoreError, f"refused ({told or type(problem).__name__})")
     return row[0](f"{place}: {row[1]}")
+
+
+def shown(key: str) -> str:
+    """A key as one line that every terminal can print."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in key)
 
 
 def symptom(problem: Exception) -> tuple[str, int]:

@@ -39,7 +39,7 @@ class Page(Struct, frozen=True):
 
 def list_objects(session: S3Session, prefix: str) -> Iterator[tuple[str, Fields]]:
     """Every object below `prefix`: its key and what ListObjectsV2 tells of it, by element name."""
-    place = f"listing of s3://{session.options.bucket}"
+    place = f"listing of s3://{session.options.bucket} at {session.endpoint}"
     start = prefix.encode("utf-8", "surrogateescape")
     seen: set[str] = set()
     token, last = None, b""
@@ -103,7 +103,11 @@ def _fetch(session: S3Session, prefix: str, token: str | None) -> Page:
         request
     )
     answer = session.http.get(
-        url, headers=dict(request.headers), timeout=_TIMES, allow_redirects=False
+        url,
+        headers=dict(request.headers),
+        timeout=_TIMES,
+        allow_redirects=False,
+        verify=session.http.verify,  # else REQUESTS_CA_BUNDLE would win over the options
     )
     if answer.status_code != HTTPStatus.OK:
         raise BadAnswer(answer.status_code, _error_code(answer.content))

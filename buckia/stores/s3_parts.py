@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Final
 from buckia import pool
 from buckia.stores.meter import Meter
 from buckia.stores.s3_carriers import Condition, conditions
-from buckia.stores.s3_errors import FAILURES, persist
+from buckia.stores.s3_errors import FAILURES, persist, shown
 from buckia.stores.s3_session import MIB, S3Session
 
 _AT_ONCE: Final = 3
@@ -41,7 +41,7 @@ Part = dict[str, Any]
 def multipart(session: S3Session, key: str, about: Request) -> Iterator[Request]:
     """Begin a multipart upload and give what names it; end it for good if anything goes wrong."""
     place: Request = {"Bucket": session.options.bucket, "Key": key}
-    begun = persist(lambda: session.client.create_multipart_upload(**place, **about), key)
+    begun = persist(lambda: session.client.create_multipart_upload(**place, **about), shown(key))
     upload = {**place, "UploadId": begun["UploadId"]}
     try:
         yield upload
@@ -116,7 +116,10 @@ def _each_part(
 ) -> list[Part]:
     def one(piece: tuple[int, Any]) -> Part:
         number, what = piece
-        tag = persist(lambda: act(number, what), f"part {number} of {upload['Key']}")
+        tag = persist(
+            lambda: act(number, what),
+            f"part {number} of s3://{upload['Bucket']}/{shown(upload['Key'])}",
+        )
         return {"PartNumber": number, "ETag": tag}
 
     batches = pool.each(one, enumerate(pieces, 1), workers=_AT_ONCE, name="part")

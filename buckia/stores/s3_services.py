@@ -56,11 +56,11 @@ _AWS: Final = Conditions(
 )
 """Amazon S3 user guide, "conditional requests"."""
 
-_CEPH: Final = Conditions(create=True, replace=True, source=True)
-"""Measured on RADOS Gateway 16.2: conditions on DELETE, Complete and the written side of a copy
-are accepted and ignored."""
+_CEPH: Final = Conditions(create=True, replace=True)
+"""Measured on RADOS Gateway 16.2: conditions on DELETE, Complete and both sides of a copy are
+accepted and ignored."""
 
-_MINIO: Final = Conditions(create=True, source=True)
+_MINIO: Final = Conditions(create=True)
 """Releases before September 2025 let `If-Match` create a missing key, so it is not relied on."""
 
 SERVICES: Final = (

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import boto3
 import requests
 from boto3.session import Session
 from botocore.config import Config
+from botocore.configprovider import ConfiguredEndpointProvider
 from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError
 from obstore.auth.boto3 import Boto3CredentialProvider
@@ -99,18 +100,17 @@ class S3Session:
 
     def __init__(self, options: S3Options) -> None:
         self.options = options
-        given = absolute(options.endpoint) if options.endpoint else None
-        self.service = self._find_service(given)
         try:
             self._boto = self._sign_in()
+            self._given = self._find_endpoint()
+            self.service = self._find_service(self._given)
             self.region = self._boto.region_name or self.service.region
-            self._given = given or self._usual_endpoint()
             self.endpoint: str = self.client.meta.endpoint_url
             self.credentials: Credentials = self._find_credentials()
         except BotoCoreError as problem:
             raise translate(problem, f"s3://{options.bucket}") from None
         except ValueError:
-            raise ConfigError(f"{given}: not the host or URL of an S3 service") from None
+            raise ConfigError(f"{self._given}: not the host or URL of an S3 service") from None
 
     @property
     def bucket_url(self) -> str:
@@ -124,7 +124,7 @@ class S3Session:
     def client(self) -> S3Client:
         """boto3's client. It never repeats a request: `persist` does, and knows that it did."""
         virtual = self._virtual_at(self._given)
-        return self._boto.client(
+        client = self._boto.client(
             "s3",
             endpoint_url=self._given,
             region_name=self.region,
@@ -143,6 +143,8 @@ class S3Session:
                 read_timeout=_UPLOAD,
             ),
         )
+        client.meta.events.register("before-call.s3", _stay)
+        return client
 
     @cached_property
     def reader(self) -> Bucket:
@@ -179,19 +181,32 @@ class S3Session:
             if name in ("client", "http"):
                 client.close()
 
+    def _find_endpoint(self) -> str | None:
+        """The URL as given, by the rule of the service, or configured; None leaves it to boto3."""
+        if self.options.endpoint:
+            return absolute(self.options.endpoint)
+        rule = self._find_service(None).endpoint
+        if rule is None:
+            return self._configured_endpoint()
+        if self._boto.region_name is None:
+            raise ConfigError(f"s3://{self.options.bucket}: set `region` or `domain`")
+        return rule.format(region=self._boto.region_name)
+
+    def _configured_endpoint(self) -> str | None:
+        """What AWS_ENDPOINT_URL_S3, its like and the profile say, as boto3 would follow it."""
+        core = self._boto._session
+        if core.get_config_variable("ignore_configured_endpoint_urls"):
+            return None
+        found = ConfiguredEndpointProvider(
+            full_config=core.full_config, scoped_config=core.get_scoped_config(), client_name="s3"
+        ).provide()
+        return str(found) if found else None
+
     def _find_service(self, endpoint: str | None) -> Service:
         try:
             return find_service(self.options.service, endpoint)
         except KeyError:
             raise ConfigError(f"{self.options.service}: no such S3 service") from None
-
-    def _usual_endpoint(self) -> str | None:
-        """Where the service is for a region, by its row; None leaves it to boto3."""
-        if self.service.endpoint is None:
-            return None
-        if self._boto.region_name is None:
-            raise ConfigError(f"s3://{self.options.bucket}: set `region` or `domain`")
-        return self.service.endpoint.format(region=self._boto.region_name)
 
     def _sign_in(self) -> Session:
         return boto3.session.Session(
@@ -250,3 +265,12 @@ class S3Session:
             retry_config=waits,
             credential_provider=Boto3CredentialProvider(self._boto, ttl=_PROVE_AGAIN),
         )
+
+
+def _stay(params: dict[str, Any], **_: object) -> None:
+    """Keep boto3 from following a redirect to another region.
+
+    obstore and the listing would not follow, and a service that redirects everything would have
+    boto3 ask for ever.
+    """
+    params["context"].setdefault("s3_redirect", {})["redirected"] = True

@@ -115,10 +115,14 @@ class Gateway:
                 daemon.wait()
 
     def _make_certificate(self) -> None:
-        command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
-        names = "subjectAltName=DNS:localhost,IP:127.0.0.1"
+        """An authority and a certificate of it: one that signs itself is refused by some TLS."""
+        new = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
+        ca, key = self.home / "ca.crt", self.home / "ca.key"
+        self._run(*new.split(), "-subj", "/CN=buckia tests", "-keyout", key, "-out", ca)
+        names = ("-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-subj", "/CN=localhost")
+        leaf = ("-addext", "basicConstraints=critical,CA:FALSE", "-CA", ca, "-CAkey", key)
         files = ("-keyout", self.home / "tls.key", "-out", self.home / "tls.crt")
-        self._run(*command.split(), "-addext", names, *files)
+        self._run(*new.split(), *names, *leaf, *files)
 
     def _make_keys(self) -> None:
         ring = self.home / "keyring"
@@ -179,7 +183,7 @@ def serve_rgw() -> Iterator[tuple[S3Server, S3Server]]:
         keys = (gateway.access, gateway.secret)
         yield (
             S3Server(f"http://127.0.0.1:{gateway.http}", *keys),
-            S3Server(f"https://127.0.0.1:{gateway.https}", *keys, home / "tls.crt"),
+            S3Server(f"https://127.0.0.1:{gateway.https}", *keys, home / "ca.crt"),
         )
     finally:
         gateway.stop()

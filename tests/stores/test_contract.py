@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import BinaryIO, TypeVar
+from urllib.parse import unquote
 
 import pytest
 
@@ -544,6 +545,14 @@ def test_the_url_names_the_store(store: Store) -> None:
     scheme, _, rest = store.url.partition(":")
     assert scheme and rest
     assert store.url.isprintable()
+
+
+def test_a_public_url_names_the_object(store: Store) -> None:
+    """A public URL is printable ASCII that ends in the key, without any request."""
+    for key in UNICODE:
+        url = store.public_url(key)
+        assert url.isascii() and url.isprintable() and " " not in url
+        assert unquote(url).endswith(f"/{key}")
 
 
 def test_close_can_be_called_twice(store: Store) -> None:
