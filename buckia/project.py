@@ -215,7 +215,7 @@ class Project:
         refuse = connect.refuse_also(bucket.rules, self.config.path, self.root)
         scope = selection.scope(bucket.layout, refuse, paths)
         decisions = reconcile(sides.local, base, sides.remote, bucket.rules, scope, now())
-        decisions = selection.settle_asked(decisions, scope, bucket.rules, ask)
+        decisions = selection.settle_asked(name, decisions, scope, bucket.rules, ask)
         decisions = selection.one_way(decisions, direction)
         decisions = selection.one_writer(decisions, local.path_of, name, written)
         return planner.plan_bucket(
@@ -377,9 +377,10 @@ def refuse_unfit(plan: Plan) -> None:
             "is missing by accident, then raise `limits` in the configuration and plan again"
         )
     if not plan.applyable:
+        count = len(plan.conflicts)
         raise ConflictError(
-            f"the plan has {len(plan.conflicts)} unresolved conflicts; nothing was changed; settle "
-            "them on one side, or plan with `--skip-conflicts`"
+            f"the plan has {count} unresolved conflict{'' if count == 1 else 's'}; nothing was "
+            "changed; settle them on one side, or plan with `--skip-conflicts`"
         )
 
 

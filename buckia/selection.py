@@ -10,8 +10,9 @@ from buckia.model import Direction, Policy, replace
 from buckia.reconcile import Decision, Scope, Verdict, settle
 from buckia.rules import Rules
 
-Ask = Callable[[list[Decision]], Mapping[str, Policy]]
-"""Asked once a bucket with all its conflicts; answers `local_wins` or `remote_wins` by key."""
+Ask = Callable[[str, list[Decision]], Mapping[str, Policy]]
+"""Asked once a bucket, by name, with all its conflicts; answers `local_wins` or `remote_wins` by
+key, and leaves out what is to stay a conflict."""
 
 _UP = (Verdict.UPLOAD, Verdict.DELETE_REMOTE)
 _DOWN = (Verdict.DOWNLOAD, Verdict.DELETE_LOCAL)
@@ -36,13 +37,13 @@ def scope(layout: Layout, refuse: Callable[[str], str | None], paths: Sequence[s
 
 
 def settle_asked(
-    decisions: list[Decision], scope: Scope, rules: Rules, ask: Ask | None
+    bucket: str, decisions: list[Decision], scope: Scope, rules: Rules, ask: Ask | None
 ) -> list[Decision]:
     """The decisions with every conflict settled that `ask` has an answer for."""
     conflicts = [item for item in decisions if item.verdict is Verdict.CONFLICT]
     if ask is None or not conflicts:
         return decisions
-    answers = ask(conflicts)
+    answers = ask(bucket, conflicts)
     return [_settled(item, scope, rules, answers) for item in decisions]
 
 

@@ -1,0 +1,78 @@
+"""The command line. The only package that knows typer and rich.
+
+Commands load what they work with when they run, so that `buckia --help` loads next to nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+import typer
+
+from buckia import __version__
+from buckia.cli import applying, checking, planning
+from buckia.cli.arguments import spread
+from buckia.cli.failures import report, tell
+from buckia.errors import UsageError
+
+EXIT_CODES: Final = """\b
+Exit codes:
+  0   done                        7   locked by another run
+  1   error                       8   remote unreachable or refused
+  2   changes (only with          64  usage
+      --detailed-exitcode)        65  bad plan or lockfile
+  3   conflicts                   78  bad configuration
+  4   stale, nothing changed      130 interrupted
+  5   incomplete, resumable
+  6   blocked by a limit
+"""
+
+app = typer.Typer(
+    name="buckia",
+    epilog=EXIT_CODES,
+    rich_markup_mode=None,  # plain help loads in half the time
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"buckia {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def buckia(
+    ctx: typer.Context,
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Show the version and exit."
+    ),
+) -> None:
+    """Terraform for buckets: plan, review and apply what moves between folders and buckets."""
+    if ctx.invoked_subcommand is None:
+        tell("a command is missing; see `buckia --help`")
+        raise typer.Exit(UsageError.exit_code)
+
+
+for module in (checking, planning, applying):
+    module.register(app)
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one command line and say how it ended, as an exit code."""
+    try:
+        command = typer.main.get_command(app)
+        ended = command.main(args=spread(argv), prog_name="buckia", standalone_mode=False)
+    except BaseException as problem:
+        return report(problem)
+    return ended if isinstance(ended, int) else 0
+
+
+def main() -> None:
+    """What the `buckia` command is."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,190 @@
+"""`apply` and `sync`: carrying out a plan."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from buckia.cli import papers, text
+from buckia.cli.options import Choice, Shared, unfold
+from buckia.cli.planning import called, draw, refuse_doubtful, refuse_incomplete
+from buckia.cli.session import Session, can_ask, opened
+from buckia.errors import BuckiaError, DocumentError, IncompleteError, UsageError
+from buckia.model import Op
+
+if TYPE_CHECKING:
+    from buckia.model import Outcome
+    from buckia.planfile import Plan
+    from buckia.project import Applied
+
+_DONE: Final = {
+    Op.CONFIGURE: "configured",
+    Op.UPLOAD: "uploaded",
+    Op.DOWNLOAD: "downloaded",
+    Op.COPY: "copied",
+    Op.MOVE: "moved",
+    Op.DELETE_REMOTE: "deleted",
+    Op.DELETE_LOCAL: "deleted",
+    Op.ADOPT: "adopted",
+    Op.FORGET: "forgotten",
+    Op.PURGE: "purged",
+}
+_NAMED: Final = 10
+_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(unfold(apply))
+    app.command()(unfold(sync))
+
+
+def apply(
+    plan: Annotated[
+        str | None, typer.Argument(metavar="[PLAN]", help="A plan file; `-` is stdin.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Without a plan: do not ask.")] = False,
+    preflight_only: Annotated[
+        bool, typer.Option("--preflight-only", help="Check that the plan still fits, no more.")
+    ] = False,
+    expect_digest: Annotated[
+        str | None,
+        typer.Option(metavar="sha256:...", help="Refuse any plan but the one of this digest."),
+    ] = None,
+    *,
+    shared: Shared,
+) -> None:
+    """Execute a plan, exactly. Without a plan: plan, show, ask, then apply.
+
+    The same plan can be applied again: what is done is not done twice, what was cut short goes on.
+    """
+    if plan is None and expect_digest is not None:
+        raise UsageError("--expect-digest needs a plan file: `buckia apply PLAN --expect-digest`")
+    if plan is None and not (yes or preflight_only or can_ask()):
+        raise UsageError(
+            "apply without a plan asks, and there is no terminal to ask in: name a plan file "
+            "(`buckia plan --out plan.json`), or --yes"
+        )
+    made = _read(plan, expect_digest) if plan is not None else None
+    with opened(shared) as session:
+        if made is None:
+            made = _propose(session, Choice())
+            if made.actions and not (yes or preflight_only):
+                _ask(made)
+        _carry_out(session, made, preflight_only=preflight_only)
+
+
+def _read(name: str, expected: str | None) -> Plan:
+    from buckia import planfile
+
+    if expected is not None and not _DIGEST.fullmatch(expected):
+        raise UsageError("--expect-digest takes `sha256:` and 64 hexadecimal digits")
+    made = planfile.read(papers.read(name), called(name))
+    if expected not in (None, made.digest):
+        raise DocumentError(
+            f"{called(name)} is not the plan expected: its digest is {made.digest}; nothing was "
+            "changed; review it, or get the plan that was approved"
+        )
+    return made
+
+
+def _propose(session: Session, choice: Choice) -> Plan:
+    """A new plan, shown on stderr and fit to be applied."""
+    from rich.console import Console
+
+    from buckia.cli import show
+    from buckia.project import refuse_unfit
+
+    made = session.plan(choice)
+    if not session.quiet:
+        console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+        draw(show.view(made, everything=bool(session.verbose)), console)
+    refuse_unfit(made)
+    return made
+
+
+def _ask(made: Plan) -> None:
+    from buckia.cli.ask import confirm
+
+    if not confirm(f"\nApply {text.count_of(len(made.actions), 'action')}?"):
+        raise BuckiaError("the answer was no; nothing was changed")
+
+
+def sync(
+    choice: Choice,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be done, and stop.")
+    ] = False,
+    *,
+    shared: Shared,
+) -> None:
+    """Plan and apply in one."""
+    from buckia.cli import show
+
+    with opened(shared) as session:
+        if dry_run:
+            made = session.plan(choice)
+            draw(show.view(made, everything=bool(session.verbose)))
+            refuse_doubtful(made)
+        else:
+            _carry_out(session, _propose(session, choice), preflight_only=False)
+
+
+def _carry_out(session: Session, made: Plan, *, preflight_only: bool) -> None:
+    began = time.monotonic()
+    applied = session.apply(made, preflight_only=preflight_only)
+    took = time.monotonic() - began
+    if preflight_only:
+        session.note(f"The plan still fits: {_actions(made)} could be done. Nothing was changed.")
+    elif applied.already:
+        session.note("Nothing to do: this plan is applied already.")
+    elif not made.actions:
+        session.note("Nothing to do.")
+    else:
+        session.note(f"Applied: {_summary(made, applied)} in {text.seconds(took)}.")
+    _refuse_failed(made, applied)
+    refuse_incomplete(made)
+
+
+def _actions(made: Plan) -> str:
+    return text.count_of(len(made.actions), "action")
+
+
+def _summary(made: Plan, applied: Applied) -> str:
+    """`12 uploaded, 1 moved, 4.2 MB`."""
+    sizes = {
+        action.id: action.content.size
+        for action in made.actions
+        if action.op in (Op.UPLOAD, Op.DOWNLOAD) and action.content
+    }
+    done = {item.id: item for item in applied.outcomes if item.done}
+    counts = Counter(_DONE[item.op] for item in done.values())
+    parts = [f"{counts[word]:,} {word}" for word in dict.fromkeys(_DONE.values()) if counts[word]]
+    moved = sum(sizes.get(id_, 0) for id_ in done)
+    return ", ".join([*(parts or ["nothing"]), *([text.size(moved)] if moved else [])])
+
+
+def _refuse_failed(made: Plan, applied: Applied) -> None:
+    """Raise `IncompleteError` after naming what failed, and why."""
+    failed = applied.failed
+    if not failed:
+        return
+    for item in failed[:_NAMED]:
+        print(_failure(item), file=sys.stderr)  # noqa: T201
+    if len(failed) > _NAMED:
+        print(f"  and {len(failed) - _NAMED:,} more", file=sys.stderr)  # noqa: T201
+    done = len({item.id for item in applied.outcomes if item.done})
+    raise IncompleteError(
+        f"{text.count_of(len(failed), 'action')} failed, {done:,} of {len(made.actions):,} are "
+        "done; run the same plan again to resume"
+    )
+
+
+def _failure(item: Outcome) -> str:
+    words = f"{item.op} {item.bucket}/{item.key}: {item.error}"
+    return f"  {text.visible(words)}"

@@ -1,0 +1,95 @@
+"""`init` and `validate`: a configuration to begin with, and whether it is sound."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from buckia.cli.options import Shared, unfold
+from buckia.cli.text import count_of
+from buckia.errors import ConfigError, UsageError
+
+
+class Provider(StrEnum):
+    """Whose bucket it is."""
+
+    LOCAL = "local"
+    S3 = "s3"
+    LINODE = "linode"
+    B2 = "b2"
+    BUNNY = "bunny"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(init)
+    app.command()(unfold(validate))
+
+
+def init(
+    provider: Annotated[
+        Provider, typer.Option(help="Whose bucket it is; `local` is a directory.")
+    ] = Provider.LOCAL,
+    name: Annotated[str, typer.Option(metavar="NAME", help="What to call the bucket.")] = "assets",
+    config: Annotated[
+        str, typer.Option("--config", "-c", metavar="FILE", help="The file to write.")
+    ] = ".buckia",
+) -> None:
+    """Write a commented configuration to begin with. Never overwrites one."""
+    from buckia import config_file, config_template
+
+    path = Path(config)
+    _refuse(path)
+    page = config_template.template(provider.value, name)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(page)
+    except OSError as problem:
+        raise UsageError(f"{path} cannot be written: {problem.strerror}") from None
+    _say(f"Wrote {path}. Edit it, then `buckia validate` and `buckia plan`.")
+    if provider is Provider.LOCAL:
+        bucket = config_file.load(path).buckets[name]
+        place = path.parent / bucket.bucket_name
+        place.mkdir(parents=True, exist_ok=True)
+        _say(f"Made {place}/, the directory that stands for the bucket.")
+
+
+def _refuse(path: Path) -> None:
+    """Raise `UsageError` where writing would overwrite or hide a configuration."""
+    from buckia.config_file import NAMES
+
+    if path.suffix == ".toml":
+        raise UsageError(f"init writes YAML, so {path} would not be read; name it .buckia")
+    beside = [path.parent / name for name in NAMES] if path.name in NAMES else []
+    for taken in (path, *beside):
+        if taken.is_file() or taken.is_symlink():
+            raise UsageError(f"{taken} exists and was left as it is; edit it, or name --config")
+
+
+def validate(*, shared: Shared) -> None:
+    """Check the configuration.
+
+    Every error and warning is told at once, each with its file, line and column.
+    """
+    from buckia import config_file
+    from buckia.cli.session import locate
+
+    path = locate(shared.config)
+    findings = config_file.check(path)
+    errors = sum(item.severity == "error" for item in findings)
+    for item in findings:
+        if item.severity == "error" or not shared.quiet:
+            _say(f"{path}:{item}")
+    if errors:
+        raise ConfigError(f"{path} has {count_of(errors, 'error')}; nothing else was looked at")
+    if not shared.quiet:
+        warnings = count_of(len(findings), "warning")
+        _say(f"{path} is valid" + (f", with {warnings}." if findings else "."))
+
+
+def _say(words: str) -> None:
+    print(words, file=sys.stderr)  # noqa: T201

@@ -1,0 +1,127 @@
+"""The options that several commands take, each group a dataclass."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, is_dataclass
+from functools import wraps
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from buckia.model import Direction
+
+
+def complete_bucket(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The buckets that a shell can complete to; none where there is no sound configuration."""
+    from pathlib import Path
+
+    from buckia import config_file
+
+    try:
+        config = config_file.load(config_file.find(Path(), ctx.params.get("config")))
+    except Exception:
+        return []
+    return [name for name in config.buckets if name.startswith(incomplete)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shared:
+    """What every command takes that works with a configuration."""
+
+    config: Annotated[
+        str | None,
+        typer.Option("--config", "-c", metavar="FILE", help="The configuration to use."),
+    ] = None
+    verbose: Annotated[
+        int,
+        typer.Option(
+            "--verbose", "-v", count=True, show_default=False, help="Tell more; -vv tells all."
+        ),
+    ] = 0
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="No progress and no summary; errors only.")
+    ] = False
+    log_file: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Append everything that is told to a file.")
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Buckets:
+    """Which buckets a command is about."""
+
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="BUCKET", help="All buckets, or these.", autocompletion=complete_bucket
+        ),
+    ] = None
+    bucket: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="The same as an option.", autocompletion=complete_bucket),
+    ] = None
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """The buckets named either way; empty means all."""
+        return (*(self.names or ()), *(self.bucket or ()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice(Buckets):
+    """What a plan is asked about."""
+
+    paths: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATH...", help="Only what is at or below these paths or keys."),
+    ] = None
+    direction: Annotated[Direction, typer.Option(help="Only what travels this way.")] = (
+        Direction.BOTH
+    )
+    skip_conflicts: Annotated[
+        bool, typer.Option("--skip-conflicts", help="Leave conflicts as they are and do the rest.")
+    ] = False
+
+    @property
+    def one_way(self) -> Direction | None:
+        """The direction, where one was asked for."""
+        return None if self.direction is Direction.BOTH else self.direction
+
+
+def unfold(function: Callable[..., None]) -> Callable[..., None]:
+    """A function as typer wants it: each parameter that is a dataclass becomes its fields."""
+    hints = get_type_hints(function, include_extras=True)
+    groups: dict[str, Any] = {name: kind for name, kind in hints.items() if is_dataclass(kind)}
+
+    @wraps(function)
+    def command(**given: Any) -> None:
+        for name, kind in groups.items():
+            given[name] = kind(**{field.name: given.pop(field.name) for field in fields(kind)})
+        function(**given)
+
+    parameters = list(_parameters(function, hints))
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {item.name: item.annotation for item in parameters}
+    return command
+
+
+def _parameters(
+    function: Callable[..., None], hints: dict[str, Any]
+) -> Iterator[inspect.Parameter]:
+    for name, parameter in inspect.signature(function).parameters.items():
+        kind = hints[name]
+        if not is_dataclass(kind):
+            yield inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, default=parameter.default, annotation=kind
+            )
+            continue
+        types = get_type_hints(kind, include_extras=True)
+        for field in fields(kind):
+            yield inspect.Parameter(
+                field.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=field.default,
+                annotation=types[field.name],
+            )

@@ -1,0 +1,79 @@
+"""Plan documents on their way in and out: files, stdin, stdout."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from buckia.errors import LocalError, UsageError
+
+STREAM: Final = "-"
+"""As a file name: stdin to read from, stdout to write to."""
+
+_LOOKS: Final = b'{\n"format":"buckia.plan"', b'{\n"format": "buckia.plan"'
+
+
+def read(name: str) -> bytes:
+    """The bytes of a plan file, or of stdin. Raises `UsageError` where there is no such file."""
+    if name == STREAM:
+        return sys.stdin.buffer.read()
+    try:
+        return Path(name).read_bytes()
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError, ValueError) as problem:
+        what = "is a directory" if isinstance(problem, IsADirectoryError) else "does not exist"
+        raise UsageError(
+            f"the plan file {name} {what}; `buckia plan --out {name}` writes one"
+        ) from None
+    except OSError as problem:
+        raise LocalError(f"the plan file {name} cannot be read: {problem.strerror}") from None
+
+
+def refuse_target(name: str) -> None:
+    """Raise `UsageError` for an `--out` that would overwrite what is no plan."""
+    path = Path(name)
+    if name == STREAM or not path.exists():
+        return
+    if path.is_dir():
+        raise UsageError(f"--out {name} is a directory; name a file in it")
+    if path.is_file():
+        with path.open("rb") as file:
+            head = file.read(64)
+        if head and not head.startswith(_LOOKS):
+            raise UsageError(f"--out {name} exists and is not a plan; name another file")
+
+
+def write(data: bytes, name: str) -> None:
+    """Put a document where `--out` says: all of it or, on any problem, nothing."""
+    path = Path(name)
+    if name == STREAM:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        return
+    try:
+        if path.exists() and not path.is_file():  # a pipe or a device: nothing to replace
+            path.write_bytes(data)
+        else:
+            _replace(path.resolve(), data)
+    except OSError as problem:
+        raise LocalError(f"--out {name} cannot be written: {problem.strerror}") from None
+
+
+def _replace(path: Path, data: bytes) -> None:
+    with tempfile.NamedTemporaryFile(
+        dir=path.parent, prefix=f".{path.name}.", delete=False
+    ) as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    mode = path.stat().st_mode if path.exists() else 0o666 & ~_umask()
+    Path(file.name).chmod(mode)
+    Path(file.name).replace(path)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,153 @@
+"""`plan`, `show` and `status`: what would be done, and where things stand. Nothing is changed."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from buckia.cli import papers
+from buckia.cli.options import Buckets, Choice, Shared, unfold
+from buckia.cli.session import Session, opened
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+    from buckia.planfile import Plan
+
+_CHANGES = 2
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(unfold(plan))
+    app.command()(unfold(show))
+    app.command()(unfold(status))
+
+
+def plan(
+    choice: Choice,
+    out: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write the plan to a file; `-` is stdout."),
+    ] = None,
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="Exit with 2 when there is something to do.")
+    ] = False,
+    *,
+    shared: Shared,
+) -> None:
+    """Say what apply would do. Changes neither side.
+
+    In a terminal the plan is shown; elsewhere, or with --out, it is written as JSON, which is what
+    `buckia apply` takes.
+    """
+    if out is not None:
+        papers.refuse_target(out)
+    with opened(shared) as session:
+        made = session.plan(choice)
+        deliver(made, out, session)
+        refuse_doubtful(made)
+    if detailed_exitcode and made.actions:
+        raise typer.Exit(_CHANGES)
+
+
+def deliver(made: Plan, out: str | None, session: Session) -> None:
+    """Give the plan to whoever reads: a person at a terminal, a file or a pipe."""
+    from buckia import planfile
+    from buckia.cli import show
+
+    person = sys.stdout.isatty() and out != papers.STREAM
+    target = out or (None if person else papers.STREAM)
+    if person:
+        draw(show.view(made, everything=bool(session.verbose)))
+    else:
+        session.note(f"Plan: {show.line(made)}.")
+    if target is not None:
+        papers.write(planfile.write(made), target)
+    if out not in (None, papers.STREAM):
+        session.note(f"Written to {out}; `buckia apply {out}` does it.")
+
+
+def refuse_doubtful(made: Plan) -> None:
+    """Raise what apply would say of the plan, or that a part of a side was not seen."""
+    from buckia.project import refuse_unfit
+
+    refuse_unfit(made)
+    refuse_incomplete(made)
+
+
+def refuse_incomplete(made: Plan) -> None:
+    """Raise `BuckiaError` where part of a side could not be read."""
+    from buckia.cli import text
+    from buckia.errors import BuckiaError
+
+    unseen = [item for item in made.warnings if item.code == "unreadable"]
+    if made.complete:
+        return
+    named = ", ".join(f"{item.bucket}/{item.key} ({item.message})" for item in unseen[:3])
+    more = f" and {len(unseen) - 3:,} more" if len(unseen) > 3 else ""
+    raise BuckiaError(
+        f"{text.count_of(len(unseen), 'place')} could not be read: {named}{more}; nothing is "
+        "deleted while a side is not wholly known; make it readable and plan again"
+    )
+
+
+def show(
+    plan: Annotated[str, typer.Argument(metavar="PLAN", help="A plan file; `-` is stdin.")],
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the document instead of the view.")
+    ] = False,
+    verbose: Annotated[
+        int,
+        typer.Option("--verbose", "-v", count=True, show_default=False, help="Fold no list."),
+    ] = 0,
+) -> None:
+    """Show a plan file. Needs neither the configuration nor the network."""
+    from buckia import planfile
+    from buckia.cli.show import view
+
+    data = papers.read(plan)
+    read = planfile.view(data, called(plan))
+    if json:
+        papers.write(data, papers.STREAM)
+    else:
+        draw(view(read, everything=bool(verbose)))
+
+
+def called(plan: str) -> str:
+    """A plan file as errors name it."""
+    return "the plan on stdin" if plan == papers.STREAM else plan
+
+
+def status(
+    choice: Buckets,
+    json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    *,
+    shared: Shared,
+) -> None:
+    """Tell what changed where since the last apply."""
+    from buckia import documents
+    from buckia.cli import show_status
+
+    with opened(shared) as session:
+        with session.looking():
+            found = session.project.status(choice.wanted)
+        if json:
+            papers.write(documents.render(show_status.data(found), {}), papers.STREAM)
+        else:
+            draw(show_status.view(found))
+        for item in found:
+            refuse_incomplete(item.plan)
+
+
+def draw(what: RenderableType, console: Console | None = None) -> None:
+    """Print a view on stdout, or on the console given, without the spaces that end its lines."""
+    from rich.console import Console
+
+    console = console or Console(highlight=False, markup=False, emoji=False)
+    with console.capture() as lines:
+        console.print(what)
+    console.file.write("".join(f"{line.rstrip()}\n" for line in lines.get().split("\n")[:-1]))
+    console.file.flush()

@@ -1,0 +1,104 @@
+"""How far a run is, on stderr."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from buckia.cli import text
+from buckia.model import Tick
+
+_STAGES: Final = {
+    "list": "Listing the bucket",
+    "hash": "Reading files",
+    "preflight": "Checking the plan",
+}
+_APPLY: Final = "Applying"
+
+
+class Display:
+    """Turns ticks into one line a stage. Used as a context manager; gone from the screen after."""
+
+    def __init__(self, *, off: bool = False) -> None:
+        console = Console(stderr=True, highlight=False)
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=None),
+            _Counted(),
+            TimeRemainingColumn(compact=True),
+            console=console,
+            transient=True,
+            disable=off,
+            expand=True,
+        )
+        self._off = off
+        self._tasks: dict[str, TaskID] = {}
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Display:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._progress.stop()
+        with self._lock:
+            for task in self._tasks.values():
+                self._progress.remove_task(task)
+            self._tasks.clear()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave the screen to something else for as long as this lasts."""
+        self._progress.stop()
+        try:
+            yield
+        finally:
+            self._progress.start()
+
+    def show(self, tick: Tick) -> None:
+        """Show how far a stage is. Called from any thread."""
+        if self._off:
+            return
+        stage = _STAGES.get(tick.stage, _APPLY)
+        by_bytes = bool(tick.total_bytes)
+        done = tick.bytes if by_bytes else tick.files
+        total = tick.total_bytes if by_bytes else tick.total_files
+        with self._lock:
+            if stage not in self._tasks:
+                self._tasks[stage] = self._progress.add_task(stage, total=None)
+            task = self._tasks[stage]
+            if done < self._progress.tasks[self._progress.task_ids.index(task)].completed:
+                self._progress.reset(task)  # the same stage of the next bucket
+            self._progress.update(task, total=total, completed=done, tick=tick)
+
+
+class _Counted(ProgressColumn):
+    """`12/40 files, 1.2 of 4.2 MB, 300 kB/s`."""
+
+    def render(self, task: Task) -> Text:
+        tick: Tick | None = task.fields.get("tick")
+        if tick is None:
+            return Text()
+        of = f"/{tick.total_files:,}" if tick.total_files is not None else ""
+        parts = [f"{tick.files:,}{of} files"]
+        if tick.total_bytes:
+            parts.append(f"{text.size(tick.bytes)} of {text.size(tick.total_bytes)}")
+            speed = task.finished_speed or task.speed
+            parts += [f"{text.size(round(speed))}/s"] if speed else []
+        return Text(", ".join(parts), no_wrap=True)

@@ -1,0 +1,101 @@
+"""A configuration opened for one command, with its progress, its log and its signals."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from buckia.cli.narration import narrating
+from buckia.cli.options import Choice, Shared
+from buckia.cli.signals import Stop
+from buckia.errors import Interrupted
+from buckia.model import Tick
+
+if TYPE_CHECKING:
+    from buckia.cli.progress import Display
+    from buckia.planfile import Plan
+    from buckia.project import Applied, Project
+
+_LOOKING: Final = ("list", "hash", "preflight")
+
+log = logging.getLogger(__name__)
+
+
+class Session:
+    """What a command works with. `verbose` and `quiet` are the options of that name."""
+
+    def __init__(self, project: Project, display: Display, stop: Stop, shared: Shared) -> None:
+        self.project = project
+        self.verbose = shared.verbose
+        self.quiet = shared.quiet
+        self._display = display
+        self._stop = stop
+
+    def plan(self, choice: Choice) -> Plan:
+        """Plan what was asked for; in a terminal, ask about each conflict."""
+        from buckia.cli.ask import ask_about
+
+        ask = ask_about(self._display) if can_ask() else None
+        with self._display:
+            return self.project.plan(
+                choice.wanted,
+                paths=choice.paths or (),
+                direction=choice.one_way,
+                skip_conflicts=choice.skip_conflicts,
+                ask=ask,
+            )
+
+    def apply(self, plan: Plan, *, preflight_only: bool = False) -> Applied:
+        """Apply a plan; after a first signal it ends saved."""
+        with self._display, self._stop.changing():
+            return self.project.apply(plan, preflight_only=preflight_only)
+
+    @contextmanager
+    def looking(self) -> Iterator[None]:
+        """Show progress while something is looked at."""
+        with self._display:
+            yield
+
+    def note(self, text: str) -> None:
+        """A line for people, on stderr."""
+        if not self.quiet:
+            print(text, file=sys.stderr)  # noqa: T201
+
+
+@contextmanager
+def opened(shared: Shared) -> Iterator[Session]:
+    """The configuration that the options name, at work."""
+    from buckia import config_file
+    from buckia.cli.progress import Display
+    from buckia.project import Project
+
+    stop = Stop()
+    with narrating(shared), stop.heard():
+        path = locate(shared.config)
+        log.info("configuration: %s", path)
+        display = Display(off=shared.quiet or not sys.stderr.isatty())
+
+        def progress(tick: Tick) -> None:
+            if stop.event.is_set() and tick.stage in _LOOKING:
+                raise Interrupted("interrupted; nothing was changed")
+            display.show(tick)
+
+        with Project(config_file.load(path), progress=progress, stop=stop.event) as project:
+            yield Session(project, display, stop, shared)
+
+
+def locate(explicit: str | None) -> Path:
+    """The configuration file, named as shortly as it can be from here."""
+    from buckia import config_file
+
+    path, here = config_file.find(Path(), explicit), Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def can_ask() -> bool:
+    """Whether there is somebody to ask."""
+    return sys.stdin.isatty() and sys.stderr.isatty()

@@ -1,0 +1,106 @@
+"""Where the buckets stand, on one screen and as data. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from rich.console import Group
+from rich.text import Text
+
+from buckia.cli import text
+from buckia.planfile import Plan
+from buckia.project import BucketStatus
+
+_NAMED: Final = 3
+"""Keys of a kind that are named; `buckia plan` names them all."""
+
+_BY_REASON: Final = {
+    "local_new": ("local", "new"),
+    "local_changed": ("local", "changed"),
+    "local_deleted": ("local", "deleted"),
+    "renamed": ("local", "renamed"),
+    "remote_new": ("remote", "new"),
+    "remote_changed": ("remote", "changed"),
+    "remote_deleted": ("remote", "deleted"),
+}
+_BY_NOTICE: Final = {
+    "orphan": ("local", "deleted"),
+    "missing": ("remote", "deleted"),
+    "foreign": ("remote", "foreign"),
+}
+_OTHER: Final = ("either", "other")
+
+
+def data(statuses: Sequence[BucketStatus]) -> dict[str, Any]:
+    """The status as a JSON value."""
+    return {"buckets": {item.name: _bucket_data(item) for item in statuses}}
+
+
+def _bucket_data(item: BucketStatus) -> dict[str, Any]:
+    changes = _changes(item.plan)
+    return {
+        "provider": item.provider,
+        "url": item.url,
+        "serial": item.serial,
+        "files": item.files,
+        "unfinished": item.unfinished,
+        "complete": item.plan.complete,
+        "changes": {side: dict(kinds) for side, kinds in changes.items()},
+        "conflicts": [conflict.key for conflict in item.plan.conflicts],
+        "orphans": _keys(item.plan, "orphan"),
+    }
+
+
+def _changes(plan: Plan) -> dict[str, Counter[str]]:
+    """What changed since the last apply: side, kind, number of files."""
+    found: dict[str, Counter[str]] = {"local": Counter(), "remote": Counter(), "either": Counter()}
+    for action in plan.actions:
+        side, kind = _BY_REASON.get(action.reason, _OTHER)
+        found[side][kind] += 1
+    for notice in plan.warnings:
+        if notice.code in _BY_NOTICE:
+            side, kind = _BY_NOTICE[notice.code]
+            found[side][kind] += 1
+    return found
+
+
+def _keys(plan: Plan, code: str) -> list[str]:
+    return [item.key for item in plan.warnings if item.code == code]
+
+
+def view(statuses: Sequence[BucketStatus]) -> Group:
+    """A few lines a bucket."""
+    parts: list[Text] = []
+    for item in statuses:
+        parts += [Text()] if parts else []
+        parts += _bucket(item)
+    return Group(*parts)
+
+
+def _bucket(item: BucketStatus) -> Iterator[Text]:
+    known = f"{text.count_of(item.files, 'file')} at serial {item.serial}"
+    known = known if item.serial else "never applied"
+    about = f"  {item.provider} {text.visible(item.url)}, {known}"
+    yield Text.assemble((text.name(item.name), "bold"), (about, "dim"))
+    if item.unfinished:
+        yield Text("  an apply was not finished: apply the same plan again, or plan anew", "yellow")
+    changes = _changes(item.plan)
+    for side, kinds in changes.items():
+        if kinds:
+            words = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
+            yield Text.assemble("  ", (f"{side:<11}", "cyan"), words)
+    yield from _listed("conflicts", [c.key for c in item.plan.conflicts], "bold yellow")
+    yield from _listed("orphans", _keys(item.plan, "orphan"), "yellow")
+    if not item.plan.complete:
+        yield from _listed("unread", _keys(item.plan, "unreadable"), "bold red")
+    if not (any(changes.values()) or item.plan.conflicts):
+        yield Text("  nothing has changed since", "green")
+
+
+def _listed(title: str, keys: Sequence[str], style: str) -> Iterator[Text]:
+    if keys:
+        named = ", ".join(text.name(key) for key in keys[:_NAMED])
+        more = f" and {len(keys) - _NAMED:,} more" if len(keys) > _NAMED else ""
+        yield Text.assemble("  ", (f"{title:<11}", style), f"{len(keys):,}: {named}{more}")
