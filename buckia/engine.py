@@ -78,7 +78,9 @@ def _view(action: Action, stores: Stores, seen: Sides | None) -> View:
     here = seen.local.entries.get if seen else stores.local.head
     there = seen.remote.entries.get if seen else stores.remote.head
     if action.op in (Op.COPY, Op.MOVE) and action.source and action.source.key:
-        return View(None, there(action.key), there(action.source.key))
+        old = action.source.key
+        left = here(old) if action.op is Op.MOVE else None
+        return View(here(action.key), there(action.key), there(old), left)
     return View(here(action.key), there(action.key))
 
 

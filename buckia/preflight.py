@@ -25,11 +25,13 @@ class State(StrEnum):
 
 
 class View(Struct, frozen=True):
-    """What is there now: the local file, the object, and a move's or copy's source object."""
+    """What is there now: the local file and the object, and for a move or copy the object it is
+    made from and the local file under that old name."""
 
     local: Entry | None
     remote: Entry | None
     origin: Entry | None = None
+    left: Entry | None = None
 
 
 Judgement = tuple[State, str]
@@ -89,6 +91,8 @@ def _copy(action: Action, view: View) -> Judgement:
         return State.SATISFIED, ""
     if view.remote:
         return State.DIVERGED, f"the object in the bucket {_APPEARED}"
+    if not (view.local and same_content(view.local, content)):
+        return _difference(view.local, content, "the local file")
     if not is_version(view.origin, source.version):
         return _difference(view.origin, content, f"the object {source.key!r} it is copied from")
     return State.PENDING, ""
@@ -100,6 +104,8 @@ def _move(action: Action, view: View) -> Judgement:
     arrived = view.remote is not None and bool(same_content(view.remote, content))
     if arrived and view.origin is None:
         return State.SATISFIED, ""
+    if view.left is not None:
+        return State.DIVERGED, f"the local file {source.key!r} {_APPEARED}"
     if arrived and is_version(view.origin, source.version):
         return State.HALF, ""
     if arrived:
