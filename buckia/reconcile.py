@@ -90,7 +90,7 @@ SETTLED: Final[dict[tuple[str, Policy], tuple[Verdict, Verdict, Verdict]]] = {
     ("xby", Policy.REMOTE_WINS): (_V.DOWNLOAD, _V.DRIFT, _V.DOWNLOAD),
     ("xbb", Policy.REMOTE_WINS): (_V.DOWNLOAD, _V.DRIFT, _V.DOWNLOAD),
     ("bby", Policy.REMOTE_WINS): (_V.DOWNLOAD, _V.DRIFT, _V.DOWNLOAD),
-    ("-by", Policy.REMOTE_WINS): (_V.DOWNLOAD, _V.FORGET, _V.DOWNLOAD),
+    ("-by", Policy.REMOTE_WINS): (_V.DOWNLOAD, _V.DRIFT, _V.DOWNLOAD),
     ("xb-", Policy.REMOTE_WINS): (_V.MISSING, _V.DRIFT, _V.MISSING),
 }
 
