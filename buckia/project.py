@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,6 +37,7 @@ from buckia.lockfile import BucketState, Held, Lockfile
 from buckia.model import Base, Direction, Outcome, Progress, silent
 from buckia.planfile import BucketHead, Plan, PlanScope
 from buckia.planner import BucketPlan
+from buckia.preflight import State
 from buckia.reconcile import reconcile
 from buckia.selection import Ask
 from buckia.snapshot import Sides
@@ -79,6 +80,7 @@ class BucketStatus(Struct, frozen=True):
 class Project:
     """A configuration at work. Close it, or use it as a context manager.
 
+    `stores` are buckets that are open already, by name; the others are opened when first used.
     Raises the errors of `buckia.errors`; nothing else escapes but bugs.
     """
 
@@ -88,13 +90,14 @@ class Project:
         *,
         progress: Progress = silent,
         stop: threading.Event | None = None,
+        stores: Mapping[str, Store] | None = None,
     ) -> None:
         self.config = config
         self.root = config.root
         self.work = self.root / WORK
         self.stop = stop or threading.Event()
         self._progress = progress
-        self._stores: dict[str, Store] = {}
+        self._stores: dict[str, Store] = dict(stores or {})
         self._cache: HashCache | None = None
 
     def __enter__(self) -> Project:
@@ -264,8 +267,10 @@ class Project:
             busy = sorted({action.bucket for action in plan.actions})
             fresh = [name for name in busy if not self._is_applied(plan, name, held.lock)]
             tasks = [task for name in fresh for task in self._inspect(plan, name, held.lock)]
+            if all(_is_repeated(task, held.lock) for task in tasks):
+                tasks = []
             if preflight_only or not tasks:
-                return Applied(plan.digest, already=bool(busy and not fresh), serials=serials)
+                return Applied(plan.digest, already=bool(busy and not tasks), serials=serials)
             return self._run(plan, tasks, held, executor)
 
     def _refuse_other_config(self, plan: Plan) -> None:
@@ -308,10 +313,10 @@ class Project:
     def _is_applied(self, plan: Plan, name: str, lock: Lockfile) -> bool:
         """Whether this plan is done for a bucket; `StaleError` if it no longer fits its state."""
         state, base = lock.state(name), plan.buckets[name].base
-        if state.plan == plan.digest:
-            return not state.partial
         if state.ref == base:
             return False
+        if state.plan == plan.digest:
+            return not state.partial
         if state.lineage != base.lineage:
             why = "its lockfile belongs to another history (lineage)"
         elif state.serial != base.serial:
@@ -382,6 +387,13 @@ def refuse_unfit(plan: Plan) -> None:
             f"the plan has {count} unresolved conflict{'' if count == 1 else 's'}; nothing was "
             "changed; settle them on one side, or plan with `--skip-conflicts`"
         )
+
+
+def _is_repeated(task: Task, lock: Lockfile) -> bool:
+    """Whether the plan applied last did this already and left the same entries as before."""
+    state = lock.state(task.action.bucket)
+    applied = state.plan == task.stores.plan and not state.partial
+    return applied and task.state is State.SATISFIED
 
 
 def _serials(plan: Plan, lock: Lockfile) -> dict[str, int]:
