@@ -1,0 +1,21 @@
+"""How much the property tests try: HYPOTHESIS_PROFILE=nightly tries fifty times as much."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+_SLOW_IS_FINE = (HealthCheck.too_slow, HealthCheck.data_too_large)
+
+settings.register_profile(
+    "default",
+    deadline=None,
+    database=None,
+    derandomize=bool(os.environ.get("CI")),
+    suppress_health_check=_SLOW_IS_FINE,
+)
+settings.register_profile(
+    "nightly", settings.get_profile("default"), max_examples=5000, derandomize=False
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
