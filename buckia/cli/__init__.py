@@ -12,7 +12,7 @@ from typing import Final
 import typer
 
 from buckia import __version__
-from buckia.cli import applying, checking, planning
+from buckia.cli import applying, checking, planning, touring
 from buckia.cli.arguments import spread
 from buckia.cli.failures import report, tell
 from buckia.errors import UsageError
@@ -57,7 +57,7 @@ def buckia(
         raise typer.Exit(UsageError.exit_code)
 
 
-for module in (checking, planning, applying):
+for module in (checking, planning, applying, touring):
     module.register(app)
 
 

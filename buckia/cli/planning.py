@@ -67,7 +67,8 @@ def deliver(made: Plan, out: str | None, session: Session) -> None:
     if target is not None:
         papers.write(planfile.write(made), target)
     if out not in (None, papers.STREAM):
-        session.note(f"Written to {out}; `buckia apply {out}` does it.")
+        advice = f"; `buckia apply {out}` does it" if made.applyable and made.actions else ""
+        session.note(f"Written to {out}{advice}.")
 
 
 def refuse_doubtful(made: Plan) -> None:

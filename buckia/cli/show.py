@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from buckia.cli import text
-from buckia.model import Action, Conflict, Content, Notice, Op, Undo
+from buckia.model import Action, Content, Notice, Op, Undo
 from buckia.planfile import BucketHead, Plan
 
 FOLD: Final = 10
@@ -23,18 +23,18 @@ FOLD_DANGER: Final = 50
 _DELETIONS: Final = (Op.DELETE_REMOTE, Op.DELETE_LOCAL)
 _RECORDS: Final = (Op.ADOPT, Op.FORGET)
 _WORDS: Final = {
-    Op.CONFIGURE: ("configure", "setting"),
-    Op.UPLOAD: ("upload", "file"),
-    Op.DOWNLOAD: ("download", "file"),
-    Op.COPY: ("copy", "file"),
-    Op.MOVE: ("move", "file"),
-    Op.DELETE_REMOTE: ("delete remote", "file"),
-    Op.DELETE_LOCAL: ("delete local", "file"),
-    Op.ADOPT: ("adopt", "file"),
-    Op.FORGET: ("forget", "file"),
-    Op.PURGE: ("purge", "file"),
+    Op.CONFIGURE: "configure",
+    Op.UPLOAD: "upload",
+    Op.DOWNLOAD: "download",
+    Op.COPY: "copy",
+    Op.MOVE: "move",
+    Op.DELETE_REMOTE: "delete remote",
+    Op.DELETE_LOCAL: "delete local",
+    Op.ADOPT: "adopt",
+    Op.FORGET: "forget",
+    Op.PURGE: "purge",
 }
-_KEPT: Final = {
+_KEPT: Final[dict[Undo | None, str]] = {
     Undo.VERSION: "kept as a version",
     Undo.TRASH: "kept in the trash",
     Undo.NONE: "cannot be undone",
@@ -75,7 +75,7 @@ def _counts(plan: Plan) -> Iterator[str]:
     for op in Op:
         if count := plan.summary.actions.get(op, 0):
             moved = f" ({text.size(sizes[op])})" if op in sizes else ""
-            yield f"{count:,} to {_WORDS[op][0]}{moved}"
+            yield f"{count:,} to {_WORDS[op]}{moved}"
 
 
 def _status(plan: Plan) -> Text:
@@ -96,8 +96,8 @@ def _status(plan: Plan) -> Text:
 
 def _why_not(plan: Plan) -> str:
     reasons = [text.count_of(len(plan.conflicts), "conflict")] if plan.conflicts else []
-    limits = [why for why in plan.blocked if not why.startswith("conflicts")]
-    reasons += [f"blocked by {text.count_of(len(limits), 'limit')}"] if limits else []
+    limits = len(_limits(plan))
+    reasons += [f"blocked by {text.count_of(limits, 'limit')}"] if limits else []
     return " and ".join(reasons) or "it says so"
 
 
@@ -120,42 +120,57 @@ def _asked(plan: Plan) -> str:
 
 def _irreversible(plan: Plan, everything: bool) -> RenderableType | None:
     found = [action for action in plan.actions if action.undo is Undo.NONE]
-    rows = [
-        (_WORDS[item.op][0], *_place(item), _sizes(item), "replaces" if item.content else "")
-        for item in found
-    ]
-    return _section("Cannot be undone", "bold red", rows, None if everything else FOLD_DANGER)
+    return _dangers("Cannot be undone", found, everything)
 
 
 def _deletions(plan: Plan, everything: bool) -> RenderableType | None:
     found = [item for item in plan.actions if item.op in _DELETIONS and item.undo is not Undo.NONE]
-    rows = [
-        (_WORDS[item.op][0], *_place(item), _sizes(item), _KEPT[item.undo] if item.undo else "")
-        for item in found
-    ]
-    return _section("Deletions", "bold red", rows, None if everything else FOLD_DANGER)
+    return _dangers("Deletions", found, everything)
 
 
-def _place(item: Action | Conflict | Notice) -> tuple[str, str]:
-    return text.name(item.bucket), text.name(item.key)
+def _dangers(title: str, actions: Sequence[Action], everything: bool) -> RenderableType | None:
+    def group(item: Action) -> tuple[str, int, str]:
+        return item.bucket, list(Op).index(item.op), item.undo or ""
+
+    parts: list[RenderableType] = []
+    for _, items in groupby(sorted(actions, key=group), group):
+        same = list(items)
+        place = f"in {text.name(same[0].bucket)}"
+        parts.append(_title(same, place, _KEPT.get(same[0].undo, "")))
+        rows = [("~" if item.content else "-", text.name(item.key), _sizes(item)) for item in same]
+        parts.append(_list(rows, None if everything else FOLD_DANGER))
+    return _section(title, "bold red", len(actions), parts)
 
 
 def _conflicts(plan: Plan, everything: bool) -> RenderableType | None:
-    rows: list[tuple[str, ...]] = []
-    for item in plan.conflicts:
-        rows.append((*_place(item), text.visible(item.reason.replace("_", " "))))
-        rows.append(("", f"  local   {_side(item.local)}", ""))
-        rows.append(("", f"  remote  {_side(item.remote)}", ""))
-    return _section("Conflicts", "bold yellow", rows, None if everything else 3 * FOLD, each=3)
+    shown = plan.conflicts if everything else plan.conflicts[:FOLD]
+    parts: list[RenderableType] = []
+    for item in shown:
+        reason = text.visible(item.reason.replace("_", " "))
+        place = f"  {text.name(item.bucket)}  {text.name(item.key)}"
+        parts.append(Text.assemble(place, (f"  {reason}", "dim")))
+        parts += [
+            Text(f"    local   {_side(item.local)}"),
+            Text(f"    remote  {_side(item.remote)}"),
+        ]
+    if len(shown) < len(plan.conflicts):
+        parts.append(Text(f"  and {len(plan.conflicts) - len(shown):,} more", "dim"))
+    return _section("Conflicts", "bold yellow", len(plan.conflicts), parts)
 
 
 def _side(content: Content | None) -> str:
-    return f"{text.size(content.size)}  {text.digest(content)}" if content else "not there"
+    if content is None:
+        return f"{'not there':>10}"
+    return f"{text.size(content.size):>10}  {text.digest(content)}"
 
 
 def _blocked(plan: Plan) -> RenderableType | None:
-    rows = [(text.visible(why),) for why in plan.blocked if not why.startswith("conflicts")]
-    return _section("Blocked", "bold red", rows, None)
+    limits = [Text(f"  {text.visible(why)}") for why in _limits(plan)]
+    return _section("Blocked", "bold red", len(limits), limits)
+
+
+def _limits(plan: Plan) -> list[str]:
+    return [why for why in plan.blocked if not why.startswith("conflicts")]
 
 
 # -- the rest, bucket by bucket -------------------------------------------------------------------
@@ -169,7 +184,7 @@ def _buckets(plan: Plan, everything: bool) -> Iterator[RenderableType]:
             for item in mine
             if item.op not in (*_DELETIONS, *_RECORDS) and item.undo is not Undo.NONE
         ]
-        groups = [_group(op, top, items, everything) for op, top, items in _grouped(calm)]
+        groups = [_group(top, items, everything) for top, items in _grouped(calm)]
         groups += _records(mine)
         if groups:
             yield Group(_heading(bucket, head), *groups)
@@ -180,12 +195,12 @@ def _heading(bucket: str, head: BucketHead) -> Text:
     return Text.assemble("\n", (text.name(bucket), "bold"), "  ", (text.visible(where), "dim"))
 
 
-def _grouped(actions: Iterable[Action]) -> Iterator[tuple[Op, str, list[Action]]]:
+def _grouped(actions: Iterable[Action]) -> Iterator[tuple[str, list[Action]]]:
     def group(item: Action) -> tuple[int, str]:
         return list(Op).index(item.op), _top(item.key)
 
-    for (op, top), items in groupby(sorted(actions, key=group), group):
-        yield list(Op)[op], top, list(items)
+    for (_, top), items in groupby(sorted(actions, key=group), group):
+        yield top, list(items)
 
 
 def _top(key: str) -> str:
@@ -193,15 +208,18 @@ def _top(key: str) -> str:
     return top + slash if slash else ""
 
 
-def _group(op: Op, top: str, items: list[Action], everything: bool) -> RenderableType:
-    word, noun = _WORDS[op]
-    total = text.size(sum(item.content.size for item in items if item.content))
-    title = Text.assemble(
-        "  ", (word, "cyan"), f" {text.name(top)}  " if top else "  ",
-        (f"{text.count_of(len(items), noun)}, {total}", "dim"),
-    )  # fmt: skip
+def _group(top: str, items: list[Action], everything: bool) -> RenderableType:
     rows = [(_sign(item), _within(item, top), _sizes(item)) for item in items]
-    return Group(title, Padding(_table(rows, None if everything else FOLD), (0, 0, 0, 4)))
+    return Group(_title(items, text.name(top)), _list(rows, None if everything else FOLD))
+
+
+def _title(items: Sequence[Action], place: str, note: str = "") -> Text:
+    """What is done to how many files of how many bytes."""
+    count = text.count_of(len(items), "file")
+    total = text.size(sum(known.size for item in items if (known := item.content or item.expect)))
+    about = ", ".join(part for part in (count, total, note) if part)
+    word = (_WORDS[items[0].op], "cyan")
+    return Text.assemble("  ", word, f" {place}" if place else "", (f"  {about}", "dim"))
 
 
 def _sign(item: Action) -> str:
@@ -226,7 +244,7 @@ def _records(actions: Sequence[Action]) -> Iterator[Text]:
     for op in _RECORDS:
         if count := sum(item.op is op for item in actions):
             words = f"  {text.count_of(count, 'file')} {_SHARED[op]}"
-            yield Text.assemble("  ", (_WORDS[op][0], "cyan"), (words, "dim"))
+            yield Text.assemble("  ", (_WORDS[op], "cyan"), (words, "dim"))
 
 
 # -- what else there is to know -------------------------------------------------------------------
@@ -237,34 +255,29 @@ def _warnings(plan: Plan, everything: bool) -> RenderableType | None:
         return item.bucket, item.code, item.message
 
     parts: list[RenderableType] = []
-    for (bucket, code, message), group in groupby(sorted(plan.warnings, key=kind), kind):
-        items = list(group)
-        parts.append(
-            Text(f"  {text.name(bucket)}: {text.visible(code)}: {text.visible(message)}", "yellow")
-        )
+    for (bucket, code, message), items in groupby(sorted(plan.warnings, key=kind), kind):
+        words = f"  {text.name(bucket)}: {text.visible(code)}: {text.visible(message)}"
+        parts.append(Text(words, "yellow"))
         rows = [(text.name(item.key),) for item in items]
-        parts.append(Padding(_table(rows, None if everything else FOLD), (0, 0, 0, 4)))
-    return Group(Text("\nWarnings", "bold yellow"), *parts) if parts else None
+        parts.append(_list(rows, None if everything else FOLD))
+    return _section("Warnings", "bold yellow", len(plan.warnings), parts)
 
 
 def _section(
-    title: str, style: str, rows: Sequence[tuple[str, ...]], fold: int | None, *, each: int = 1
+    title: str, style: str, count: int, parts: Sequence[RenderableType]
 ) -> RenderableType | None:
-    if not rows:
+    if not parts:
         return None
-    heading = Text.assemble(f"\n{title}", style=style)
-    heading.append(f"  {len(rows) // each:,}", "dim")
-    return Group(heading, Padding(_table(rows, fold, each), (0, 0, 0, 2)))
+    return Group(Text.assemble("\n", (title, style), (f"  {count:,}", "dim")), *parts)
 
 
-def _table(rows: Sequence[tuple[str, ...]], fold: int | None, each: int = 1) -> RenderableType:
-    """Rows in columns, the widest of which wraps; what is beyond `fold` is counted."""
-    shown = rows if fold is None or len(rows) <= fold + each else rows[:fold]
+def _list(rows: Sequence[tuple[str, ...]], fold: int | None) -> RenderableType:
+    """Indented rows in columns, the widest of which wraps; what is beyond `fold` is counted."""
+    shown = rows if fold is None or len(rows) <= fold + 1 else rows[:fold]
     table = Table.grid(padding=(0, 2, 0, 0))
     for _ in rows[0]:
         table.add_column(overflow="fold")
     for row in shown:
         table.add_row(*(Text(cell) for cell in row))
-    if len(shown) == len(rows):
-        return table
-    return Group(table, Text(f"and {(len(rows) - len(shown)) // each:,} more", "dim"))
+    rest = [Text(f"and {len(rows) - len(shown):,} more", "dim")] if len(shown) < len(rows) else []
+    return Padding(Group(table, *rest), (0, 0, 0, 4))

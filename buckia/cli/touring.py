@@ -1,0 +1,94 @@
+"""`tour`: the real commands, one after another, in a workspace made for it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from buckia.errors import BuckiaError
+
+_NEXT: Final = """
+# That was the main job. The workspace stays in {folder}/. What to try next:
+#
+#   cd {folder}
+#   buckia status
+#
+# Change the same file below assets/ and below buckets/, differently, and see the conflict:
+#
+#   buckia plan
+#
+# Or begin in a folder of your own; `buckia init --help` lists the providers:
+#
+#   buckia init --provider s3
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(tour)
+
+
+def tour(
+    folder: Annotated[
+        str, typer.Argument(metavar="[FOLDER]", help="A new folder for it.")
+    ] = "buckia-tour",
+) -> None:
+    """See buckia do its main job in a new folder.
+
+    Makes a small workspace with two buckets that are directories, and runs the real commands in
+    it, each printed before it runs.
+    """
+    from buckia.tour import Workspace
+
+    workspace = Workspace(Path(folder))
+    workspace.build()
+    _tell(f"# In {folder}/: pictures, a text, a database, and two directories that are buckets.")
+    with chdir(folder), _own_configuration():
+        _run("validate")
+        _run("plan", "--out", "plan.json")
+        _run("show", "plan.json")
+        _run("apply", "plan.json")
+        _tell("\n# Once more: both sides are equal, so there is nothing to do.")
+        _run("plan", "--detailed-exitcode", "--out", "plan.json")
+        workspace.edit_here()
+        workspace.edit_there()
+        _tell("\n# You change the text and the database, rename a picture and delete another.")
+        _tell("# Meanwhile a colleague puts a picture into the premium bucket.")
+        _run("plan", "--out", "plan.json")
+        _run("show", "plan.json")
+        _run("apply", "plan.json")
+        _run("status")
+    _tell(_NEXT.format(folder=folder), end="")
+
+
+@contextmanager
+def _own_configuration() -> Iterator[None]:
+    """Keep a configuration named in the environment out of the tour."""
+    from buckia.config_file import VARIABLE
+
+    named = os.environ.pop(VARIABLE, None)
+    try:
+        yield
+    finally:
+        if named is not None:
+            os.environ[VARIABLE] = named
+
+
+def _run(*words: str) -> None:
+    from buckia.cli import run
+
+    line = f"buckia {' '.join(words)}"
+    _tell(f"\n$ {line}")
+    if code := run(words):
+        raise BuckiaError(f"the tour ends here: `{line}` ended with {code}")
+
+
+def _tell(words: str, end: str = "\n") -> None:
+    sys.stdout.write(words + end)
+    sys.stdout.flush()
