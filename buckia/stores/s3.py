@@ -144,9 +144,10 @@ class S3Store:
         """Delete the object if it still is `entry.version`."""
         version = entry.version if self._conditions.delete else None
         if not version:
-            if self.head(entry.key) is None:
+            held = self.head(entry.key)
+            if held is None:
                 return
-            self._look(entry.key, entry)
+            self._compare(held, entry)
         try:
             self._delete(entry.key, version)
         except NoBucketError:
@@ -236,11 +237,13 @@ class S3Store:
     def _look(self, key: str, expected: Entry | None) -> None:
         """Raise unless `key` holds what is expected right now."""
         held = self.head(key)
-        if held and expected and held.version == expected.version:
-            return
         if held or expected:
+            self._compare(held or Entry(key, 0), expected)
+
+    def _compare(self, held: Entry, expected: Entry | None) -> None:
+        if expected is None or expected.version is None or held.version != expected.version:
             raise PreconditionError(
-                f"{self._place(key)}: the object is not what was reviewed; plan again"
+                f"{self._place(held.key)}: the object is not what was reviewed; plan again"
             )
 
     def _confirm(self, known: Entry) -> Entry:
@@ -266,10 +269,9 @@ class S3Store:
         return version or self._confirm(known).version or ""
 
     def _delete(self, key: str, version: str | None) -> None:
-        request: Request = {"Bucket": self._options.bucket, "Key": self._full(key)}
-        if version:
-            request["IfMatch"] = version
-        persist(lambda: self._session.client.delete_object(**request), self._place(key))
+        full = self._full(key)
+        carrier = carrier_for(self._session, full)
+        persist(lambda: carrier.delete(full, version), self._place(key))
 
     def _full(self, key: str) -> str:
         return self._options.prefix + key

@@ -54,6 +54,9 @@ class Carrier(Protocol):
     def put(self, key: str, data: bytes, announced: Entry, condition: Condition) -> str:
         """Write; the new ETag, empty where the service does not tell."""
 
+    def delete(self, key: str, condition: Condition) -> None:
+        """Delete. A missing object is an error only where a condition makes it one."""
+
 
 def carrier_for(session: S3Session, key: str) -> Carrier:
     """obstore, unless it would touch a different key."""
@@ -99,6 +102,13 @@ class Obstore:
         )
         return (result["e_tag"] or "").strip('"')
 
+    def delete(self, key: str, condition: Condition) -> None:
+        """Delete; conditions are beyond obstore and left to boto3."""
+        if condition is None:
+            obstore.delete(self._session.writer, key)
+        else:
+            Boto(self._session).delete(key, condition)
+
 
 class Boto:
     """Through boto3, which sends any key as it is."""
@@ -136,6 +146,10 @@ class Boto:
             **conditions(condition),
         )
         return result.get("ETag", "").strip('"')
+
+    def delete(self, key: str, condition: Condition) -> None:
+        """Delete. A missing object is an error only where a condition makes it one."""
+        self._client.delete_object(Bucket=self._bucket, Key=key, **conditions(condition))
 
 
 def _pass_on(body: StreamingBody) -> Iterator[bytes]:

@@ -155,6 +155,7 @@ _SYMPTOMS: Final[tuple[tuple[tuple[type[Exception], ...], str], ...]] = (
 """What an exception without an answer means, the narrower classes first."""
 
 _WORDS: Final = (
+    (re.compile(r"credential provider"), "sign in"),
     (re.compile(r"certificate", re.I), "certificate"),
     (re.compile(r"BareRedirect|without LOCATION"), "PermanentRedirect"),
     (re.compile(r"TimedOut|timed out|kind: Timeout"), "timeout"),

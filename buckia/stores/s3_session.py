@@ -261,6 +261,7 @@ class S3Session:
             skip_signature=False,
             unsigned_payload=False,
             conditional_put="etag",
+            disable_bulk_delete=True,  # one object, one request, one answer
             client_options=client,
             retry_config=waits,
             credential_provider=Boto3CredentialProvider(self._boto, ttl=_PROVE_AGAIN),

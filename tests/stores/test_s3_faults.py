@@ -7,6 +7,7 @@ import io
 from collections.abc import Callable, Iterator
 
 import pytest
+from botocore.exceptions import UnauthorizedSSOTokenError
 
 from buckia.errors import (
     AccessError,
@@ -352,6 +353,22 @@ def test_missing_credentials_are_said_at_once(bare: pytest.MonkeyPatch) -> None:
     """Without credentials there is an `AccessError` that names the ways to give them."""
     with pytest.raises(AccessError, match="AWS_ACCESS_KEY_ID"):
         S3Store(S3Options("bucket"))
+
+
+def test_a_session_that_ends_meanwhile_asks_to_sign_in(serve: Serve) -> None:
+    """Credentials that cannot be renewed are an `AccessError`, on every road."""
+    store, _ = serve(in_turn(held()))
+
+    class Ended:
+        def get_frozen_credentials(self) -> None:
+            raise UnauthorizedSSOTokenError
+
+    session = store._session
+    session.credentials = Ended()  # type: ignore[assignment]
+    session._boto.get_credentials = Ended  # type: ignore[method-assign,assignment]
+    for ask in (lambda: store.head("key"), lambda: list(store.entries()), lambda: put(store)):
+        with pytest.raises(AccessError, match="sign in"):
+            ask()
 
 
 def test_a_missing_profile_is_named(bare: pytest.MonkeyPatch) -> None:
