@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from buckia.stores.hashing import HashCache
 
 _SLOW_IS_FINE = (HealthCheck.too_slow, HealthCheck.data_too_large)
 
@@ -19,3 +23,12 @@ settings.register_profile(
     "nightly", settings.get_profile("default"), max_examples=5000, derandomize=False
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture(scope="module")
+def hurried() -> Iterator[None]:
+    """No flushing to the disk and no cache between runs, for worlds by the hundred."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda handle: None)
+        patch.setattr(HashCache, "save", lambda cache: None)
+        yield

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BytesIO
@@ -126,6 +129,17 @@ class World:
                 self.put(key, data, bucket)
         self.sync()
         return self
+
+    def clone(self, root: Path) -> World:
+        """This world as somebody else has it: other folders, the same memory stores, none of what
+        buckia keeps on one machine alone."""
+        ours = shutil.ignore_patterns(".buckia.d")
+        shutil.copytree(self.root.parent, root, dirs_exist_ok=True, ignore=ours)
+        twin = copy.copy(self)
+        twin.root, twin._folders = root / "project", root / "buckets"
+        twin.tree = twin.root / "tree"
+        twin.config = dataclasses.replace(self.config, root=twin.root, path=twin.root / ".buckia")
+        return twin
 
     # -- what there is afterwards -------------------------------------------------------------
 

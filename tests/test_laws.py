@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,9 +12,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from buckia import journal, planfile
 from buckia.errors import PreconditionError, StaleError, UnavailableError
-from buckia.model import Action, Entry, Op, Tick
+from buckia.model import Action, Entry, Op
 from buckia.planfile import Plan
 from buckia.stores.base import Store
 from buckia.stores.memory import MemoryStore
@@ -27,12 +24,7 @@ MEMORY, LOCAL = "memory", "local"
 KINDS = (pytest.param(MEMORY, 60), pytest.param(LOCAL, 15))
 
 
-@pytest.fixture(autouse=True, scope="module")
-def hurried() -> Iterator[None]:
-    """No flushing to the disk: nothing here cuts the power."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "fsync", lambda handle: None)
-        yield
+pytestmark = pytest.mark.usefixtures("hurried")
 
 
 @contextmanager
