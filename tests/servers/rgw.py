@@ -60,7 +60,7 @@ osd class default list = *
 [client.rgw]
 rgw data = {home}/rgw
 rgw frontends = beast endpoint=127.0.0.1:{http} ssl_endpoint=127.0.0.1:{https} \
-ssl_certificate={home}/tls.crt ssl_private_key={home}/tls.key
+ssl_certificate={home}/tls.crt ssl_private_key={home}/tls.key tcp_nodelay=1
 rgw thread pool size = 64
 rgw enable usage log = false
 rgw override bucket index max shards = 1
