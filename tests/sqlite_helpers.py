@@ -78,6 +78,30 @@ def interrupted(path: Path) -> Path:
     return path
 
 
+def unsorted(path: Path) -> Path:
+    """A database whose index does not hold what it should, which only a full check sees."""
+    make(path)
+    sql(
+        path,
+        "CREATE INDEX by_name ON items (name)",
+        "PRAGMA writable_schema=ON",
+        "UPDATE sqlite_master SET sql = 'CREATE INDEX by_name ON items (id || name)'"
+        " WHERE name = 'by_name'",
+    )
+    return path
+
+
+def unreadable(path: Path, count: int) -> Path:
+    """A database with rows in the order of a collation that is not here, after some detours."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as app:
+        app.create_collation("theirs", lambda a, b: (a > b) - (a < b))
+        app.create_function("known", 1, lambda x: 1, deterministic=True)
+        app.execute("CREATE TABLE t (a TEXT COLLATE theirs PRIMARY KEY, b CHECK (known(b)))")
+        app.execute("CREATE TABLE w (a TEXT COLLATE theirs PRIMARY KEY) WITHOUT ROWID")
+        app.executemany("INSERT INTO w VALUES (?)", [(str(number),) for number in range(count)])
+    return path
+
+
 def names(path: Path) -> str:
     """The letters in a database, as a program that opens it now sees them."""
     return "".join(name for (name,) in sql(path, "SELECT name FROM items ORDER BY id"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -37,6 +38,8 @@ from tests.sqlite_helpers import (
     sql,
     state,
     transfers,
+    unreadable,
+    unsorted,
 )
 
 
@@ -89,6 +92,30 @@ def test_every_commit_shows_in_the_key(tmp_path: Path, mode: str) -> None:
             app.execute("UPDATE items SET name = ? WHERE id = 1", (str(number),))
             keys.add(dirty_key(database))
     assert len(keys) == 10
+
+
+@pytest.mark.parametrize("mode", ["delete", "wal"])
+def test_the_key_does_not_rest_on_the_clock_alone(
+    tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where times stand still and sizes stay, the counter and the salts tell."""
+    database = make(tmp_path / "live", mode=mode)
+    with program(database) as run:
+        run("PRAGMA wal_autocheckpoint=1")
+        run("UPDATE items SET name = 'x'")
+        seen = {path: path.stat() for path in (database, tmp_path / "live-wal") if path.exists()}
+
+        def still(path: Path) -> os.stat_result:
+            if path not in seen:
+                raise FileNotFoundError(path)
+            return seen[path]
+
+        monkeypatch.setattr(Path, "stat", still)
+        key = dirty_key(database)
+        assert dirty_key(database) == key
+        run("UPDATE items SET name = 'y'")
+        assert dirty_key(database) != key
+        monkeypatch.undo()
 
 
 def test_a_database_that_does_not_rest_has_no_key_twice(
@@ -257,15 +284,24 @@ def test_damage_is_an_error_and_no_copy(tmp_path: Path) -> None:
 
 
 def test_check_looks_into_indexes(tmp_path: Path) -> None:
-    """An index that lost a row passes `quick_check`, but not `check`."""
-    database = make(tmp_path / "db", more="CREATE TABLE twin (id INTEGER PRIMARY KEY, name TEXT)")
-    sql(database, "CREATE INDEX by_name ON items (name)")
-    (root,) = sql(database, "SELECT rootpage FROM sqlite_master WHERE name = 'by_name'")[0]
-    content = bytearray(database.read_bytes())
-    content[(root - 1) * 4096 + 3 : (root - 1) * 4096 + 5] = b"\0\2"
-    database.write_bytes(content)
-    with pytest.raises(LocalError, match="is damaged"):
-        check(database)
+    """What `quick_check` passes, and a snapshot therefore carries, a full check finds."""
+    snapshot(unsorted(tmp_path / "db"), tmp_path / "copy")
+    with pytest.raises(LocalError, match=r"is damaged .*by_name"):
+        check(tmp_path / "copy")
+
+
+def test_a_broken_constraint_is_not_damage(tmp_path: Path) -> None:
+    """The program let such a row in; it is read like any other."""
+    database = tmp_path / "db"
+    sql(
+        database,
+        "CREATE TABLE t (a CHECK (a > 0))",
+        "PRAGMA ignore_check_constraints=ON",
+        "INSERT INTO t VALUES (-1)",
+    )
+    snapshot(database, tmp_path / "copy")
+    check(tmp_path / "copy")
+    assert sql(tmp_path / "copy", "SELECT a FROM t") == [(-1,)]
 
 
 RESTYLE = {
@@ -397,20 +433,24 @@ def test_tables_of_every_kind_are_read(tmp_path: Path) -> None:
 
 def test_rows_only_their_program_can_read_are_compared_by_page(tmp_path: Path) -> None:
     """A collation that is not here: the snapshot is still taken, checked and named."""
-    database, copy = tmp_path / "db", tmp_path / "copy"
-    with closing(sqlite3.connect(database, isolation_level=None)) as app:
-        app.create_collation("theirs", lambda a, b: (a > b) - (a < b))
-        app.create_function("known", 1, lambda x: 1, deterministic=True)
-        app.execute("CREATE TABLE t (a TEXT COLLATE theirs PRIMARY KEY, b CHECK (known(b)))")
-        app.execute("CREATE TABLE w (a TEXT COLLATE theirs PRIMARY KEY) WITHOUT ROWID")
-        app.execute("INSERT INTO t VALUES ('x', 1)")
-        before = hash_of(database, tmp_path)
+    hashes: list[str] = []
+    for count in (5, 5, 6):
+        database, copy = unreadable(tmp_path / str(len(hashes)), count), tmp_path / "copy"
         snapshot(database, copy)
         check(copy)
-        assert hash_of(database, tmp_path) == before
-        assert before.startswith("pages:")
-        app.execute("INSERT INTO w VALUES ('x')")
-    assert hash_of(database, tmp_path) != before
+        hashes.append(logical_hash(copy))
+    assert hashes[0] == hashes[1] != hashes[2]
+    assert all(found.startswith("pages:") for found in hashes)
+
+
+def test_equal_numbers_of_two_types_have_an_order(tmp_path: Path) -> None:
+    """1 and 1.0 sort as equals, so whichever came first must not decide."""
+    hashes = set()
+    for values in ("(1), (1.0)", "(1.0), (1)"):
+        path = tmp_path / values
+        sql(path, "CREATE TABLE t (a)", f"INSERT INTO t VALUES {values}")
+        hashes.add(logical_hash(path))
+    assert len(hashes) == 1
 
 
 @pytest.mark.parametrize("size", [512, 65536])

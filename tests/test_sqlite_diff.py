@@ -72,6 +72,18 @@ def test_rows_that_no_key_tells_apart_are_counted(tmp_path: Path, column: str) -
     assert describe(difference(two, one)) == ["t: 1 row added, 2 removed"]
 
 
+def test_a_key_that_is_null_is_no_key(tmp_path: Path) -> None:
+    """On either side it takes the meaning from the keys of the table."""
+    one, two = pair(
+        tmp_path,
+        "INSERT INTO t VALUES (NULL, 1), ('k', 1)",
+        "INSERT INTO t VALUES ('k', 2)",
+        shape="CREATE TABLE t (k PRIMARY KEY, v)",
+    )
+    assert difference(one, two).tables == (TableDifference("t", added=1, removed=2),)
+    assert difference(two, one).tables == (TableDifference("t", added=2, removed=1),)
+
+
 def test_tables_schema_and_version(tmp_path: Path) -> None:
     """What came, what went, whose SQL differs, and the version the program gave."""
     one, two = pair(

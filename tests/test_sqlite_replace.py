@@ -24,6 +24,8 @@ from tests.sqlite_helpers import (
     replace_until,
     sql,
     state,
+    unreadable,
+    unsorted,
 )
 
 
@@ -38,7 +40,9 @@ def home(tmp_path: Path) -> Path:
 @pytest.fixture
 def new(tmp_path: Path) -> Path:
     """What arrived: three rows, in WAL mode as a careless program would ship it."""
-    return make(tmp_path / "new", "xyz", mode="wal")
+    path = make(tmp_path / "new", "xyz", mode="wal")
+    path.chmod(0o600)
+    return path
 
 
 def refuse(copy: Path) -> None:
@@ -72,6 +76,24 @@ def test_a_larger_database_gives_way_to_a_smaller(home: Path, new: Path) -> None
     replace(new, target, None)
     assert names(target) == "xyz"
     assert target.stat().st_size < 20_000
+
+
+@pytest.mark.parametrize("mode", ["delete", "wal"])
+def test_a_database_without_tables_is_one_too(home: Path, tmp_path: Path, mode: str) -> None:
+    """One page is written in the one step that also takes the lock."""
+    target, new = make(home / "App.sqlite", mode=mode), tmp_path / "new"
+    sql(new, "PRAGMA user_version=3")
+    replace(new, target, None)
+    assert sql(target, "SELECT * FROM sqlite_master") == []
+    assert sql(target, "PRAGMA user_version") == [(3,)]
+
+
+def test_rows_only_their_program_can_read_are_replaced_too(home: Path, tmp_path: Path) -> None:
+    """The proof by pages does not mind the counters that every write moves."""
+    target, new = make(home / "App.sqlite"), unreadable(tmp_path / "new", 5)
+    sql(new, *["PRAGMA user_version=1", "PRAGMA user_version=0"] * 5)
+    replace(new, target, None)
+    assert sql(target, "SELECT count(*) FROM sqlite_master WHERE type = 'table'") == [(2,)]
 
 
 def test_a_reader_keeps_what_it_sees(home: Path, new: Path) -> None:
@@ -169,8 +191,8 @@ def test_a_plain_file_is_renamed_over(
 
 def test_where_nothing_is_the_new_file_is_private(home: Path, new: Path) -> None:
     """A first download keeps nothing and lands as it came."""
-    new.chmod(0o600)
     replace(new, home / "App.sqlite", refuse)
+    assert (home / "App.sqlite").read_bytes()[18:20] == b"\1\1"
     assert names(home / "App.sqlite") == "xyz"
     assert S_IMODE((home / "App.sqlite").stat().st_mode) == 0o600
     assert not new.exists()
@@ -268,7 +290,7 @@ def test_a_bad_arrival_replaces_nothing(home: Path, tmp_path: Path, new: Path) -
     target = make(home / "App.sqlite")
     before = state(home)
     content = make(tmp_path / "good", "abc" * 5000).read_bytes()
-    for bad in (b"", b"text", content[:8192]):
+    for bad in (b"", b"text", content[:8192], unsorted(tmp_path / "bad").read_bytes()):
         new.write_bytes(bad)
         with pytest.raises(LocalError):
             replace(new, target, refuse)
