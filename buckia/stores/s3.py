@@ -116,7 +116,7 @@ class S3Store:
             lambda condition: carrier.put(full, data, known, condition),
         )
         if not version:
-            return self._confirm(known)
+            return self._confirm(known, version)
         if is_md5(version) and version != known.md5:
             self._md5_etags = False  # encrypted with a key of its own: ETags are only tokens here
         return replace(known, version=version)
@@ -135,10 +135,11 @@ class S3Store:
         if entry.size > self._options.copy_limit:
             with multipart(self._session, self._full(key), about_copy(self._session, origin)) as to:
                 parts = copy_parts(self._session, to, exactly, entry.size)
-                self._complete(wanted, replacing, to, parts)
+                version = self._complete(wanted, replacing, to, parts)
         else:
-            self._write(wanted, replacing, self._conditions.copy, self._copier(key, exactly))
-        return self._confirm(wanted)
+            act = self._copier(key, exactly)
+            version = self._write(wanted, replacing, self._conditions.copy, act)
+        return self._confirm(wanted, version)
 
     def delete(self, entry: Entry) -> None:
         """Delete the object if it still is `entry.version`."""
@@ -182,27 +183,26 @@ class S3Store:
             chunks = read_parts(body, entry.size, self._options.part_size, meter)
             parts = send_parts(self._session, upload, chunks)
             known = self._checked(entry, meter)
-            self._complete(known, replacing, upload, parts)
-        return self._confirm(known)
+            version = self._complete(known, replacing, upload, parts)
+        return self._confirm(known, version)
 
     def _complete(
         self, known: Entry, replacing: Entry | None, upload: Request, parts: list[Part]
-    ) -> None:
+    ) -> str:
         def act(condition: Condition) -> str:
-            complete(self._session, upload, parts, condition)
-            return ""
+            return complete(self._session, upload, parts, condition)
 
-        self._write(known, replacing, self._conditions.complete, act)
+        return self._write(known, replacing, self._conditions.complete, act)
 
     def _copier(self, key: str, exactly: Request) -> Callable[[Condition], str]:
         def act(condition: Condition) -> str:
-            self._session.client.copy_object(
+            copied = self._session.client.copy_object(
                 Bucket=self._options.bucket,
                 Key=self._full(key),
                 **exactly,
                 **conditions(condition),
             )
-            return ""
+            return copied["CopyObjectResult"].get("ETag", "").strip('"')
 
         return act
 
@@ -246,11 +246,11 @@ class S3Store:
                 f"{self._place(held.key)}: the object is not what was reviewed; plan again"
             )
 
-    def _confirm(self, known: Entry) -> Entry:
-        """What the service holds after a write that did not tell the new version."""
+    def _confirm(self, known: Entry, version: str) -> Entry:
+        """What the service holds after a write that told little; `version` empty: not even that."""
         held, place = self.head(known.key), self._place(known.key)
-        if held is None:
-            raise PreconditionError(f"{place}: deleted by somebody else; plan again")
+        if held is None or (version and held.version != version):
+            raise PreconditionError(f"{place}: changed by somebody else meanwhile; plan again")
         if held.size != known.size or (known.sha256 and held.sha256 not in (None, known.sha256)):
             raise IntegrityError(f"{place}: holds other bytes; plan again")
         return replace(held, sha256=held.sha256 or known.sha256)
@@ -266,7 +266,7 @@ class S3Store:
         version = persist(
             lambda: carrier.put(full, data, known, condition), self._place(key), attempts=1
         )
-        return version or self._confirm(known).version or ""
+        return version or self._confirm(known, "").version or ""
 
     def _delete(self, key: str, version: str | None) -> None:
         full = self._full(key)

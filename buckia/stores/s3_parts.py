@@ -41,7 +41,7 @@ Part = dict[str, Any]
 def multipart(session: S3Session, key: str, about: Request) -> Iterator[Request]:
     """Begin a multipart upload and give what names it; end it for good if anything goes wrong."""
     place: Request = {"Bucket": session.options.bucket, "Key": key}
-    begun = persist(lambda: session.client.create_multipart_upload(**place, **about), shown(key))
+    begun = persist(lambda: session.client.create_multipart_upload(**place, **about), _place(place))
     upload = {**place, "UploadId": begun["UploadId"]}
     try:
         yield upload
@@ -96,15 +96,16 @@ def complete(
     upload: Request,
     parts: list[Part],
     condition: Condition,
-) -> None:
-    """Make the object of its parts appear."""
+) -> str:
+    """Make the object of its parts appear; its ETag, empty where the service does not tell."""
     request = {**upload, "MultipartUpload": {"Parts": parts}, **conditions(condition)}
-    session.client.complete_multipart_upload(**request)
+    made = session.client.complete_multipart_upload(**request)
+    return made.get("ETag", "").strip('"')
 
 
 def about_copy(session: S3Session, source: Request) -> Request:
     """What the copied object carries beside its bytes."""
-    found = session.client.head_object(**source)
+    found = persist(lambda: session.client.head_object(**source), _place(source))
     return {name: value for name, value in found.items() if name in _KEPT}
 
 
@@ -116,15 +117,17 @@ def _each_part(
 ) -> list[Part]:
     def one(piece: tuple[int, Any]) -> Part:
         number, what = piece
-        tag = persist(
-            lambda: act(number, what),
-            f"part {number} of s3://{upload['Bucket']}/{shown(upload['Key'])}",
-        )
+        tag = persist(lambda: act(number, what), f"part {number} of {_place(upload)}")
         return {"PartNumber": number, "ETag": tag}
 
     batches = pool.each(one, enumerate(pieces, 1), workers=_AT_ONCE, name="part")
     done = [part for batch in batches for part in batch]
     return sorted(done, key=itemgetter("PartNumber"))
+
+
+def _place(request: Request) -> str:
+    """The object a request is about, for people."""
+    return f"s3://{request['Bucket']}/{shown(request['Key'])}"
 
 
 def _part_size(size: int, wanted: int) -> int:

@@ -267,7 +267,7 @@ def test_a_delete_names_the_version(serve: Serve) -> None:
 
 def test_a_copy_names_both_versions(serve: Serve) -> None:
     """A copy is bound to the version it takes and to the one it replaces."""
-    copied = b"<CopyObjectResult><ETag>&quot;x&quot;</ETag></CopyObjectResult>"
+    copied = f"<CopyObjectResult><ETag>&quot;{ETAG}&quot;</ETag></CopyObjectResult>".encode()
     store, liar = serve(lambda request: Answer(body=copied) if request.method == "PUT" else held())
     source, old = Entry("a b", 7, version=ETAG), Entry("to", 1, version="0" * 32)
     assert store.copy(store, source, key="to", replacing=old) is not None
@@ -275,6 +275,14 @@ def test_a_copy_names_both_versions(serve: Serve) -> None:
     assert headers["x-amz-copy-source-if-match"] == ETAG
     assert headers["if-match"] == "0" * 32
     assert headers["x-amz-copy-source"] == "bucket/a%20b"
+
+
+def test_a_copy_that_is_overwritten_at_once_is_not_claimed(serve: Serve) -> None:
+    """What is found after a copy counts only if it is the copy."""
+    copied = b"<CopyObjectResult><ETag>&quot;another&quot;</ETag></CopyObjectResult>"
+    store, _ = serve(lambda request: Answer(body=copied) if request.method == "PUT" else held())
+    with pytest.raises(PreconditionError):
+        store.copy(store, Entry("from", 7, version=ETAG), key="to", replacing=None)
 
 
 REFUSALS = {
