@@ -218,11 +218,12 @@ def _fold(key: str) -> str:
 def shadowed(keys: Iterable[str]) -> list[str]:
     """Keys that are also a folder of other keys (`a` beside `a/b`), sorted."""
     known = set(keys)
-    folders = {parent for key in known for parent in _parents(key)}
+    folders = {parent for key in known for parent in parents(key)}
     return sorted(known & folders)
 
 
-def _parents(key: str) -> Iterable[str]:
+def parents(key: str) -> Iterable[str]:
+    """The folders a key lies in, the outermost first, without their slashes."""
     at = key.find("/")
     while at >= 0:
         yield key[:at]

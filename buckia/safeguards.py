@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from buckia.layout import collisions, shadowed
+from buckia.layout import collisions, parents, shadowed
 from buckia.model import Entry, Listing, Notice
 from buckia.reconcile import Decision, Verdict
 from buckia.rules import Limits
@@ -34,8 +34,26 @@ def refuse_clashes(
                 refused[key] = f"is one file with {others} where case or accents are not told apart"
         for key in shadowed(after):
             refused[key] = "is also the name of a folder"
+    refused |= _occupied(decisions, local)
     kept = [d for d in decisions if d.key not in refused]
     return kept, [Notice("collision", bucket, key, refused[key]) for key in sorted(refused)]
+
+
+def _occupied(decisions: list[Decision], local: Listing) -> dict[str, str]:
+    """Files that come where a local file or folder still stands, and what stands there.
+
+    On a disk the old would have to go before the new is there, so a person makes room.
+    """
+    comes = {d.key for d in decisions if d.verdict is Verdict.DOWNLOAD}
+    goes = {d.key for d in decisions if d.verdict is Verdict.DELETE_LOCAL}
+    refused: dict[str, str] = {}
+    pairs = [(key, top) for key in comes for top in parents(key) if top in local.entries]
+    pairs += [(top, key) for key in local.entries for top in parents(key) if top in comes]
+    for new, old in sorted(pairs, reverse=True):
+        refused[new] = f"comes where {old!r} stands; move that away to make room"
+        if old in goes:
+            refused[old] = f"stands where {new!r} comes; move it away to make room"
+    return refused
 
 
 def empty_sides(
@@ -71,32 +89,34 @@ def over_limits(
         gone = _net(decisions, verdict, arrives)
         if not gone:
             continue
-        places = {"": len(base), **Counter(_top(key) for key in base)}
-        counts = {"": len(gone), **Counter(_top(key) for key in gone)}
-        for place, count in counts.items():
-            allowed = limits.allowed(places.get(place, 0))
-            if count > allowed:
-                where = f"{bucket}/{place}" if place else bucket
+        held = Counter(top for key in base if (top := _top(key)))
+        lost = Counter(top for key in gone if (top := _top(key)))
+        places = [(bucket, len(gone), len(base))]
+        places += [(f"{bucket}/{top}", count, held[top]) for top, count in lost.items()]
+        for where, count, of in places:
+            if count > (allowed := limits.allowed(of)):
                 blocked.append(f"max_delete: {where}: {verdict} {count}, allowed {allowed}")
     return sorted(blocked)
 
 
 def _net(decisions: list[Decision], gone: Verdict, arrives: Verdict) -> list[str]:
     """Keys that a side loses without their content staying on it under another name."""
-    came: Counter[str | None] = Counter()
+    came: dict[str, list[str]] = {}
     for item in decisions:
         if item.verdict is arrives:
-            came.update(_identities(item.local if arrives is Verdict.UPLOAD else item.remote))
-    keys: list[str] = []
-    for item in decisions:
-        if item.verdict is gone:
-            match = next((i for i in _identities(item.base) if came[i] > 0), None)
-            match = match or next((i for i in _identities(item.remote) if came[i] > 0), None)
-            if match:
-                came[match] -= 1
-            else:
-                keys.append(item.key)
-    return keys
+            for name in _identities(item.local if arrives is Verdict.UPLOAD else item.remote):
+                came.setdefault(name, []).append(item.key)
+    used: set[str] = set()
+
+    def stays(item: Decision) -> bool:
+        for name in (*_identities(item.base), *_identities(item.remote)):
+            while twins := came.get(name):
+                if (twin := twins.pop()) not in used:
+                    used.add(twin)
+                    return True
+        return False
+
+    return [item.key for item in decisions if item.verdict is gone and not stays(item)]
 
 
 def _identities(entry: Entry | None) -> list[str]:
