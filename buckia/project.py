@@ -34,7 +34,7 @@ from buckia.errors import (
     StaleError,
 )
 from buckia.lockfile import BucketState, Held, Lockfile
-from buckia.model import Base, Direction, Outcome, Progress, silent
+from buckia.model import Base, Direction, Outcome, Progress, replace, silent
 from buckia.planfile import BucketHead, Plan, PlanScope
 from buckia.planner import BucketPlan
 from buckia.preflight import State
@@ -218,7 +218,9 @@ class Project:
         refuse = connect.refuse_also(bucket.rules, self.config.path, self.root)
         scope = selection.scope(bucket.layout, refuse, paths)
         decisions = reconcile(sides.local, base, sides.remote, bucket.rules, scope, now())
-        decisions = selection.settle_asked(name, decisions, scope, bucket.rules, ask)
+        sure = sides.local.complete and sides.remote.complete
+        rules = bucket.rules if sure else replace(bucket.rules, delete="no")
+        decisions = selection.settle_asked(name, decisions, scope, rules, ask)
         decisions = selection.one_way(decisions, direction)
         decisions = selection.one_writer(decisions, local.path_of, name, written)
         return planner.plan_bucket(
