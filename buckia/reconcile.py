@@ -257,7 +257,9 @@ class _Frozen:
 
     def __init__(self, skipped: tuple[Skipped, ...]) -> None:
         self._keys = {item.place for item in skipped}
+        self._all = "./" in self._keys
         self._folders = tuple(item.place for item in skipped if item.place.endswith("/"))
 
     def holds(self, key: str) -> bool:
-        return key in self._keys or (bool(self._folders) and key.startswith(self._folders))
+        below = bool(self._folders) and key.startswith(self._folders)
+        return self._all or below or key in self._keys
