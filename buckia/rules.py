@@ -14,7 +14,7 @@ from buckia.model import Policy
 RESERVED_PREFIX = ".buckia/"
 """Keys under it are buckia's own (leases, trash, staging) and never part of a folder's content."""
 
-_OWN = re.compile(r"(^|/)\.buckia($|[./])")
+_OWN = re.compile(r"(^|/)\.buckia($|[./-])")
 _JUNK = re.compile(r"(^|/)(\.DS_Store|Thumbs\.db|desktop\.ini|\._[^/]*)$")
 _SIDECAR = re.compile(r"\.(sqlite3?|s3db|sl3|db3?)-(wal|shm|journal)$", re.IGNORECASE)
 

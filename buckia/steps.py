@@ -153,10 +153,10 @@ def _download(task: Task) -> Outcome:
     action, stores = task.action, task.stores
     assert action.content  # noqa: S101
     wanted = _entry(action.key, action.content)
-    replacing = _entry(action.key, action.expect) if action.expect else None
+    seen = task.view.local if action.expect else None  # preflight held it against `expect`
     with stores.remote.open(wanted) as body:
         stored = stores.local.put(
-            replace(wanted, version=None), _watched(body, stores.stop), replacing=replacing
+            replace(wanted, version=None), _watched(body, stores.stop), replacing=seen
         )
     return _outcome(action, entry=_agreed(task, stored, wanted.version))
 
@@ -187,8 +187,8 @@ def _delete_remote(task: Task) -> Outcome:
 
 def _delete_local(task: Task) -> Outcome:
     action = task.action
-    assert action.expect  # noqa: S101
-    task.stores.local.delete(_entry(action.key, action.expect))
+    assert task.view.local  # noqa: S101  (preflight held it against `expect`)
+    task.stores.local.delete(task.view.local)
     return _outcome(action)
 
 

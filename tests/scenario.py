@@ -120,19 +120,22 @@ def _content(path: Path) -> bytes:
 
 
 def grow(tree: Path, sources: list[Path], files: int, size: int) -> tuple[int, int]:
-    """Copy real files until there are so many of so many bytes; add a database."""
+    """Copy so many real files, then the largest others until there are so many bytes; and add a
+    database."""
+    found = [
+        (path, f"{source.name}/{path.relative_to(source).as_posix()}")
+        for source in sources
+        for path in sorted(source.rglob("*"))
+        if path.is_file() and not path.is_symlink() and "__pycache__" not in path.parts
+    ]
+    large = sorted(found[files:], key=lambda item: item[0].stat().st_size)
     count = total = 0
-    for source in sources:
-        for path in sorted(source.rglob("*")):
-            if count >= files and total >= size:
-                break
-            name = path.relative_to(source).as_posix()
-            if path.is_symlink() or not path.is_file() or "__pycache__" in name:
-                continue
-            target = tree / source.name / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target)
-            count, total = count + 1, total + path.stat().st_size
+    while count < files or total < size:
+        path, name = found[count] if count < files else large.pop()
+        target = tree / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+        count, total = count + 1, total + path.stat().st_size
     with closing(sqlite3.connect(tree / "App.sqlite")) as database, database:
         database.execute("CREATE TABLE thing (id INTEGER PRIMARY KEY, name TEXT)")
         database.executemany("INSERT INTO thing (name) VALUES (?)", [(f"n{n}",) for n in range(99)])

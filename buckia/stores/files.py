@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import secrets
 import shutil
@@ -70,20 +71,37 @@ def supersede(temporary: Path, target: Path) -> None:
 
 def keep(path: Path, trash: Path) -> None:
     """Put a second name for a file's bytes into the trash, or a copy where links do not reach."""
-    trash.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if trash.exists():
-        return
+    place = _free(trash)
     try:
-        os.link(path, trash, follow_symlinks=False)
+        os.link(path, place, follow_symlinks=False)
     except OSError:
-        shutil.copy2(path, trash, follow_symlinks=False)
+        shutil.copy2(path, place, follow_symlinks=False)
 
 
-def remove(path: Path, stop: Path) -> None:
-    """Delete a file, and the folders it leaves empty up to but not including `stop`."""
-    path.unlink()
-    flush_folder(path.parent)
-    folder = path.parent
+def discard(path: Path, trash: Path) -> None:
+    """Move a file to the trash: whatever stands there at that moment, it is not lost."""
+    place = _free(trash)
+    try:
+        path.rename(place)
+    except OSError as problem:
+        if problem.errno != errno.EXDEV:
+            raise
+        shutil.copy2(path, place, follow_symlinks=False)
+        path.unlink()
+
+
+def _free(trash: Path) -> Path:
+    """A name in the trash that nothing has yet: what is kept there is never overwritten."""
+    trash.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    names = itertools.chain(
+        [trash], (trash.with_name(f"{trash.name}.~{n}~") for n in itertools.count(1))
+    )
+    return next(name for name in names if not os.path.lexists(name))
+
+
+def prune(folder: Path, stop: Path) -> None:
+    """Remove the folders that a deletion left empty, up to but not including `stop`."""
+    flush_folder(folder)
     with contextlib.suppress(OSError):
         while folder != stop and stop in folder.parents:
             folder.rmdir()

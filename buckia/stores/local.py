@@ -19,7 +19,7 @@ from typing import BinaryIO
 from buckia import pool, sqlite
 from buckia.errors import AccessError, LocalError, NotFoundError, PreconditionError, StoreError
 from buckia.layout import EVERYTHING, Layout, refuse_key
-from buckia.model import Entry, Listing, Progress, Skipped, Tick, replace, same_content, silent
+from buckia.model import Entry, Listing, Progress, Skipped, Tick, replace, silent
 from buckia.stores import files
 from buckia.stores.base import Capabilities, Store
 from buckia.stores.hashing import HashCache
@@ -129,6 +129,8 @@ class LocalStore:
     ) -> None:
         total = sum(file.stat.st_size for file in unread)
         done = size = 0
+        if unread:
+            progress(Tick("hash", "", 0, 0, len(unread), total))
         work = pool.batches(sorted(unread, key=lambda f: -f.stat.st_size), _BATCH)
         for results in pool.each(self._hash_batch, work, workers=self._workers, name="hash"):
             for file, result in (pair for batch in results for pair in batch):
@@ -161,7 +163,10 @@ class LocalStore:
         if not _regular(stat):
             return None
         file = Found(key, where, stat)
-        return self._reader.known(file) or self._reader.read(file)
+        try:
+            return self._reader.known(file) or self._reader.read(file)
+        except NotFoundError:
+            return None
 
     def path_of(self, key: str) -> str:
         """The path of a key relative to the root. `StoreError` for a key that can have none."""
@@ -195,6 +200,8 @@ class LocalStore:
         """See `Store.open`. A database is read as a snapshot."""
         path = self.path_of(entry.key)
         full = self._full(path)
+        if self.head(entry.key) is None:
+            raise NotFoundError(f"{entry.key}: the file is gone since the plan; plan again")
         self._demand(entry, entry.key)
         if entry.logical:
             with self.temporary() as copy:
@@ -212,8 +219,8 @@ class LocalStore:
             if found is not None or self._full(self.path_of(key)).is_symlink():
                 raise PreconditionError(f"{key}: a file has appeared since the plan; plan again")
         elif found is None:
-            raise NotFoundError(f"{key}: the file is gone since the plan; plan again")
-        elif not same_content(found, expected):
+            raise PreconditionError(f"{key}: the file is gone since the plan; plan again")
+        elif not _is(found, expected):
             raise PreconditionError(f"{key}: the file has changed since the plan; plan again")
         return found
 
@@ -274,24 +281,31 @@ class LocalStore:
         """See `Store.delete`. The file goes to the trash, a database with its companions."""
         path = self.path_of(entry.key)
         target = self._full(path)
-        if self.head(entry.key) is None:
+        found = self.head(entry.key)
+        if found is None:
             return
-        self._demand(entry, entry.key)
+        if not _is(found, entry):
+            raise PreconditionError(f"{path}: the file has changed since the plan; plan again")
         try:
-            if entry.logical and self.trash:
-                with self.temporary() as copy:
-                    sqlite.snapshot(target, copy)
-                    files.keep(copy, self.trash / path)
-            elif self.trash:
-                files.keep(target, self.trash / path)
-            files.remove(target, self.root)
-            if entry.logical:
-                for suffix in sqlite.SIDECARS:
-                    target.with_name(target.name + suffix).unlink(missing_ok=True)
+            self._discard(target, path, database=bool(entry.logical))
+            files.prune(target.parent, self.root)
         except FileNotFoundError:
             return
         except OSError as problem:
             raise files.explain(path, problem) from None
+
+    def _discard(self, target: Path, path: str, *, database: bool) -> None:
+        if database and self.trash:
+            with self.temporary() as copy:  # what its companions hold is part of it
+                sqlite.snapshot(target, copy)
+                files.keep(copy, self.trash / path)
+        elif self.trash:
+            files.discard(target, self.trash / path)
+            return
+        target.unlink()
+        if database:
+            for suffix in sqlite.SIDECARS:
+                target.with_name(target.name + suffix).unlink(missing_ok=True)
 
     def temporary(self) -> AbstractContextManager[Path]:
         """A name for a temporary file, removed at the end."""
@@ -307,6 +321,11 @@ class LocalStore:
 
     def close(self) -> None:
         """Nothing is held open; whoever made the cache saves it."""
+
+
+def _is(found: Entry, expected: Entry) -> bool:
+    """Whether a file is the one named. An entry without a version names none."""
+    return expected.version is not None and found.version == expected.version
 
 
 def _renamed(entry: Entry, key: str) -> Entry:

@@ -1,0 +1,45 @@
+# Everything here works on a fresh machine with Python 3.11 or newer and make.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+JOBS   ?= auto
+
+.PHONY: help tour test check format docs bench clean
+
+help:            ## this list
+	@sed -n 's/^\([a-z]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST)
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "buckia needs Python 3.11 or newer; say: make PYTHON=python3.12"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+tour: $(READY)   ## see buckia do its job, in a folder of its own
+	@$(BIN)/buckia tour
+
+test: $(READY)   ## the whole suite that needs no root
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+
+check: $(READY)  ## format, lint, types, import layers, generated pages
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m tests.reference --check
+
+format: $(READY) ## put the code into shape
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+docs: $(READY)   ## write the generated pages anew
+	@$(BIN)/python -m tests.reference
+
+bench: $(READY)  ## measure; see tests/benchmarks
+	@$(BIN)/python -m tests.benchmarks $(SCENARIO)
+
+clean:           ## remove what make made
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
