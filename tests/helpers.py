@@ -52,7 +52,7 @@ class World:
         given = stores if stores is not None else {"main": MemoryStore()}
         for name in given:
             (root / "buckets" / name).mkdir(parents=True)
-        self._given = {name: store for name, store in given.items() if store is not None}
+        self.stores = {name: store for name, store in given.items() if store is not None}
         self._folders = root / "buckets"
         options.setdefault("paths", [{"path": "tree/", "direction": direction}])
         options.setdefault("max_workers", 2)
@@ -69,12 +69,12 @@ class World:
 
     def store(self, bucket: str = "main") -> Store:
         """A bucket, for looks and changes behind buckia's back."""
-        return self._given.get(bucket) or LocalStore(self._folders / bucket)
+        return self.stores.get(bucket) or LocalStore(self._folders / bucket)
 
     @contextmanager
     def open(self, progress: Progress = silent) -> Iterator[Project]:
         """The project."""
-        with Project(self.config, progress=progress, stores=self._given) as project:
+        with Project(self.config, progress=progress, stores=self.stores) as project:
             yield project
 
     # -- what a person or an app does ---------------------------------------------------------
