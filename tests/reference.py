@@ -1,0 +1,374 @@
+"""The generated pages: `python -m tests.reference` writes them, `--check` says if they are old.
+
+docs/configuration.md comes from the schema, docs/commands.md from the command line itself. The
+commands are read from their signatures, not from their help, which differs with the terminal and
+the version of typer.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final, get_type_hints
+
+from msgspec import Struct
+from typer.models import ArgumentInfo, ParameterInfo
+
+from buckia import documents, errors
+from buckia.cli import app
+from buckia.cli.options import Shared
+from buckia.config_file import NAMES, VARIABLE
+from buckia.rules import BUILT_IN
+from buckia.stores import STORES
+
+DOCS: Final = Path(__file__).parent.parent / "docs"
+MADE: Final = "<!-- Made by `python -m tests.reference`; edit {source} instead. -->\n"
+
+SCHEMA: Final[dict[str, Any]] = documents.schema("config")
+PROVIDERS: Final = SCHEMA["$defs"]["options"]["properties"]["provider"]["enum"]
+REQUIRED: Final = (
+    *SCHEMA["else"]["additionalProperties"]["required"],
+    *SCHEMA["$defs"]["bucket"]["required"],
+)
+SHARED: Final = {field.name for field in fields(Shared)}
+NEVER: Final = (
+    ".buckia",
+    ".buckia.lock",
+    ".buckia.d/",
+    ".buckia/trash/",
+    ".DS_Store",
+    "Thumbs.db",
+    "desktop.ini",
+    "._photo.jpg",
+    "App.sqlite-wal",
+    "App.sqlite-shm",
+    "App.sqlite-journal",
+)
+"""Names that no configuration includes; each pattern of the code has one here."""
+IDLE: Final = {
+    "state": "This version keeps the lockfile beside the configuration and does not read it.",
+    "sets": "This version has no `promote` and does not read it.",
+}
+"""Options that are checked and have no effect yet."""
+
+
+def main(words: list[str]) -> int:
+    """Write the pages, or with `--check` say which are out of date; an exit code."""
+    old = [path for path, page in pages().items() if _text(path) != page]
+    if words == ["--check"]:
+        for path in old:
+            print(f"docs/{path.name} is out of date: run `make docs` and commit it")
+        return 1 if old else 0
+    for path in old:
+        path.write_text(pages()[path], encoding="utf-8")
+        print(f"wrote docs/{path.name}")
+    return 0
+
+
+def pages() -> dict[Path, str]:
+    """Every generated page as it should be."""
+    return {DOCS / "configuration.md": configuration(), DOCS / "commands.md": commands()}
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+# -- configuration --------------------------------------------------------------------------------
+
+
+def configuration() -> str:
+    """docs/configuration.md."""
+    bucket = SCHEMA["$defs"]["options"]["properties"]
+    whole = SCHEMA["$defs"]["buckia"]["properties"]
+    parts = [
+        MADE.format(source="schemas/config.schema.json"),
+        _about(),
+        "## The options of a bucket\n",
+        _overview(bucket),
+        *(part for name, rule in bucket.items() for part in _option(name, rule)),
+        "## Settings of the file: `buckia`\n",
+        f"{SCHEMA['$defs']['buckia']['description']} No bucket can have this name.\n",
+        *(part for name, rule in whole.items() for part in _option(name, rule, "buckia.")),
+        "## What is never content\n",
+        "Neither copied nor deleted, on either side, whatever the options say:\n",
+        *(f"- {why}: {_samples(pattern)}" for pattern, why in BUILT_IN),
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _about() -> str:
+    coming = [name for name in PROVIDERS if name not in STORES]
+    names = ", ".join(f"`{name}`" for name in NAMES)
+    page = [
+        "# Configuration\n",
+        f"{SCHEMA['description']}\n",
+        f"The first of {names} is taken, in the current folder or the nearest one above it; "
+        f"`--config FILE` or the environment variable `{VARIABLE}` names another.",
+        "`buckia init` writes a commented file to begin with, and `buckia validate` names every "
+        "error and warning in yours by line and column.\n",
+        "An editor that knows YAML schemas completes and checks with this first line:\n",
+        f"```yaml\n# yaml-language-server: $schema={SCHEMA['$id']}\n```\n",
+        "A whole file:\n",
+        f"```yaml\n{_yaml(SCHEMA['examples'][0])}```\n",
+    ]
+    if coming:
+        named = _joined([f"`{name}`" for name in coming], "and")
+        page += [
+            f"The stores of {named} are on the way: their options are checked already, their "
+            "buckets cannot be opened yet.\n"
+        ]
+    return "\n".join(page)
+
+
+def _samples(pattern: re.Pattern[str]) -> str:
+    return ", ".join(f"`{name}`" for name in NEVER if pattern.search(name))
+
+
+def _overview(options: dict[str, Any]) -> str:
+    rows = [
+        f"| [`{name}`](#{name}) | {_kind(rule)} | {_default(rule, name)} | {_providers(rule)} |"
+        for name, rule in options.items()
+    ]
+    return "\n".join(["| Option | Type | Default | Providers |", "|---|---|---|---|", *rows, ""])
+
+
+def _option(name: str, rule: dict[str, Any], inside: str = "") -> Iterator[str]:
+    rule = _resolved(rule)
+    yield f"### `{inside}{name}`\n" if inside else f"### {name}\n"
+    yield f"{rule['description']}{f' {IDLE[name]}' if inside and name in IDLE else ''}\n"
+    yield f"- Type: {_kind(rule)}"
+    yield f"- Default: {_default(rule, name)}"
+    if not inside:
+        yield f"- Providers: {_providers(rule)}"
+    yield f"- Example: `{_example(name, rule)}`\n"
+    parts = _parts(rule)
+    if parts and name != "defaults":
+        yield "| Part | Meaning | Type | Default |\n|---|---|---|---|"
+        for part, inner in parts.items():
+            meaning = inner["description"].replace("|", "\\|")
+            yield f"| `{part}` | {meaning} | {_kind(inner)} | {_default(inner)} |"
+        yield ""
+
+
+def _resolved(rule: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" not in rule:
+        return rule
+    return {**SCHEMA["$defs"][rule["$ref"].rpartition("/")[2]], **rule}
+
+
+def _parts(rule: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = rule.get("properties", {}) or rule.get("items", {}).get(
+        "properties", {}
+    )
+    return found
+
+
+def _kind(rule: dict[str, Any]) -> str:
+    rule = _resolved(rule)
+    if "enum" in rule:
+        return _joined([f"`{_json(value)}`" for value in rule["enum"]], "or")
+    kinds = rule["type"] if isinstance(rule["type"], list) else [rule["type"]]
+    return " or ".join(_word(kind, rule) for kind in kinds)
+
+
+def _word(kind: str, rule: dict[str, Any]) -> str:
+    match kind:
+        case "array":
+            return f"list of {_kind(rule['items'])}"
+        case "object" if isinstance(rule.get("additionalProperties"), dict):
+            return f"mapping of names to {_kind(rule['additionalProperties'])}"
+        case "integer":
+            most = f" to {rule['maximum']}" if "maximum" in rule else ""
+            return f"whole number from {rule['minimum']}{most}"
+    return {"string": "text", "boolean": "`true` or `false`", "object": "mapping"}[kind]
+
+
+def _default(rule: dict[str, Any], name: str = "") -> str:
+    rule = _resolved(rule)
+    if name in REQUIRED:
+        return "required"
+    if "default" in rule:
+        return f"`{_json(rule['default'])}`" if rule["default"] not in ([], {}) else "none"
+    if inner := {n: part["default"] for n, part in _parts(rule).items() if "default" in part}:
+        return f"`{_json(inner)}`"
+    return "none"
+
+
+def _providers(rule: dict[str, Any]) -> str:
+    named = _resolved(rule).get("x-providers", PROVIDERS)
+    return "all" if named == PROVIDERS else ", ".join(f"`{name}`" for name in named)
+
+
+def _example(name: str, rule: dict[str, Any]) -> str:
+    known = [*rule.get("examples", ())]
+    known += [value for value in rule.get("enum", ()) if value != rule.get("default", "local")]
+    default = rule.get("default", {})
+    known += [not default] if rule.get("type") == "boolean" else []
+    known += [{"provider": "s3", "region": "eu-central-1"}] if name == "defaults" else []
+    return f"{name}: {_json([*known, default][0])}"
+
+
+def _json(value: object) -> str:
+    """A value in YAML's flow style, without quotes where none are needed."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{k}: {_json(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_json(item) for item in value) + "]"
+    plain = isinstance(value, str) and value[:1].isalnum() and not set(value) & set("{}[],#:'\"")
+    return str(value) if plain else json.dumps(value)
+
+
+def _yaml(value: dict[str, Any], indent: str = "") -> str:
+    lines = ""
+    for key, item in value.items():
+        nested = isinstance(item, dict)
+        lines += (
+            f"{indent}{key}:\n{_yaml(item, indent + '  ')}"
+            if nested
+            else (f"{indent}{key}: {_json(item)}\n")
+        )
+    return lines
+
+
+def _joined(words: list[str], last: str) -> str:
+    return f" {last} ".join([", ".join(words[:-1]), words[-1]] if words[1:] else words)
+
+
+# -- commands -------------------------------------------------------------------------------------
+
+
+class Parameter(Struct):
+    """An argument or option of a command, as its signature has it."""
+
+    name: str
+    info: ParameterInfo
+    default: Any
+    choices: tuple[str, ...]
+
+    @property
+    def is_argument(self) -> bool:
+        """Whether it is told by its place."""
+        return isinstance(self.info, ArgumentInfo)
+
+    @property
+    def value(self) -> str:
+        """What stands for its value."""
+        return (self.info.metavar or "|".join(self.choices)).strip("[]")
+
+    @property
+    def usage(self) -> str:
+        """An argument in a command line."""
+        word = f"{self.value}..." if self.name == "names" else self.value
+        return word if self.default is inspect.Parameter.empty else f"[{word}]"
+
+    @property
+    def written(self) -> str:
+        """The ways to write it."""
+        if self.is_argument:
+            return f"`{self.value}`"
+        words = [word for word in (self.info.default, *(self.info.param_decls or ())) if word]
+        words = [str(word) for word in words if word is not ...]
+        words = words or [f"--{self.name.replace('_', '-')}"]
+        value = f" {self.value}" if self.value else ""
+        return ", ".join(f"`{word}{value}`" for word in words)
+
+    @property
+    def row(self) -> tuple[str, str, str]:
+        """How it is written, what it means, its default."""
+        told = self.default not in (None, False, 0, inspect.Parameter.empty)
+        return self.written, self.info.help or "", f"`{self.default}`" if told else ""
+
+
+def commands() -> str:
+    """docs/commands.md."""
+    functions = [item.callback for item in app.registered_commands if item.callback]
+    shared = [item for item in parameters(functions[1]) if item.name in SHARED]
+    parts = [
+        MADE.format(source="the command's function in buckia/cli/"),
+        "# Commands\n",
+        "stdout holds the result, a document or nothing; stderr is for people. Where stderr is no "
+        "terminal there is no progress and no question, and `NO_COLOR` switches colours off.\n",
+        *(f"- [`buckia {f.__name__}`](#buckia-{f.__name__}): {_first(f)}" for f in functions),
+        "\n`buckia --version` shows the version, `buckia COMMAND --help` the help of a command, "
+        "and `buckia --install-completion` teaches your shell to complete commands, options and "
+        "buckets.\n",
+        *(part for function in functions for part in _command(function)),
+        "## Shared options\n",
+        "Taken by every command that works with a configuration.\n",
+        *_table("Option", shared),
+        "## Exit codes\n",
+        "The interface for scripts. In Python the same names are exceptions.\n",
+        *_exit_codes(),
+    ]
+    return "\n".join(parts).rstrip("\n") + "\n"
+
+
+def parameters(function: Callable[..., Any]) -> list[Parameter]:
+    """The arguments and options of a command, in order."""
+    hints = get_type_hints(function, include_extras=True)
+    found = []
+    for item in inspect.signature(function).parameters.values():
+        (info,) = hints[item.name].__metadata__
+        kind = hints[item.name].__origin__
+        enum = isinstance(kind, type) and issubclass(kind, StrEnum)
+        found.append(Parameter(item.name, info, item.default, tuple(kind) if enum else ()))
+    return found
+
+
+def _first(function: Callable[..., Any]) -> str:
+    return inspect.cleandoc(function.__doc__ or "").partition("\n")[0]
+
+
+def _command(function: Callable[..., Any]) -> Iterator[str]:
+    every = parameters(function)
+    takes = {item.name for item in every} >= SHARED
+    arguments = [item for item in every if item.is_argument]
+    options = [item for item in every if item not in arguments]
+    yield f"## `buckia {function.__name__}`\n"
+    words = [function.__name__, *(item.usage for item in arguments), "[OPTIONS]"]
+    yield f"```\nbuckia {' '.join(words)}\n```\n"
+    yield f"{inspect.cleandoc(function.__doc__ or '')}\n"
+    yield from _table("Argument", arguments)
+    yield from _table("Option", [o for o in options if not (takes and o.name in SHARED)])
+    if takes:
+        yield "And the [shared options](#shared-options).\n"
+
+
+def _table(kind: str, rows: list[Parameter]) -> Iterator[str]:
+    if rows:
+        yield f"| {kind} | Meaning | Default |\n|---|---|---|"
+        for item in rows:
+            yield "| " + " | ".join(cell.replace("|", "\\|") for cell in item.row) + " |"
+        yield ""
+
+
+def exit_codes() -> dict[int, list[type[errors.BuckiaError]]]:
+    """Every exit code and the errors that end a command with it."""
+    found: dict[int, list[type[errors.BuckiaError]]] = {0: [], 2: []}
+    for kind in vars(errors).values():
+        if isinstance(kind, type) and issubclass(kind, errors.BuckiaError):
+            found.setdefault(kind.exit_code, []).append(kind)
+    return dict(sorted(found.items()))
+
+
+def _exit_codes() -> Iterator[str]:
+    said = {
+        0: "Done.",
+        1: "Something else went wrong; the message says what.",
+        2: "There are changes; only with `plan --detailed-exitcode`.",
+    }
+    yield "| Code | Meaning | Errors |\n|---|---|---|"
+    for code, kinds in exit_codes().items():
+        meaning = said[code] if code in said else _first(kinds[0])
+        yield f"| {code} | {meaning} | {', '.join(f'`{kind.__name__}`' for kind in kinds)} |"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
