@@ -28,6 +28,7 @@ from buckia.connect import WORK
 from buckia.errors import (
     BlockedError,
     ConflictError,
+    DocumentError,
     Interrupted,
     LocalError,
     LockedError,
@@ -128,15 +129,23 @@ class Project:
             self._stores[name] = connect.open_remote(bucket, self.root, self.cache)
         return self._stores[name]
 
-    def local(self, name: str, base: Base | None = None, plan: str | None = None) -> LocalStore:
-        """The local side of a bucket. `plan` names the folder of the trash."""
+    def local(
+        self,
+        name: str,
+        base: Base | None = None,
+        plan: str | None = None,
+        paths: Mapping[str, str] | None = None,
+    ) -> LocalStore:
+        """The local side of a bucket. `plan` names the folder of the trash, `paths` are local files
+        by key where the layout alone would not find them."""
         bucket = self.config.bucket(name)
         return connect.open_local(
             bucket,
             self.root,
             self.cache,
             self.remote(name).capabilities.digests,
-            paths={key: item.path for key, item in (base or {}).items() if item.path},
+            paths={key: item.path for key, item in (base or {}).items() if item.path}
+            | dict(paths or {}),
             trash=self.work / "trash" / plan.removeprefix("sha256:")[:12] if plan else None,
             refuse=connect.refuse_also(bucket.rules, self.config.path, self.root),
         )
@@ -163,7 +172,10 @@ class Project:
 
     @property
     def _state(self) -> Store:
-        """Where the lockfile is kept."""
+        """Where the lockfile is kept. `DocumentError` for a link, which would look like none."""
+        path = self.root / lockfile.KEY
+        if path.is_symlink() or path.is_dir():
+            raise DocumentError(f"{lockfile.KEY} is a link or a folder; it has to be a plain file")
         return LocalStore(self.root, work=WORK)
 
     def load_state(self) -> Held:
@@ -330,10 +342,13 @@ class Project:
     def _inspect(self, plan: Plan, name: str, lock: Lockfile) -> list[Task]:
         bucket = self.config.bucket(name)
         base = lock.state(name).base()
-        local, remote = self.local(name, base, plan.digest), self.remote(name)
         actions = [action for action in plan.actions if action.bucket == name]
+        named = {a.key: a.source.path for a in actions if a.source and a.source.path}
+        local, remote = self.local(name, base, plan.digest, named), self.remote(name)
         many = len(actions) > max(_FEW, len(base) // _PER_LOOK)
         seen = self._take(bucket, local, remote, base) if many else None
+        if not many and not all(action.key.isascii() for action in actions):
+            local.listing(progress=self._progress)  # only a walk tells which form a disk has
         sides = Stores(local, remote, plan.digest, self.stop)
         return engine.inspect(actions, sides, bucket.max_workers, self._progress, seen)
 

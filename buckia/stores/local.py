@@ -68,7 +68,8 @@ class LocalStore:
         self._cache = cache or HashCache()
         self._reader = Reader(root, self._cache, digests, self.temporary, databases=databases)
         self._databases = databases
-        self._paths = dict(paths or {})
+        told = (paths or {}).items()
+        self._paths = {key: path for key, path in told if self._spells(path, key)}
         self._workers = workers
 
     @property
@@ -176,6 +177,13 @@ class LocalStore:
         if path is None or (why := refuse_key(key)):
             raise StoreError(f"the key {key!r} {why if path else 'maps to no local path'}; skipped")
         return path
+
+    def _spells(self, path: str, key: str) -> bool:
+        """Whether a path is a file of this layout with this key: lockfiles and plans are written
+        by others too."""
+        return refuse_key(key) is None and any(
+            mapping.key_of(path) == key for mapping in self._layout.mappings
+        )
 
     def usual_path(self, key: str) -> str | None:
         """Where the layout alone would put a key."""
