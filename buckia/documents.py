@@ -92,6 +92,7 @@ def _text(value: object) -> str:
 
 def escape(text: str) -> str:
     """JSON text in which nothing invisible or direction-changing can hide: those as `\\uXXXX`."""
+    text = text.replace("\x7f", "\\u007f")  # the one control character that JSON lets through
     if text.isascii():
         return text
     return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)

@@ -184,12 +184,12 @@ def read(data: bytes, what: str = KEY) -> Lockfile:
     documents.refuse_damage(data, what)
     try:
         lock = msgspec.json.decode(data, type=Lockfile)
-    except msgspec.ValidationError as problem:
+    except (*_DAMAGE, RecursionError) as problem:
         raise DocumentError(f"{what}: {_version_hint(data) or problem}; {REPAIR}") from None
-    except (msgspec.DecodeError, RecursionError) as problem:
-        raise DocumentError(f"{what} is not valid JSON: {problem}; {REPAIR}") from None
-    if lock.format != FORMAT or (hint := _version_hint(data)):
-        raise DocumentError(f"{what} is not a lockfile this buckia reads: {lock.format} {hint}")
+    if lock.format != FORMAT:
+        raise DocumentError(f"{what} is not a lockfile: its `format` is {lock.format!r}; {REPAIR}")
+    if hint := _version_hint(data):
+        raise DocumentError(f"{what}: {hint}")
     for name, state in lock.buckets.items():
         state.entries.pop("", None)
         if digest(state.entries) != state.digest:
@@ -200,13 +200,19 @@ def read(data: bytes, what: str = KEY) -> Lockfile:
     return lock
 
 
+_DAMAGE: Final = (msgspec.DecodeError, UnicodeDecodeError)
+
+
 class _Version(Struct):
-    format_version: str = ""
+    format_version: str = VERSION
 
 
 def _version_hint(data: bytes) -> str | None:
-    """What to say of a document of another major version; None for this one."""
-    found = msgspec.json.decode(data, type=_Version).format_version
+    """What to say of a document of another major version; None for this one and for damage."""
+    try:
+        found = msgspec.json.decode(data, type=_Version).format_version
+    except (*_DAMAGE, RecursionError):
+        return None
     if found.partition(".")[0] == VERSION.partition(".")[0]:
         return None
     return f"format version {found!r} needs another buckia than this one, which reads {VERSION}"
