@@ -145,20 +145,24 @@ def _closed(path: Path) -> bool:
     """Whether the last line is a finish, told without reading the whole file."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - 200))
-        return b'"event":"finish"' in file.read().rpartition(b"\n{")[2]
+        return _is_finish(file.read().rpartition(b"\n{")[2])
+
+
+def _is_finish(line: bytes) -> bool:
+    return b'"event":"finish"' in line
 
 
 def read(path: Path) -> Record:
     """A journal read back. Raises `DocumentError` for damage other than a torn last line."""
     lines = path.read_bytes().split(b"\n")
     whole = [line for line in lines[:-1] if line]  # what follows the last newline is torn
-    if not whole:
+    if not whole or _is_finish(whole[0]):  # the run ended before its header was on the disk
         return Record(path, Header(FORMAT, VERSION, "", {}), [], True)
     try:
         header = msgspec.json.decode(whole[0], type=Header)
         if header.format != FORMAT or header.format_version.partition(".")[0] != "1":
             raise msgspec.ValidationError(f"format {header.format} {header.format_version}")
-        finished = b'"event":"finish"' in whole[-1]
+        finished = _is_finish(whole[-1])
         body = whole[1:-1] if finished else whole[1:]
         outcomes = [msgspec.json.decode(line, type=Outcome) for line in body]
     except (msgspec.DecodeError, ValueError) as problem:
