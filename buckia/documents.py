@@ -52,6 +52,8 @@ def parse(data: bytes, what: str) -> dict[str, Any]:
     refuse_damage(data, what)
     try:
         value = json.loads(data, object_pairs_hook=_no_duplicates)
+        if b"\\u" in data:
+            json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except (ValueError, RecursionError) as problem:
         raise DocumentError(f"{what} is not valid JSON: {problem}") from None
     if not isinstance(value, dict):

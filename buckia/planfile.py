@@ -13,7 +13,8 @@ from msgspec import Struct
 
 from buckia import documents
 from buckia.errors import DocumentError
-from buckia.model import Action, Conflict, Direction, Notice, replace
+from buckia.layout import refuse_key
+from buckia.model import Action, Conflict, Direction, Notice, Op, action_id, replace
 
 FORMAT: Final = "buckia.plan"
 VERSION: Final = "1.0"
@@ -127,7 +128,41 @@ def read(data: bytes, what: str = "the plan") -> Plan:
     ids = [action.id for action in plan.actions]
     if len(set(ids)) != len(ids):
         raise DocumentError(f"{what} names the same action twice; plan again")
+    for action in plan.actions:
+        if why := _unsound(action, plan):
+            raise DocumentError(f"{what} is not sound: {action.op} of {action.key!r} {why}")
     return plan
+
+
+_NEEDS: Final[dict[Op, tuple[str, ...]]] = {
+    Op.UPLOAD: ("source", "content"),
+    Op.DOWNLOAD: ("source", "content"),
+    Op.COPY: ("source", "content"),
+    Op.MOVE: ("source", "content"),
+    Op.DELETE_REMOTE: ("expect",),
+    Op.DELETE_LOCAL: ("expect",),
+    Op.ADOPT: ("source", "content"),
+    Op.FORGET: (),
+}
+"""The parts without which an op cannot be carried out. Ops that are not here this buckia cannot."""
+
+
+def _unsound(action: Action, plan: Plan) -> str | None:
+    """Why an action is none that buckia would have planned, whatever its digest says."""
+    if action.op not in _NEEDS:
+        return "is nothing this buckia can do"
+    if action.bucket not in plan.buckets:
+        return f"is for no bucket {action.bucket!r} of the plan"
+    if action.id != action_id(action.op, action.bucket, action.key):
+        return "has another id than its own"
+    missing = next((name for name in _NEEDS[action.op] if getattr(action, name) is None), None)
+    if missing:
+        return f"has no {missing}"
+    origin = action.source.key if action.source else None
+    if origin is None and action.op in (Op.COPY, Op.MOVE):
+        return "has no key to take it from"
+    why = refuse_key(action.key) or (refuse_key(origin) if origin is not None else None)
+    return f"names a key that {why}" if why else None
 
 
 def view(data: bytes, what: str = "the plan") -> Plan:
