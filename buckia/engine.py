@@ -115,6 +115,7 @@ class Run:
 
     def execute(self) -> list[Outcome]:
         """Run phase after phase. Deletes of a bucket only start if all its writes succeeded."""
+        self._progress(Tick("apply", "", 0, 0, len(self._tasks), self._total))
         phases = sorted({phase(task.action) for task in self._tasks})
         for number in phases:
             self._phase([task for task in self._tasks if phase(task.action) == number])

@@ -42,6 +42,8 @@ class Recorder:
         """Remember a batch: it is on the disk when this returns."""
         self._journal.record(outcomes)
         self._outcomes += outcomes
+        for item in outcomes:
+            log.info("%s %s/%s: %s", item.op, item.bucket, item.key, item.error or "done")
         if time.monotonic() - self._saved > CHECKPOINT:
             self._checkpoint()
 

@@ -95,15 +95,12 @@ def _read(name: str, expected: str | None) -> Plan:
 
 def _propose(session: Session, choice: Choice) -> Plan:
     """A new plan, shown on stderr and fit to be applied."""
-    from rich.console import Console
-
     from buckia.cli import show
     from buckia.project import refuse_unfit
 
     made = session.plan(choice)
-    if not session.quiet:
-        console = Console(stderr=True, highlight=False, markup=False, emoji=False)
-        draw(show.view(made, everything=bool(session.verbose)), console)
+    if not session.quiet and (made.actions or made.conflicts or made.warnings):
+        draw(show.view(made, everything=bool(session.verbose)), sys.stderr)
     refuse_unfit(made)
     return made
 
@@ -171,7 +168,7 @@ def _summary(made: Plan, applied: Applied) -> str:
 
 def _refuse_failed(made: Plan, applied: Applied) -> None:
     """Raise `IncompleteError` after naming what failed, and why."""
-    failed = applied.failed
+    failed = sorted(applied.failed, key=lambda item: (item.bucket, item.key))
     if not failed:
         return
     for item in failed[:_NAMED]:

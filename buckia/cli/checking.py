@@ -41,10 +41,14 @@ def init(
 ) -> None:
     """Write a commented configuration to begin with. Never overwrites one."""
     from buckia import config_file, config_template
+    from buckia.config import InvalidConfig
 
     path = Path(config)
     _refuse(path)
-    page = config_template.template(provider.value, name)
+    try:
+        page = config_template.template(provider.value, name)
+    except InvalidConfig as invalid:
+        raise UsageError(f"--name {name}: {invalid.problems[0].message}") from None
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(page)
@@ -85,7 +89,7 @@ def validate(*, shared: Shared) -> None:
         if item.severity == "error" or not shared.quiet:
             _say(f"{path}:{item}")
     if errors:
-        raise ConfigError(f"{path} has {count_of(errors, 'error')}; nothing else was looked at")
+        raise ConfigError(f"{path} has {count_of(errors, 'error')}; correct what is listed above")
     if not shared.quiet:
         warnings = count_of(len(findings), "warning")
         _say(f"{path} is valid" + (f", with {warnings}." if findings else "."))

@@ -10,15 +10,12 @@ from typing import Final
 import typer
 
 from buckia.cli.text import visible
-from buckia.errors import BuckiaError, Interrupted, UsageError
+from buckia.errors import BuckiaError, ConfigError, Interrupted, UsageError
 
 BUG: Final = (
     "This is a bug in buckia. Please report it with the lines above at "
     "https://github.com/thepian/buckia/issues"
 )
-
-BROKEN_PIPE: Final = 141
-"""What a shell reports for a program that SIGPIPE ended."""
 
 _MISUSE: Final = typer.BadParameter.__mro__[1]
 """The parent of all of typer's complaints about a command line, wherever typer keeps it."""
@@ -27,12 +24,12 @@ _MISUSE: Final = typer.BadParameter.__mro__[1]
 def report(problem: BaseException) -> int:
     """Tell on stderr what went wrong, in one line unless it is a bug; the exit code."""
     match problem:
+        case ConfigError():  # one line a finding; `buckia validate` shows them all
+            tell(str(problem).partition("\n")[0])
+            return problem.exit_code
         case BuckiaError():
             tell(str(problem))
             return problem.exit_code
-        case BrokenPipeError():
-            _let_go_of_stdout()
-            return BROKEN_PIPE
         case KeyboardInterrupt() | typer.Abort():
             return Interrupted.exit_code
         case SystemExit():
@@ -47,11 +44,10 @@ def report(problem: BaseException) -> int:
 
 def tell(message: str) -> None:
     """One `Error:` line on stderr."""
-    lines = message.splitlines() or [""]
     label = "Error:"
     if sys.stderr.isatty() and not os.environ.get("NO_COLOR"):
         label = f"\x1b[1;31m{label}\x1b[0m"
-    print(label, visible(lines[0]), file=sys.stderr)  # noqa: T201
+    print(label, visible(message), file=sys.stderr)  # noqa: T201
 
 
 def _usage(problem: BaseException) -> str:
@@ -61,9 +57,3 @@ def _usage(problem: BaseException) -> str:
     command = f"`{context.command_path if context else 'buckia'} --help`"
     advice = f" See {command}." if message.endswith("?") else f"; see {command}"
     return message[:1].lower() + message[1:] + advice
-
-
-def _let_go_of_stdout() -> None:
-    """Nobody reads any more, so what is still buffered goes nowhere at exit."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())

@@ -22,20 +22,23 @@ def read(name: str) -> bytes:
         return sys.stdin.buffer.read()
     try:
         return Path(name).read_bytes()
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError, ValueError) as problem:
-        what = "is a directory" if isinstance(problem, IsADirectoryError) else "does not exist"
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         raise UsageError(
-            f"the plan file {name} {what}; `buckia plan --out {name}` writes one"
+            f"there is no plan file {name}; `buckia plan --out {name}` writes one"
         ) from None
+    except IsADirectoryError:
+        raise UsageError(f"{name} is a directory; name a plan file") from None
     except OSError as problem:
         raise LocalError(f"the plan file {name} cannot be read: {problem.strerror}") from None
 
 
 def refuse_target(name: str) -> None:
-    """Raise `UsageError` for an `--out` that would overwrite what is no plan."""
+    """Raise `UsageError` for an `--out` that has no folder or would overwrite what is no plan."""
     path = Path(name)
-    if name == STREAM or not path.exists():
+    if name == STREAM:
         return
+    if not path.parent.is_dir():
+        raise UsageError(f"--out {name}: there is no folder {path.parent}; make it first")
     if path.is_dir():
         raise UsageError(f"--out {name} is a directory; name a file in it")
     if path.is_file():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final, TextIO
 
 import typer
 
@@ -12,11 +13,12 @@ from buckia.cli.options import Buckets, Choice, Shared, unfold
 from buckia.cli.session import Session, opened
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import RenderableType
 
     from buckia.planfile import Plan
 
-_CHANGES = 2
+_CHANGES: Final = 2
+_UNWRAPPED: Final = 10_000
 
 
 def register(app: typer.Typer) -> None:
@@ -143,12 +145,17 @@ def status(
             refuse_incomplete(item.plan)
 
 
-def draw(what: RenderableType, console: Console | None = None) -> None:
-    """Print a view on stdout, or on the console given, without the spaces that end its lines."""
+def draw(what: RenderableType, stream: TextIO | None = None) -> None:
+    """Print a view, on stdout or elsewhere, without the spaces that would end its lines.
+
+    What is not a terminal gets every line whole, so that it can be searched.
+    """
     from rich.console import Console
 
-    console = console or Console(highlight=False, markup=False, emoji=False)
+    stream = stream or sys.stdout
+    width = None if stream.isatty() or "COLUMNS" in os.environ else _UNWRAPPED
+    console = Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
     with console.capture() as lines:
         console.print(what)
-    console.file.write("".join(f"{line.rstrip()}\n" for line in lines.get().split("\n")[:-1]))
-    console.file.flush()
+    stream.write("".join(f"{line.rstrip()}\n" for line in lines.get().split("\n")[:-1]))
+    stream.flush()

@@ -35,57 +35,61 @@ class Display:
     """Turns ticks into one line a stage. Used as a context manager; gone from the screen after."""
 
     def __init__(self, *, off: bool = False) -> None:
-        console = Console(stderr=True, highlight=False)
-        self._progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=None),
-            _Counted(),
-            TimeRemainingColumn(compact=True),
-            console=console,
-            transient=True,
-            disable=off,
-            expand=True,
-        )
         self._off = off
+        self._progress: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
         self._lock = threading.Lock()
 
     def __enter__(self) -> Display:
-        self._progress.start()
+        if not self._off:
+            self._progress = _lines()  # a new one: a used one would erase what came after it
+            self._progress.start()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._progress.stop()
         with self._lock:
-            for task in self._tasks.values():
-                self._progress.remove_task(task)
+            used, self._progress = self._progress, None
             self._tasks.clear()
+        if used is not None:
+            used.stop()
 
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Leave the screen to something else for as long as this lasts."""
-        self._progress.stop()
+        self.__exit__()
         try:
             yield
         finally:
-            self._progress.start()
+            self.__enter__()
 
     def show(self, tick: Tick) -> None:
         """Show how far a stage is. Called from any thread."""
-        if self._off:
-            return
         stage = _STAGES.get(tick.stage, _APPLY)
         by_bytes = bool(tick.total_bytes)
         done = tick.bytes if by_bytes else tick.files
         total = tick.total_bytes if by_bytes else tick.total_files
         with self._lock:
+            if self._progress is None:
+                return
             if stage not in self._tasks:
                 self._tasks[stage] = self._progress.add_task(stage, total=None)
             task = self._tasks[stage]
             if done < self._progress.tasks[self._progress.task_ids.index(task)].completed:
                 self._progress.reset(task)  # the same stage of the next bucket
             self._progress.update(task, total=total, completed=done, tick=tick)
+
+
+def _lines() -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=None),
+        _Counted(),
+        TimeRemainingColumn(compact=True),
+        console=Console(stderr=True, highlight=False),
+        transient=True,
+        expand=True,
+    )
 
 
 class _Counted(ProgressColumn):

@@ -39,7 +39,8 @@ class Session:
         """Plan what was asked for; in a terminal, ask about each conflict."""
         from buckia.cli.ask import ask_about
 
-        ask = ask_about(self._display) if can_ask() else None
+        asking = can_ask() and not choice.skip_conflicts
+        ask = ask_about(self._display) if asking else None
         with self._display:
             return self.project.plan(
                 choice.wanted,

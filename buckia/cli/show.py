@@ -37,7 +37,6 @@ _WORDS: Final = {
 _KEPT: Final[dict[Undo | None, str]] = {
     Undo.VERSION: "kept as a version",
     Undo.TRASH: "kept in the trash",
-    Undo.NONE: "cannot be undone",
 }
 _SHARED: Final = {
     Op.ADOPT: "the same on both sides, now remembered",
@@ -55,7 +54,7 @@ def view(plan: Plan, *, everything: bool = False) -> Group:
         _blocked(plan),
         *_buckets(plan, everything),
         _warnings(plan, everything),
-        Text(f"\n{text.visible(plan.digest)}", "dim"),
+        Text(f"\n{text.visible(plan.digest)}", "dim", no_wrap=True, overflow="ignore"),
     ]
     return Group(*(part for part in sections if part is not None))
 

@@ -82,7 +82,8 @@ def view(statuses: Sequence[BucketStatus]) -> Group:
 def _bucket(item: BucketStatus) -> Iterator[Text]:
     known = f"{text.count_of(item.files, 'file')} at serial {item.serial}"
     known = known if item.serial else "never applied"
-    about = f"  {item.provider} {text.visible(item.url)}, {known}"
+    where = item.plan.buckets[item.name].bucket
+    about = f"  {item.provider} {text.visible(where)}, {known}"
     yield Text.assemble((text.name(item.name), "bold"), (about, "dim"))
     if item.unfinished:
         yield Text("  an apply was not finished: apply the same plan again, or plan anew", "yellow")
