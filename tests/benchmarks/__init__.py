@@ -1,0 +1,1 @@
+"""What buckia costs, measured. `make bench`, or one of them: `make bench SCENARIO=plan-local`."""
