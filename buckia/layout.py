@@ -6,6 +6,7 @@ thing. Paths are relative to the folder of `.buckia`, use `/`, and never leave i
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from functools import cached_property
@@ -27,6 +28,12 @@ _RESERVED = frozenset(
 _INVISIBLE = frozenset("\u061c\u200b\u200e\u200f\u2028\u2029\u2060\ufeff") | {
     chr(code) for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
 }
+
+
+_PLAIN = re.compile(r"(?:[\w.-]*[\w-]/)*[\w.-]*[\w-]", re.ASCII)
+"""Keys of letters, digits, `_`, `-` and inner dots: most keys there are, told in one match."""
+
+_DEVICE = re.compile(r"(?:^|/)(?:con|prn|aux|nul|com\d|lpt\d)(?:[./]|$)", re.IGNORECASE)
 
 
 class Mapping(Struct, frozen=True):
@@ -161,6 +168,12 @@ def refuse_key(key: str) -> str | None:
 
     Never repaired, only refused: two keys that repair to one name would overwrite each other.
     """
+    if len(key) <= MAX_SEGMENT_BYTES and _PLAIN.fullmatch(key) and not _DEVICE.search(key):
+        return None
+    return _find_fault(key)
+
+
+def _find_fault(key: str) -> str | None:
     if not key:
         return "is empty"
     try:

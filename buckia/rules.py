@@ -25,6 +25,9 @@ BUILT_IN = (
 )
 """What no configuration can include, with the reason people are told."""
 
+_ANY = re.compile(r"\.buckia|\.DS_Store|Thumbs|desktop|\._|-wal|-shm|-journal", re.IGNORECASE)
+"""What every one of them holds: most keys are let through by a single search."""
+
 
 _Matcher = Callable[[str], bool]
 
@@ -100,6 +103,8 @@ class Rules(Struct, frozen=True, dict=True):
 
 def built_in_exclude(key: str) -> str | None:
     """Why no configuration can include this key, or None."""
+    if not _ANY.search(key):
+        return None
     return next((why for pattern, why in BUILT_IN if pattern.search(key)), None)
 
 
