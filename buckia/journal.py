@@ -13,7 +13,7 @@ import socket
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 from msgspec import Struct
@@ -28,14 +28,14 @@ FORMAT: Final = "buckia.journal"
 VERSION: Final = "1.0"
 
 
-class Origin(Struct, frozen=True):
+class Origin(Struct, frozen=True, forbid_unknown_fields=True):
     """The state a run began from, and the lineage it gives a history that has none."""
 
     base: BaseRef
     lineage: str
 
 
-class Header(Struct, frozen=True):
+class Header(Struct, frozen=True, forbid_unknown_fields=True):
     """The first line: which plan, by whom, where, when (UTC), from which state."""
 
     format: str
@@ -48,9 +48,10 @@ class Header(Struct, frozen=True):
     pid: int = 0
 
 
-class Finish(Struct, frozen=True, tag_field="event", tag="finish"):
+class Finish(Struct, frozen=True, forbid_unknown_fields=True):
     """The last line: the lockfile holds every outcome above."""
 
+    event: Literal["finish"]
     at: str = ""
 
 
@@ -79,7 +80,7 @@ class Journal:
 
     def finish(self) -> None:
         """Say that the lockfile holds every outcome."""
-        self._write([Finish(at=_utc())])
+        self._write([Finish("finish", _utc())])
 
     def close(self) -> None:
         """Close the file; without `finish` the next run picks it up."""
@@ -201,6 +202,6 @@ def finish(found: Iterable[Record]) -> None:
         with record.path.open("r+b") as file:
             file.truncate(len(whole) + 1 if whole else 0)
             file.seek(0, os.SEEK_END)
-            file.write(msgspec.json.encode(Finish(at=_utc())) + b"\n")
+            file.write(msgspec.json.encode(Finish("finish", _utc())) + b"\n")
             file.flush()
             os.fsync(file.fileno())

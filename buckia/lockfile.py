@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from buckia import documents
 from buckia.errors import DocumentError, NotFoundError, PreconditionError, StaleError
-from buckia.model import Entry, Op, Outcome, replace
+from buckia.model import Count, Entry, Op, Outcome, replace
 from buckia.planfile import BaseRef
 from buckia.stores.base import Store
 
@@ -34,7 +34,7 @@ class Locked(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
     `path` is there only where the local file's own spelling is not the one the layout would make.
     """
 
-    size: int
+    size: Count
     sha256: str
     token: str | None = None
     logical: str | None = None
@@ -52,12 +52,12 @@ class BucketState(Struct, frozen=True, forbid_unknown_fields=True):
     partial  that plan was not finished
     """
 
-    lineage: str | None = None
-    serial: int = 0
-    digest: str = ""
-    plan: str | None = None
-    partial: bool = False
-    entries: dict[str, Locked] = {}
+    lineage: str | None
+    serial: Count
+    digest: str
+    plan: str | None
+    partial: bool
+    entries: dict[str, Locked]
 
     @property
     def ref(self) -> BaseRef:
@@ -80,20 +80,28 @@ class BucketState(Struct, frozen=True, forbid_unknown_fields=True):
         }
 
 
+NEW: Final = BucketState(None, 0, "", None, False, {})
+"""The state of a bucket before its first apply."""
+
+
 class Lockfile(Struct, frozen=True, forbid_unknown_fields=True):
     """The states of all buckets of a configuration."""
 
-    format: str = FORMAT
-    format_version: str = VERSION
-    buckets: dict[str, BucketState] = {}
+    format: str
+    format_version: str
+    buckets: dict[str, BucketState]
 
     def state(self, bucket: str) -> BucketState:
         """The state of a bucket; an empty one before its first apply."""
-        return self.buckets.get(bucket, BucketState())
+        return self.buckets.get(bucket, NEW)
 
     def with_state(self, bucket: str, state: BucketState) -> Lockfile:
         """The same lockfile with one bucket's state replaced."""
         return replace(self, buckets={**self.buckets, bucket: state})
+
+
+EMPTY: Final = Lockfile(FORMAT, VERSION, {})
+"""The lockfile of a configuration before its first apply."""
 
 
 class Held(Struct, frozen=True):
@@ -222,7 +230,7 @@ def load(store: Store, key: str = KEY) -> Held:
     """The lockfile kept at a key of a store; an empty one if there is none yet."""
     entry = store.head(key)
     if entry is None:
-        return Held(Lockfile(), None)
+        return Held(EMPTY, None)
     try:
         with store.open(entry) as body:
             return Held(read(body.read(), key), entry)

@@ -9,16 +9,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Final
+from typing import Annotated, Final
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec.structs import replace as replace  # re-exported: the one way to change a struct
 
 DIGESTS: Final = ("sha256", "md5", "sha1")
 """Content digests an entry can carry, the strongest first. All lower-case hexadecimal."""
 
 
-class Entry(Struct, frozen=True, gc=False):
+Count = Annotated[int, Meta(ge=0)]
+"""Bytes, files or applies: never negative, also where a document says so."""
+
+
+class Entry(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """What is at one key, on any side.
 
     Content identity (`sha256`, `md5`, `sha1`, `logical`) and the store's token (`version`) are two
@@ -29,7 +33,7 @@ class Entry(Struct, frozen=True, gc=False):
     """
 
     key: str
-    size: int
+    size: Count
     sha256: str | None = None
     md5: str | None = None
     sha1: str | None = None
@@ -122,7 +126,7 @@ class Undo(StrEnum):
 class Content(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """Bytes as a plan names them: by size and every digest known, and the store's token."""
 
-    size: int
+    size: Count
     sha256: str | None = None
     md5: str | None = None
     sha1: str | None = None
@@ -198,7 +202,7 @@ class Notice(Struct, frozen=True, forbid_unknown_fields=True):
     message: str
 
 
-class Outcome(Struct, frozen=True, omit_defaults=True):
+class Outcome(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """What became of one action, whole enough to be understood without the plan.
 
     `entry` is what the remote side is now known to hold at `key`; `left` is the key that a move

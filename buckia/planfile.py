@@ -14,7 +14,7 @@ from msgspec import Struct
 from buckia import documents
 from buckia.errors import DocumentError
 from buckia.layout import refuse_key
-from buckia.model import Action, Conflict, Direction, Notice, Op, action_id, replace
+from buckia.model import Action, Conflict, Count, Direction, Notice, Op, action_id, replace
 
 FORMAT: Final = "buckia.plan"
 VERSION: Final = "1.0"
@@ -26,7 +26,7 @@ class BaseRef(Struct, frozen=True, forbid_unknown_fields=True):
     """The state a plan was made from: the lockfile's lineage, serial and digest for a bucket."""
 
     lineage: str | None
-    serial: int
+    serial: Count
     digest: str
 
 
@@ -58,11 +58,11 @@ class PlanScope(Struct, frozen=True, forbid_unknown_fields=True):
 class Summary(Struct, frozen=True, forbid_unknown_fields=True):
     """The plan in numbers: actions by op, bytes each way, keys that need nothing."""
 
-    actions: dict[str, int]
-    bytes_up: int
-    bytes_down: int
-    irreversible: int
-    unchanged: int
+    actions: dict[Op, Count]
+    bytes_up: Count
+    bytes_down: Count
+    irreversible: Count
+    unchanged: Count
 
 
 class Plan(Struct, frozen=True, forbid_unknown_fields=True):

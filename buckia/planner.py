@@ -247,7 +247,7 @@ def _place(item: Conflict | Notice) -> tuple[str, bytes]:
 
 
 def _summary(actions: Iterable[Action], unchanged: int) -> Summary:
-    ops: Counter[str] = Counter()
+    ops: Counter[Op] = Counter()
     up = down = irreversible = 0
     for action in actions:
         ops[action.op] += 1
@@ -256,7 +256,7 @@ def _summary(actions: Iterable[Action], unchanged: int) -> Summary:
         down += size if action.op is Op.DOWNLOAD else 0
         irreversible += action.undo is Undo.NONE
     return Summary(
-        actions={str(op): ops[op] for op in Op if ops[op]},
+        actions={op: ops[op] for op in Op if ops[op]},
         bytes_up=up,
         bytes_down=down,
         irreversible=irreversible,

@@ -12,13 +12,12 @@ from hypothesis import strategies as st
 from buckia import journal, lockfile
 from buckia.errors import DocumentError, LocalError
 from buckia.journal import Origin, Record
-from buckia.lockfile import BucketState, Lockfile
 from buckia.model import Entry, Op, Outcome, action_id
 from tests.helpers import World, ops
 from tests.strategies import examples
 
 PLAN = "sha256:" + "7" * 64
-EMPTY = Origin(BucketState().ref, "lineage-1")
+EMPTY = Origin(lockfile.NEW.ref, "lineage-1")
 
 
 def done(key: str, op: Op = Op.UPLOAD, *, digest: str = "a", left: str | None = None) -> Outcome:
@@ -155,9 +154,9 @@ def record_of(outcomes: list[Outcome], origin: Origin = EMPTY, plan: str = PLAN)
 def test_absorbing_is_the_same_however_often_it_is_done(outcomes: list[Outcome], cut: int) -> None:
     """A crash between the lockfile and the journal's last line changes nothing, nor does a first
     part that was absorbed before."""
-    once = journal.absorb(Lockfile(), [record_of(outcomes)])
+    once = journal.absorb(lockfile.EMPTY, [record_of(outcomes)])
     assert journal.absorb(once, [record_of(outcomes)]) == once
-    early = journal.absorb(Lockfile(), [record_of(outcomes[:cut])])
+    early = journal.absorb(lockfile.EMPTY, [record_of(outcomes[:cut])])
     late = journal.absorb(early, [record_of(outcomes)])
     assert late.state("main").entries == once.state("main").entries
 
@@ -165,7 +164,7 @@ def test_absorbing_is_the_same_however_often_it_is_done(outcomes: list[Outcome],
 def test_absorbing_folds_done_outcomes_and_marks_the_state_unfinished() -> None:
     """The serial moves once, the lineage is the one the run had chosen."""
     outcomes = [done("a"), failed("b"), done("c"), done("c", Op.DELETE_REMOTE)]
-    state = journal.absorb(Lockfile(), [record_of(outcomes)]).state("main")
+    state = journal.absorb(lockfile.EMPTY, [record_of(outcomes)]).state("main")
     assert list(state.entries) == ["a"]
     assert (state.lineage, state.serial, state.plan) == ("lineage-1", 1, PLAN)
     assert state.partial
@@ -174,7 +173,7 @@ def test_absorbing_folds_done_outcomes_and_marks_the_state_unfinished() -> None:
 
 def test_a_journal_of_another_state_is_not_absorbed() -> None:
     """What was done to a state that is no longer there says nothing of this one."""
-    known = journal.absorb(Lockfile(), [record_of([done("a")])])
+    known = journal.absorb(lockfile.EMPTY, [record_of([done("a")])])
     stranger = record_of([done("z")], plan="sha256:" + "8" * 64)
     assert journal.absorb(known, [stranger]) == known
 
@@ -182,7 +181,7 @@ def test_a_journal_of_another_state_is_not_absorbed() -> None:
 def test_two_journals_of_one_plan_are_absorbed_in_turn() -> None:
     """A run that was cut and resumed and cut again."""
     first, second = record_of([done("a")]), record_of([done("b")])
-    state = journal.absorb(Lockfile(), [first, second]).state("main")
+    state = journal.absorb(lockfile.EMPTY, [first, second]).state("main")
     assert (sorted(state.entries), state.serial) == (["a", "b"], 1)
 
 
@@ -197,7 +196,7 @@ def test_a_plan_sees_what_an_unsaved_run_did(tmp_path: Path) -> None:
     (path,) = folder.iterdir()
     path.write_bytes(path.read_bytes().rpartition(b"\n{")[0] + b"\n")
     assert ops(world.plan()) == []
-    assert world.lock() == Lockfile()
+    assert world.lock() == lockfile.EMPTY
     assert world.apply(plan).serials == {"main": 1}
     assert list(world.lock().state("main").entries) == ["a"]
     assert journal.unfinished(folder) == []

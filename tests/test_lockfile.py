@@ -34,24 +34,24 @@ def some(*keys: str) -> dict[str, Locked]:
 
 
 def lock_of(*keys: str) -> Lockfile:
-    return Lockfile(buckets={"main": state(some(*keys))})
+    return lockfile.EMPTY.with_state("main", state(some(*keys)))
 
 
 @examples(60)
 @given(st.dictionaries(st.sampled_from(["one", "two"]), entries))
 def test_a_lockfile_is_read_back_as_it_was_written(buckets: dict[str, dict[str, Locked]]) -> None:
     """Whatever keys and texts it holds; and the order in which they were learnt does not show."""
-    lock = Lockfile(buckets={name: state(held) for name, held in buckets.items()})
+    lock = replace(lockfile.EMPTY, buckets={name: state(held) for name, held in buckets.items()})
     data = lockfile.write(lock)
     assert lockfile.read(data) == lock
     turned = {name: state(dict(reversed(held.items()))) for name, held in reversed(buckets.items())}
-    assert lockfile.write(Lockfile(buckets=turned)) == data
+    assert lockfile.write(replace(lockfile.EMPTY, buckets=turned)) == data
     assert all(char.isprintable() or char == "\n" for char in data.decode())
 
 
 def test_an_empty_lockfile_is_one_too() -> None:
     """No buckets, or a bucket without entries."""
-    for lock in (Lockfile(), lock_of()):
+    for lock in (lockfile.EMPTY, lock_of()):
         assert lockfile.read(lockfile.write(lock)) == lock
 
 
@@ -69,6 +69,11 @@ DAMAGED = {
     "half": lockfile.write(lock_of("a"))[:-20],
     "text": b"nonsense",
     "list": b"[]",
+    "nothing in it": b"{}",
+    "no format": b'{"buckets": {}}',
+    "a bucket without a state": lockfile.write(lockfile.EMPTY).replace(b"{}", b'{"main": {}}'),
+    "a bucket without a serial": lockfile.write(lock_of("a")).replace(b'"serial": 1,', b""),
+    "negative serial": lockfile.write(lock_of("a")).replace(b'"serial": 1', b'"serial": -1'),
     "number": b"1",
     "null": b"null",
     "binary": b"\xff\xfe\x00",
@@ -77,7 +82,7 @@ DAMAGED = {
     "wrong, then cut": b'{"format": 1, "x',
     "another document": b'{"format": "buckia.plan", "format_version": "1.0", "buckets": {}}',
     "version as number": b'{"format": "buckia.lock", "format_version": 1, "buckets": {}}',
-    "unknown field": lockfile.write(Lockfile()).replace(b'"buckets"', b'"more": 1, "buckets"'),
+    "unknown field": lockfile.write(lockfile.EMPTY).replace(b'"buckets"', b'"more": 1, "buckets"'),
     "no digest of an entry": b'{"buckets": {"main": {"entries": {"a": {"size": 1}}}}}',
     "negative": lockfile.write(lock_of("a")).replace(b'"size":1', b'"size":-1'),
     "edited": lockfile.write(lock_of("a")).replace(b'"size":1', b'"size":2'),
@@ -107,7 +112,7 @@ def test_damage_is_an_error_and_never_no_state(tmp_path: Path, kind: str) -> Non
 @pytest.mark.parametrize("entry", ["", '"more": {"deeper": [1]},'])
 def test_a_newer_major_version_names_itself(entry: str) -> None:
     """Also where the document holds what this version does not know."""
-    data = lockfile.write(Lockfile()).decode().replace('"1.0",', f'"2.1",{entry}').encode()
+    data = lockfile.write(lockfile.EMPTY).decode().replace('"1.0",', f'"2.1",{entry}').encode()
     with pytest.raises(DocumentError, match=r"'2\.1' needs another buckia.*reads 1\.0"):
         lockfile.read(data)
 
@@ -123,7 +128,7 @@ def test_a_minor_version_is_read() -> None:
 
 def test_the_serial_counts_applies_that_changed_something() -> None:
     """And a run that finishes what the same plan began belongs to the same serial."""
-    old = advance(BucketState(), state(some("a")), "p1", "new", partial=False)
+    old = advance(lockfile.NEW, state(some("a")), "p1", "new", partial=False)
     assert (old.serial, old.lineage) == (1, "new")
     same = advance(old, old, "p2", "other", partial=False)
     assert (same.serial, same.lineage, same.plan) == (1, "new", "p2")
@@ -140,7 +145,7 @@ def test_saving_refuses_what_somebody_else_wrote_meanwhile(tmp_path: Path) -> No
     """Neither a new lockfile nor a changed one is overwritten."""
     store = LocalStore(tmp_path)
     held = lockfile.load(store)
-    assert held.lock == Lockfile()
+    assert held.lock == lockfile.EMPTY
     other = lockfile.save(store, held, lock_of("theirs"))
     with pytest.raises(StaleError, match="nothing of it was overwritten"):
         lockfile.save(store, held, lock_of("mine"))
@@ -194,7 +199,9 @@ def test_a_local_spelling_in_a_lockfile_leads_nowhere_else(tmp_path: Path) -> No
     for path in ("../outside", "tree/../../outside", f"{tmp_path}/outside", "tree/b", "tree/./a"):
         (known,) = world.lock().state("main").entries.values()
         held = state({"a": replace(known, path=path)})
-        (world.root / lockfile.KEY).write_bytes(lockfile.write(Lockfile(buckets={"main": held})))
+        (world.root / lockfile.KEY).write_bytes(
+            lockfile.write(lockfile.EMPTY.with_state("main", held))
+        )
         world.put("a", path.encode())
         world.sync()
         assert world.local() == {"a": path.encode()}

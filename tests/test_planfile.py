@@ -58,7 +58,7 @@ def plan_of(*actions: Action, **more: Any) -> Plan:
                 Guards("atomic", "checked", "checked"),
             )
         },
-        "summary": Summary({"upload": 1}, 4, 0, 0, 12),
+        "summary": Summary({Op.UPLOAD: 1}, 4, 0, 0, 12),
         "conflicts": (),
         "warnings": (),
         "overrides": (),
