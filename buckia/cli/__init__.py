@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import Final
 
 import typer
@@ -74,5 +75,6 @@ def run(argv: Sequence[str]) -> int:
 def main() -> None:
     """What the `buckia` command is."""
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name no terminal can show is no end
     sys.exit(run(sys.argv[1:]))

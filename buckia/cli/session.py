@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from buckia.cli.narration import narrating
 from buckia.cli.options import Choice, Shared
-from buckia.cli.signals import Stop
+from buckia.cli.signals import UNCHANGED, Stop
 from buckia.errors import Interrupted
 from buckia.model import Tick
 
@@ -82,7 +82,7 @@ def opened(shared: Shared) -> Iterator[Session]:
 
         def progress(tick: Tick) -> None:
             if stop.event.is_set() and tick.stage in _LOOKING:
-                raise Interrupted("interrupted; nothing was changed")
+                raise Interrupted(UNCHANGED)
             display.show(tick)
 
         with Project(config_file.load(path), progress=progress, stop=stop.event) as project:

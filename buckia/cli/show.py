@@ -7,11 +7,10 @@ from itertools import groupby
 from typing import Final
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from buckia.cli import text
+from buckia.cli.rows import Rows
 from buckia.model import Action, Content, Notice, Op, Undo
 from buckia.planfile import BucketHead, Plan
 
@@ -34,6 +33,7 @@ _WORDS: Final = {
     Op.FORGET: "forget",
     Op.PURGE: "purge",
 }
+_RANK: Final = {op: rank for rank, op in enumerate(Op)}
 _KEPT: Final[dict[Undo | None, str]] = {
     Undo.VERSION: "kept as a version",
     Undo.TRASH: "kept in the trash",
@@ -129,7 +129,7 @@ def _deletions(plan: Plan, everything: bool) -> RenderableType | None:
 
 def _dangers(title: str, actions: Sequence[Action], everything: bool) -> RenderableType | None:
     def group(item: Action) -> tuple[str, int, str]:
-        return item.bucket, list(Op).index(item.op), item.undo or ""
+        return item.bucket, _RANK[item.op], item.undo or ""
 
     parts: list[RenderableType] = []
     for _, items in groupby(sorted(actions, key=group), group):
@@ -137,7 +137,7 @@ def _dangers(title: str, actions: Sequence[Action], everything: bool) -> Rendera
         place = f"in {text.name(same[0].bucket)}"
         parts.append(_title(same, place, _KEPT.get(same[0].undo, "")))
         rows = [("~" if item.content else "-", text.name(item.key), _sizes(item)) for item in same]
-        parts.append(_list(rows, None if everything else FOLD_DANGER))
+        parts.append(Rows(rows, None if everything else FOLD_DANGER))
     return _section(title, "bold red", len(actions), parts)
 
 
@@ -196,7 +196,7 @@ def _heading(bucket: str, head: BucketHead) -> Text:
 
 def _grouped(actions: Iterable[Action]) -> Iterator[tuple[str, list[Action]]]:
     def group(item: Action) -> tuple[int, str]:
-        return list(Op).index(item.op), _top(item.key)
+        return _RANK[item.op], _top(item.key)
 
     for (_, top), items in groupby(sorted(actions, key=group), group):
         yield top, list(items)
@@ -209,7 +209,7 @@ def _top(key: str) -> str:
 
 def _group(top: str, items: list[Action], everything: bool) -> RenderableType:
     rows = [(_sign(item), _within(item, top), _sizes(item)) for item in items]
-    return Group(_title(items, text.name(top)), _list(rows, None if everything else FOLD))
+    return Group(_title(items, text.name(top)), Rows(rows, None if everything else FOLD))
 
 
 def _title(items: Sequence[Action], place: str, note: str = "") -> Text:
@@ -258,7 +258,7 @@ def _warnings(plan: Plan, everything: bool) -> RenderableType | None:
         words = f"  {text.name(bucket)}: {text.visible(code)}: {text.visible(message)}"
         parts.append(Text(words, "yellow"))
         rows = [(text.name(item.key),) for item in items]
-        parts.append(_list(rows, None if everything else FOLD))
+        parts.append(Rows(rows, None if everything else FOLD))
     return _section("Warnings", "bold yellow", len(plan.warnings), parts)
 
 
@@ -268,15 +268,3 @@ def _section(
     if not parts:
         return None
     return Group(Text.assemble("\n", (title, style), (f"  {count:,}", "dim")), *parts)
-
-
-def _list(rows: Sequence[tuple[str, ...]], fold: int | None) -> RenderableType:
-    """Indented rows in columns, the widest of which wraps; what is beyond `fold` is counted."""
-    shown = rows if fold is None or len(rows) <= fold + 1 else rows[:fold]
-    table = Table.grid(padding=(0, 2, 0, 0))
-    for _ in rows[0]:
-        table.add_column(overflow="fold")
-    for row in shown:
-        table.add_row(*(Text(cell) for cell in row))
-    rest = [Text(f"and {len(rows) - len(shown):,} more", "dim")] if len(shown) < len(rows) else []
-    return Padding(Group(table, *rest), (0, 0, 0, 4))

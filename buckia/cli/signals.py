@@ -16,6 +16,8 @@ from buckia.errors import Interrupted
 _PATIENCE: Final = 4.0
 """Seconds a command that changes nothing gets to clear up after the first signal."""
 
+UNCHANGED: Final = "interrupted; nothing was changed"
+
 _SHOW_CURSOR: Final = b"\x1b[?25h"
 
 
@@ -29,7 +31,7 @@ class Stop:
     def __init__(self) -> None:
         self.event = threading.Event()
         self._changing = False
-        self._last = threading.Timer(_PATIENCE, _leave)
+        self._last = threading.Timer(_PATIENCE, _give_up)
         self._last.daemon = True
 
     @contextmanager
@@ -39,7 +41,7 @@ class Stop:
         try:
             yield
         except KeyboardInterrupt:
-            raise Interrupted("interrupted; nothing was changed") from None
+            raise Interrupted(UNCHANGED) from None
         finally:
             self._last.cancel()
             for number, handler in before.items():
@@ -67,6 +69,12 @@ class Stop:
 
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+def _give_up() -> None:
+    """Leave although something, a server that does not answer say, is still being waited for."""
+    os.write(2, f"\nError: {UNCHANGED}\n".encode())
+    _leave()
 
 
 def _leave() -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess  # noqa: TID251 - a command is a process
 import sys
 from collections.abc import Callable, Iterator
@@ -271,6 +272,23 @@ def test_a_signal_while_the_plan_is_checked_changes_nothing(
     assert ended.code == 130
     assert tree(project).keys() - before.keys() <= {".buckia.lock"}
     assert command("sync", "-q").code == 0
+
+
+def test_a_signal_ends_the_wait_for_a_server_that_does_not_answer(project: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        (project / ".buckia").write_text(
+            "files: {provider: s3, bucket_name: silent-bucket, region: us-east-1, api_key: key,\n"
+            f"  password: secret, domain: 'http://127.0.0.1:{port}', paths: [assets/]}}\n"
+        )
+        words = [sys.executable, "-m", "buckia", "plan"]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            connection, _ = server.accept()
+            with connection:
+                process.send_signal(signal.SIGINT)
+                out, err = process.communicate()
+    assert (process.returncode, out) == (130, b"")
+    assert err.strip().endswith(b"Error: interrupted; nothing was changed")
 
 
 def test_a_second_signal_leaves_at_once() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+import re
 from io import StringIO
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from buckia.cli import show, show_status
@@ -39,7 +41,7 @@ def plan(
     complete: bool = True,
     scope: PlanScope = PlanScope(),  # noqa: B008 - frozen
 ) -> Plan:
-    ops = {str(op): sum(item.op is op for item in actions) for op in Op}
+    ops = {op: sum(item.op is op for item in actions) for op in Op}
     counts = {op: count for op, count in ops.items() if count}
     head = BucketHead("local", "dir", BaseRef(None, 3, ""), Guards("atomic", "checked", "checked"))
     return Plan(
@@ -53,7 +55,7 @@ def plan(
         config_digest="",
         scope=scope,
         buckets={"b": head},
-        summary=Summary(counts, 10 * ops["upload"], 10 * ops["download"], 0, 7),
+        summary=Summary(counts, 10 * ops[Op.UPLOAD], 10 * ops[Op.DOWNLOAD], 0, 7),
         conflicts=conflicts,
         warnings=warnings,
         overrides=(),
@@ -145,6 +147,15 @@ def test_records_are_counted_not_listed() -> None:
     page = drawn(plan(*(action(Op.ADOPT, f"same{n}") for n in range(3)), action(Op.FORGET, "gone")))
     assert "3 files the same on both sides" in page and "1 file gone" in page
     assert "same0" not in page
+
+
+def test_columns_stand_under_each_other_in_any_script() -> None:
+    made = plan(action(Op.UPLOAD, "图片.png"), action(Op.UPLOAD, "long/" + "x" * 90))
+    page = drawn(made, width=40)
+    assert all(cell_len(line) <= 40 for line in page.splitlines()[:-1])
+    assert "".join(page.split()).count("x" * 90) == 0  # folded, the size beside its first line
+    assert re.search(r"x+  10 bytes\n +x+\n", page)
+    assert "    +  图片.png  10 bytes\n" in page
 
 
 def test_no_colour_means_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -155,6 +155,15 @@ def test_a_plan_at_a_terminal_is_shown_not_dumped(project: Path) -> None:
         assert "Nothing to do" in terminal.screen and "{" not in terminal.screen
 
 
+def test_progress_is_shown_and_quiet_is_quiet(project: Path) -> None:
+    with Terminal("sync", "--skip-conflicts") as terminal:
+        assert terminal.ended() == 0
+        assert "Listing the bucket" in terminal.screen and "Reading files" in terminal.screen
+    with Terminal("sync", "--skip-conflicts", "--quiet") as terminal:
+        assert terminal.ended() == 0
+        assert terminal.screen == ""
+
+
 @pytest.mark.parametrize("columns", [40, 160])
 def test_lines_fit_the_terminal(project: Path, columns: int) -> None:
     (project / "assets" / ("long-" * 20)).write_text("x")
