@@ -22,6 +22,7 @@ from pathlib import Path
 import pytest
 
 from buckia.cli import run
+from buckia.cli.progress import Display
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -36,7 +37,8 @@ _SAME = (
     (re.compile(r"(?<=\.buckia/trash/)[0-9a-f]{12}"), "PLAN"),
     (re.compile(r"(?<=^index )[0-9a-f]{7}\.\.[0-9a-f]{7}", re.M), "OLD..NEW"),
 )
-_WIDTH = "100"
+_STYLE = re.compile(r"\x1b\[[0-9;]*m")
+_WIDTH = "110"
 
 
 @dataclass(frozen=True)
@@ -93,23 +95,32 @@ def play(page: str, folder: Path) -> str:
 
 def _played(step: Step, folder: Path) -> str:
     """A step as it happened; as it is written where that is the same."""
-    asked = "\n".join(step.printed)
-    printed = asked.rstrip("\n")
-    happened = _happened(step.command, _ASKED.findall(asked), folder).rstrip("\n")
-    shown = printed if same(happened) == same(printed) else happened
-    gap = asked[len(printed) :] + ("\n" if step.printed else "")
-    return f"$ {step.command}\n" + (f"{shown}{gap or chr(10)}" if shown else gap)
+    lines = list(step.printed)
+    while lines and not lines[-1]:
+        lines.pop()
+    printed = "\n".join(lines)
+    happened = _happened(step.command, _ASKED.findall(printed), folder)
+    shown = printed if happened is None or same(happened) == same(printed) else happened
+    gap = "\n" * (len(step.printed) - len(lines))
+    return f"$ {step.command}\n" + (f"{shown}\n" if shown else "") + gap
 
 
-def _happened(command: str, answers: list[tuple[str, str]], folder: Path) -> str:
+def _happened(command: str, answers: list[tuple[str, str]], folder: Path) -> str | None:
+    """What a command prints; None where there is no program to say."""
     if command.startswith("git ") and not shutil.which("git"):
-        return ""
+        return None
     if command.startswith("buckia "):
         return in_terminal(shlex.split(command)[1:], [answer for _, answer in answers])
     done = subprocess.run(
         ["/bin/sh", "-c", command], cwd=folder, capture_output=True, text=True, check=False
     )
-    return done.stdout + done.stderr + (f"[{done.returncode}]\n" if done.returncode else "")
+    return _ended(done.stdout + done.stderr, done.returncode)
+
+
+def _ended(printed: str, code: int) -> str:
+    """What was printed, without escape codes, and the exit code where it tells something."""
+    lines = (_STYLE.sub("", printed) + (f"[{code}]" if code else "")).strip("\n").split("\n")
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def same(text: str) -> str:
@@ -120,11 +131,12 @@ def same(text: str) -> str:
 
 
 def in_terminal(words: list[str], answers: list[str]) -> str:
-    """What a person sees who runs `buckia` in a terminal without colours, and gives answers."""
+    """What a person sees who runs `buckia` in a terminal and gives these answers."""
     screen = BytesIO()
     terminal = _Terminal(screen)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TERM", "dumb")
+        patch.setattr(Display, "__enter__", lambda display: display)  # it erases itself anyway
+        patch.setenv("TERM", "xterm")
         patch.setenv("NO_COLOR", "1")
         patch.setenv("COLUMNS", _WIDTH)
         patch.setattr(sys, "stdin", _Keyboard(answers, terminal))
@@ -132,7 +144,7 @@ def in_terminal(words: list[str], answers: list[str]) -> str:
         patch.setattr(sys, "stderr", terminal)
         code = run(words)
     terminal.flush()
-    return screen.getvalue().decode() + (f"[{code}]\n" if code else "")
+    return _ended(screen.getvalue().decode(), code)
 
 
 class _Terminal(TextIOWrapper):

@@ -1,8 +1,8 @@
 """The generated pages: `python -m tests.reference` writes them, `--check` says if they are old.
 
-docs/configuration.md comes from the schema, docs/commands.md from the command line itself. The
-commands are read from their signatures, not from their help, which differs with the terminal and
-the version of typer.
+docs/configuration.md comes from the schema, docs/commands.md from the command line itself, and the
+tables of docs/how-it-decides.md from the table that decides. The commands are read from their
+signatures, not from their help, which differs with the terminal and the version of typer.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from buckia import documents, errors
 from buckia.cli import app
 from buckia.cli.options import Shared
 from buckia.config_file import NAMES, VARIABLE
+from buckia.reconcile import RESURRECTED, SETTLED, TABLE, Verdict
 from buckia.rules import BUILT_IN
 from buckia.stores import STORES
 
@@ -54,6 +55,7 @@ NEVER: Final = (
 IDLE: Final = {
     "state": "This version keeps the lockfile beside the configuration and does not read it.",
     "sets": "This version has no `promote` and does not read it.",
+    "checksum_algorithm": "This version computes what the listing has and does not read it.",
 }
 """Options that are checked and have no effect yet."""
 
@@ -73,7 +75,11 @@ def main(words: list[str]) -> int:
 
 def pages() -> dict[Path, str]:
     """Every generated page as it should be."""
-    return {DOCS / "configuration.md": configuration(), DOCS / "commands.md": commands()}
+    return {
+        DOCS / "configuration.md": configuration(),
+        DOCS / "commands.md": commands(),
+        DOCS / "how-it-decides.md": decisions(),
+    }
 
 
 def _text(path: Path) -> str:
@@ -142,7 +148,7 @@ def _overview(options: dict[str, Any]) -> str:
 def _option(name: str, rule: dict[str, Any], inside: str = "") -> Iterator[str]:
     rule = _resolved(rule)
     yield f"### `{inside}{name}`\n" if inside else f"### {name}\n"
-    yield f"{rule['description']}{f' {IDLE[name]}' if inside and name in IDLE else ''}\n"
+    yield f"{rule['description']}{f' {IDLE[name]}' if name in IDLE else ''}\n"
     yield f"- Type: {_kind(rule)}"
     yield f"- Default: {_default(rule, name)}"
     if not inside:
@@ -368,6 +374,44 @@ def _exit_codes() -> Iterator[str]:
     for code, kinds in exit_codes().items():
         meaning = said[code] if code in said else _first(kinds[0])
         yield f"| {code} | {meaning} | {', '.join(f'`{kind.__name__}`' for kind in kinds)} |"
+
+
+# -- how it decides -------------------------------------------------------------------------------
+
+_CONTENT: Final = {"-": "", "b": "A", "x": "B", "y": "C"}
+
+
+def decisions() -> str:
+    """docs/how-it-decides.md with its tables as the code has them."""
+    page = _text(DOCS / "how-it-decides.md")
+    for name, rows in (("table", _table_rows()), ("policies", _policy_rows())):
+        table = "\n".join(rows)
+        page = re.sub(
+            rf"(<!-- {name} -->\n).*?(<!-- end -->)", rf"\g<1>\n{table}\n\n\g<2>", page, flags=re.S
+        )
+    return page
+
+
+def _table_rows() -> Iterator[str]:
+    yield "| Folder | Last apply | Bucket | both ways | only up | only down | Reason |"
+    yield "|---|---|---|---|---|---|---|"
+    for row, (reason, *verdicts) in TABLE.items():
+        cells = [_CONTENT[mark] for mark in row]
+        cells += [_verdict(verdict, (row, verdict) in RESURRECTED) for verdict in verdicts]
+        yield f"| {' | '.join(cells)} | `{reason}` |"
+
+
+def _policy_rows() -> Iterator[str]:
+    yield "| Folder | Last apply | Bucket | Policy | both ways | only up | only down |"
+    yield "|---|---|---|---|---|---|---|"
+    for (row, policy), verdicts in SETTLED.items():
+        cells = [*(_CONTENT[mark] for mark in row), f"`{policy}`"]
+        yield f"| {' | '.join([*cells, *(_verdict(verdict) for verdict in verdicts)])} |"
+
+
+def _verdict(verdict: object, flagged: bool = False) -> str:
+    word = "" if verdict is Verdict.NOTHING else str(verdict).replace("_", " ")
+    return f"{word}, flagged" if flagged else word
 
 
 if __name__ == "__main__":

@@ -1,0 +1,58 @@
+"""Each example works as it stands: valid without a warning, planned, applied, and then in step."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from buckia import config_file
+from buckia.config import Config
+from buckia.planfile import Plan
+from buckia.project import Project
+from tests.helpers import ops
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+ACTIONS = {
+    "backup": [
+        "download dEvhnujBxbZSudo9JzFWeH/settings.json",
+        "adopt i3C62Ocjmj5QiniihZsQVk/notes.txt",
+    ],
+    "single": [
+        "upload data/countries.json",
+        "upload gc9BplsZ6tpBf0y0ewWX8L/logo.png",
+        "upload gc9BplsZ6tpBf0y0ewWX8L/welcome.txt",
+    ],
+    "tiers": [
+        f"upload 0A4QEZFCJoP7qjOZH1JEHi/{name}"
+        for _ in ("common", "enterprise", "premium")
+        for name in ("badge.png", "welcome.txt")
+    ],
+}
+"""What the first plan of each example does."""
+
+
+def test_each_example_is_here() -> None:
+    """A new example gets a line in this file."""
+    assert {path.name for path in EXAMPLES.iterdir() if path.is_dir()} == set(ACTIONS)
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+def test_the_example_is_valid_and_does_what_it_says(name: str, tmp_path: Path) -> None:
+    """Its plan holds the actions listed here; applied, there is nothing left to do."""
+    shutil.copytree(EXAMPLES / name, tmp_path, dirs_exist_ok=True)
+    path = tmp_path / ".buckia"
+    assert config_file.check(path) == []
+    config = config_file.load(path)
+    assert ops(plan(config)) == ACTIONS[name]
+    with Project(config) as project:
+        assert not project.apply(project.plan()).failed
+    assert plan(config).actions == ()
+
+
+def plan(config: Config) -> Plan:
+    with Project(config) as project:
+        made = project.plan()
+    assert made.applyable
+    return made
