@@ -7,7 +7,7 @@ journal and folds the lockfile, so there is no lock in here.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from typing import Final
 
@@ -159,10 +159,11 @@ class Run:
         sizes = {task.action.id: _size(task) for task in tasks}
         for batch in pool.each(
             function,
-            self._until_stopped(tasks),
+            tasks,
             workers=self._workers,
             executor=self._executor,
             name="apply",
+            stop=self._stop,
         ):
             self._record(batch)
             self.outcomes += batch
@@ -176,12 +177,6 @@ class Run:
         return Tick(
             str(last.op), last.key, len(self._seen), self._bytes, len(self._tasks), self._total
         )
-
-    def _until_stopped(self, tasks: list[Task]) -> Iterator[Task]:
-        for task in tasks:
-            if self._stop.is_set():
-                return
-            yield task
 
 
 def _size(task: Task) -> int:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
-from contextlib import nullcontext
 from itertools import islice
-from typing import TypeVar
+from typing import Final, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -17,6 +17,10 @@ def threads(workers: int, name: str) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(workers, thread_name_prefix=f"buckia-{name}")
 
 
+GRACE: Final = 3.0
+"""Seconds that calls under way get to end after a stop; then they are left to themselves."""
+
+
 def each(
     function: Callable[[Item], Result],
     items: Iterable[Item],
@@ -24,29 +28,47 @@ def each(
     workers: int,
     executor: Executor | None = None,
     name: str = "worker",
+    stop: threading.Event | None = None,
 ) -> Iterator[list[Result]]:
     """Call `function` for every item on `workers` threads; yield the results as they come.
 
     Results come in batches: all that were ready at the same moment. At most twice as many calls as
     workers are under way, so a million items cost no memory. When the consumer stops early, calls
     that have begun end first. An exception of `function` is raised here.
+
+    When `stop` is set no further call begins, and those under way have `GRACE` seconds to end. What
+    then still hangs is abandoned: its result is never known, as after a crash.
     """
-    own = threads(workers, name) if executor is None else nullcontext(executor)
+    pool = threads(workers, name) if executor is None else executor
+    halted = stop.is_set if stop else _never
     queue = iter(items)
-    with own as pool:
-        running: set[Future[Result]] = set()
-        try:
-            while True:
-                room = 2 * workers - len(running)
-                running |= {pool.submit(function, item) for item in islice(queue, room)}
-                if not running:
-                    return
-                done, running = wait(running, return_when=FIRST_COMPLETED)
+    running: set[Future[Result]] = set()
+    try:
+        while not halted():
+            room = 2 * workers - len(running)
+            running |= {pool.submit(function, item) for item in islice(queue, room)}
+            if not running:
+                return
+            done, running = wait(running, _POLL if stop else None, FIRST_COMPLETED)
+            if done:
                 yield [future.result() for future in done]
-        finally:
-            for future in running:
-                future.cancel()
-            wait(running)
+        done, running = wait([f for f in running if not f.cancel()], GRACE)
+        if done:
+            yield [future.result() for future in done]
+    finally:
+        abandoned = halted() and bool(running)
+        if not abandoned:
+            wait([future for future in running if not future.cancel()])
+        if executor is None:
+            pool.shutdown(wait=not abandoned)
+
+
+_POLL: Final = 0.2
+"""Seconds between two looks at `stop`."""
+
+
+def _never() -> bool:
+    return False
 
 
 def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
