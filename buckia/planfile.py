@@ -89,6 +89,7 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True):
     actions: tuple[Action, ...]
 
 
+_EDITED: Final = "{what} was edited or damaged: its content does not match its digest; plan again"
 _LISTS = ("conflicts", "warnings", "overrides", "actions")
 
 
@@ -122,9 +123,7 @@ def read(data: bytes, what: str = "the plan") -> Plan:
             f"{what} holds something this buckia does not know: {problem}; plan again"
         ) from None
     if _digest(plan) != plan.digest:
-        raise DocumentError(
-            f"{what} was edited or damaged: its content does not match its digest; plan again"
-        )
+        raise DocumentError(_EDITED.format(what=what))
     ids = [action.id for action in plan.actions]
     if len(set(ids)) != len(ids):
         raise DocumentError(f"{what} names the same action twice; plan again")
@@ -172,6 +171,17 @@ def view(data: bytes, what: str = "the plan") -> Plan:
         return msgspec.convert(_known(value, Plan), Plan)
     except msgspec.ValidationError as problem:
         raise DocumentError(f"{what} cannot be shown: {problem}") from None
+
+
+def refuse_edited(data: bytes, what: str = "the plan") -> None:
+    """Raise `DocumentError` for a document whose digest is not that of its content.
+
+    Unknown fields count as content, so this also holds for plans of a later version: a reviewer who
+    approves a digest has seen what it stands for.
+    """
+    value = _header(data, what)
+    if value.pop("digest", None) != documents.digest(value):
+        raise DocumentError(_EDITED.format(what=what))
 
 
 def _header(data: bytes, what: str) -> dict[str, Any]:

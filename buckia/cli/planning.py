@@ -112,6 +112,7 @@ def show(
     from buckia.cli.show import view
 
     data = papers.read(plan)
+    planfile.refuse_edited(data, called(plan))
     read = planfile.view(data, called(plan))
     if json:
         papers.write(data, papers.STREAM)

@@ -65,7 +65,7 @@ def line(plan: Plan) -> str:
     if plan.conflicts:
         parts.append(text.count_of(len(plan.conflicts), "conflict"))
     if not parts:
-        return f"nothing to do, {text.count_of(plan.summary.unchanged, 'file')} unchanged"
+        return f"nothing to do, {_sameness(plan)}"
     return ", ".join(parts)
 
 

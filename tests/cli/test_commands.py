@@ -18,7 +18,7 @@ import pytest
 import typer
 
 import buckia.cli
-from buckia import __version__
+from buckia import __version__, documents
 from buckia.cli import run
 from buckia.cli.progress import Display
 from buckia.errors import UnavailableError
@@ -153,6 +153,17 @@ def test_out_follows_links_and_keeps_the_mode(project: Path) -> None:
 def test_out_writes_into_what_is_no_file(project: Path) -> None:
     assert command("plan", "--out", os.devnull, "-q").code == 0
     assert not Path(os.devnull).is_file()
+
+
+def test_a_plan_of_a_later_version_can_be_shown_but_not_applied(project: Path) -> None:
+    value = json.loads(command("plan").out)
+    value["weather"] = "fine"
+    del value["digest"]
+    value["digest"] = documents.digest(value)
+    (project / "plan.json").write_text(json.dumps(value))
+    assert "2 to upload" in command("show", "plan.json").out
+    refused = command("apply", "plan.json")
+    assert (refused.code, refused.out) == (65, "") and "weather" in refused.err
 
 
 # -- doubt, failure, interruption ---------------------------------------------------------------
