@@ -75,6 +75,8 @@ _LAST_WRITE: Final = 2
 
 
 def _view(action: Action, stores: Stores, seen: Sides | None) -> View:
+    if action.op is Op.FORGET and action.reason == "scope_left":
+        return View(None, None)  # out of scope there may be no path to look at
     here = seen.local.entries.get if seen else stores.local.head
     there = seen.remote.entries.get if seen else stores.remote.head
     if action.op in (Op.COPY, Op.MOVE) and action.source and action.source.key:
