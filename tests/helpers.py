@@ -141,6 +141,16 @@ class World:
         twin.config = dataclasses.replace(self.config, root=twin.root, path=twin.root / ".buckia")
         return twin
 
+    def under(self, **options: Any) -> World:
+        """The same folder and buckets under other options."""
+        twin = copy.copy(self)
+        buckets = {
+            name: dataclasses.replace(bucket, **options)
+            for name, bucket in self.config.buckets.items()
+        }
+        twin.config = dataclasses.replace(self.config, buckets=buckets)
+        return twin
+
     # -- what there is afterwards -------------------------------------------------------------
 
     def local(self) -> Side:
