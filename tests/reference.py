@@ -52,12 +52,9 @@ NEVER: Final = (
     "App.sqlite-journal",
 )
 """Names that no configuration includes; each pattern of the code has one here."""
-IDLE: Final = {
-    "state": "This version keeps the lockfile beside the configuration and does not read it.",
-    "sets": "This version has no `promote` and does not read it.",
-    "checksum_algorithm": "This version computes what the listing has and does not read it.",
-}
+IDLE: Final = ("state", "sets", "checksum_algorithm")
 """Options that are checked and have no effect yet."""
+_NO_EFFECT: Final = " (Checked, and without effect in this version.)"
 
 
 def main(words: list[str]) -> int:
@@ -148,7 +145,7 @@ def _overview(options: dict[str, Any]) -> str:
 def _option(name: str, rule: dict[str, Any], inside: str = "") -> Iterator[str]:
     rule = _resolved(rule)
     yield f"### `{inside}{name}`\n" if inside else f"### {name}\n"
-    yield f"{rule['description']}{f' {IDLE[name]}' if name in IDLE else ''}\n"
+    yield f"{rule['description']}{_NO_EFFECT if name in IDLE else ''}\n"
     yield f"- Type: {_kind(rule)}"
     yield f"- Default: {_default(rule, name)}"
     if not inside:

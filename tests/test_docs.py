@@ -95,6 +95,17 @@ def test_generated_pages_are_up_to_date() -> None:
         assert path.read_text(encoding="utf-8") == text, f"{path.name}: run `make docs`"
 
 
+def test_an_old_page_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--check` says which page it is and what to do."""
+    monkeypatch.setattr(reference, "DOCS", tmp_path)
+    assert reference.main(["--check"]) == 1
+    assert "docs/commands.md is out of date: run `make docs`" in capsys.readouterr().out
+    assert reference.main([]) == 0
+    assert reference.main(["--check"]) == 0
+
+
 def test_every_option_command_and_exit_code_is_documented() -> None:
     """The pages name all there is."""
     configuration, commands = page("docs/configuration.md"), page("docs/commands.md")
