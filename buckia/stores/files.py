@@ -119,9 +119,12 @@ def flush_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def write(path: Path, body: BinaryIO, wanted: Entry) -> None:
-    """Write a body to a new file and flush it; `IntegrityError` if it is not what was announced."""
-    meter = Meter(announced(wanted))
+def write(path: Path, body: BinaryIO, wanted: Entry) -> Meter:
+    """Write a body to a new file and flush it; what was written, sha256 included.
+
+    Raises `IntegrityError` if it is not what was announced.
+    """
+    meter = Meter({"sha256", *announced(wanted)})
     with open_new(path) as file:
         while chunk := body.read(CHUNK):
             file.write(chunk)
@@ -129,6 +132,7 @@ def write(path: Path, body: BinaryIO, wanted: Entry) -> None:
         file.flush()
         os.fsync(file.fileno())
     meter.check(wanted)
+    return meter
 
 
 def stream_atomically(path: Path, body: BinaryIO, wanted: Entry) -> None:

@@ -7,7 +7,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from threading import Lock
 from typing import BinaryIO
@@ -138,7 +138,8 @@ class HashCache:
                 }
         except (sqlite3.Error, TypeError, ValueError) as problem:
             log.info("hash cache dropped: %s", problem)
-            self._path.unlink(missing_ok=True)
+            with suppress(OSError):
+                self._path.unlink()
             return {}
 
 

@@ -241,7 +241,7 @@ class LocalStore:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             temporary = files.near(self.work / _SCRATCH, target)
-            files.write(temporary, body, entry)
+            written = files.write(temporary, body, entry)
             self._place(entry.key, path, temporary, target, replacing)
         except OSError as problem:
             raise files.explain(path, problem) from None
@@ -252,7 +252,10 @@ class LocalStore:
         stored = self.head(entry.key)
         if stored is None:
             raise PreconditionError(f"{path}: the file vanished as it was written; plan again")
-        return stored
+        if stored.logical or stored.sha256 == written.digests["sha256"]:
+            return stored
+        told = written.digests  # somebody edits it already: that is not what was put here
+        return replace(stored, size=written.size, version=told["sha256"], **told)
 
     def _place(
         self, key: str, path: str, temporary: Path, target: Path, replacing: Entry | None

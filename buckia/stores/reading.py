@@ -65,7 +65,10 @@ class Reader:
             began = now()
             with open_file(full, file.path) as body:
                 before = os.fstat(body.fileno())
-                digests = hash_file(body, self._digests)
+                try:
+                    digests = hash_file(body, self._digests)
+                except OSError as problem:
+                    raise LocalError(f"{file.path}: {problem.strerror}; check the disk") from None
                 after = os.fstat(body.fileno())
             if _same(before, after) and digests.size == after.st_size:
                 self._cache.remember(after, digests, began)
