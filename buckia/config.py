@@ -21,7 +21,7 @@ from buckia.layout import Mapping as Place
 from buckia.model import Direction, Policy
 from buckia.rules import Limits, Rules
 
-_LISTS: Final = ("folders", "paths", "include", "exclude")
+_LISTS: Final = ("folders", "paths", "include", "exclude", "protect")
 _TABLES: Final = ("credentials", "files", "upload_files")
 _UNJUDGED: Final = ("name", "missing_env", *judge.API_ONLY)
 _DELETE: Final[dict[bool | str, Literal["no", "yes", "all"]]] = {
@@ -69,6 +69,7 @@ class BucketConfig:
     upload_files: Mapping[str, str] = field(default_factory=dict)
     include: Sequence[str] = ()
     exclude: Sequence[str] = ()
+    protect: Sequence[str] = ()
     include_pattern: str | None = None
     exclude_pattern: str | None = None
     delete_orphaned: bool | str = False
@@ -120,6 +121,7 @@ class BucketConfig:
             delete=_DELETE[self.delete_orphaned],
             policy=Policy(self.conflict_resolution),
             limits=limits_from(self.limits),
+            protect=tuple(self.protect),
         )
 
     @property
@@ -142,6 +144,7 @@ class BucketConfig:
             "exclude": list(rules.exclude),
             "include_pattern": rules.include_pattern,
             "exclude_pattern": rules.exclude_pattern,
+            "protect": list(rules.protect),
             "delete_orphaned": rules.delete,
             "trash": self.trash,
             "limits": {"max_delete": rules.limits.max_delete, "min": rules.limits.min},

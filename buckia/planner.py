@@ -26,7 +26,7 @@ from buckia.model import (
 from buckia.moves import plain
 from buckia.planfile import BucketHead, Guards, Plan, PlanScope, Summary
 from buckia.reconcile import Decision, Verdict
-from buckia.rules import Rules
+from buckia.rules import NO_OVERRIDES, Overrides, Rules
 from buckia.stores.base import Capabilities
 
 PHASES: Final = {
@@ -86,10 +86,13 @@ def plan_bucket(
     capabilities: Capabilities,
     *,
     trash: bool = True,
+    overrides: Overrides = NO_OVERRIDES,
+    known: frozenset[str] = frozenset(),
 ) -> BucketPlan:
     """Everything the plan says about one bucket.
 
-    `trash` keeps what is overwritten or deleted remotely where the bucket has no versions.
+    `trash` keeps what is overwritten or deleted remotely where the bucket has no versions. `known`
+    names the sides that carry the marker of this history (`safeguards.Scene`).
     """
     complete = local.complete and remote.complete
     notices = [
@@ -97,9 +100,8 @@ def plan_bucket(
         for item in (*local.skipped, *remote.skipped)
     ]
     decisions, clashes = safeguards.refuse_clashes(bucket, decisions, local, remote)
-    blocked = [] if not base else [*safeguards.empty_sides(bucket, decisions, local, base, remote)]
-    if not rules.limits.off:
-        blocked += safeguards.over_limits(bucket, decisions, base, rules.limits)
+    scene = safeguards.Scene(bucket, decisions, local, base, remote, known)
+    blocked = safeguards.blocks(scene, rules, overrides)
     undo = Undo.VERSION if capabilities.versions else Undo.TRASH if trash else Undo.NONE
     actions, rest = moves.pair(bucket, decisions, capabilities)
     actions += [made for item in rest if (made := _action(bucket, item, undo))]
@@ -208,6 +210,7 @@ def assemble(
     scope: PlanScope,
     kind: str = "sync",
     skip_conflicts: bool = False,
+    overrides: Overrides = NO_OVERRIDES,
 ) -> Plan:
     """The sealed plan of several buckets. `skip_conflicts` leaves them out and says so."""
     actions = order(action for part in parts.values() for action in part.actions)
@@ -236,7 +239,7 @@ def assemble(
             summary=_summary(actions, sum(part.unchanged for part in parts.values())),
             conflicts=() if skip_conflicts else tuple(sorted(conflicts, key=_place)),
             warnings=tuple(sorted(notices, key=lambda n: (*_place(n), n.code))),
-            overrides=(),
+            overrides=overrides.told,
             actions=actions,
         )
     )

@@ -16,6 +16,7 @@ from buckia import (
     connect,
     documents,
     engine,
+    identity,
     journal,
     lockfile,
     planner,
@@ -40,7 +41,8 @@ from buckia.planfile import BucketHead, Plan, PlanScope
 from buckia.planner import BucketPlan
 from buckia.preflight import State
 from buckia.reconcile import reconcile
-from buckia.selection import Ask
+from buckia.rules import NO_OVERRIDES, Overrides
+from buckia.selection import Ask, Wish
 from buckia.snapshot import Sides
 from buckia.steps import Stores, Task
 from buckia.stores.base import Store
@@ -50,6 +52,9 @@ from buckia.stores.local import LocalStore
 _FEW: Final = 32
 _PER_LOOK: Final = 500
 """Preflight asks for each key alone while that is fewer requests than listing the bucket anew."""
+
+
+_NONE: Final[frozenset[str]] = frozenset()
 
 
 class Applied(Struct, frozen=True):
@@ -196,6 +201,7 @@ class Project:
         direction: Direction | None = None,
         skip_conflicts: bool = False,
         ask: Ask | None = None,
+        overrides: Overrides = NO_OVERRIDES,
     ) -> Plan:
         """Scan both sides of the buckets and say what apply would do. Changes neither side."""
         buckets = self.names(names)
@@ -205,7 +211,8 @@ class Project:
         written: dict[str, str] = {}
         for name in buckets:
             state = lock.state(name)
-            parts[name] = self._plan_bucket(name, state.base(), paths, direction, ask, written)
+            wish = Wish(tuple(paths), direction, ask, overrides, written)
+            parts[name] = self._plan_bucket(name, state, wish)
             heads[name] = self._head(name, state)
         return planner.assemble(
             parts,
@@ -213,28 +220,21 @@ class Project:
             config_digest=self.config_digest(buckets),
             scope=PlanScope(selection.clean_paths(paths), direction),
             skip_conflicts=skip_conflicts,
+            overrides=overrides,
         )
 
-    def _plan_bucket(
-        self,
-        name: str,
-        base: Base,
-        paths: Sequence[str],
-        direction: Direction | None,
-        ask: Ask | None,
-        written: dict[str, str],
-    ) -> BucketPlan:
-        bucket, remote = self.config.bucket(name), self.remote(name)
+    def _plan_bucket(self, name: str, state: BucketState, wish: Wish) -> BucketPlan:
+        bucket, remote, base = self.config.bucket(name), self.remote(name), state.base()
         local = self.local(name, base)
         sides = self._take(bucket, local, remote, base)
         refuse = connect.refuse_also(bucket.rules, self.config.path, self.root)
-        scope = selection.scope(bucket.layout, refuse, paths)
+        scope = selection.scope(bucket.layout, refuse, wish.paths)
         decisions = reconcile(sides.local, base, sides.remote, bucket.rules, scope, now())
         sure = sides.local.complete and sides.remote.complete
         rules = bucket.rules if sure else replace(bucket.rules, delete="no")
-        decisions = selection.settle_asked(name, decisions, scope, rules, ask)
-        decisions = selection.one_way(decisions, direction)
-        decisions = selection.one_writer(decisions, local.path_of, name, written)
+        decisions = selection.settle_asked(name, decisions, scope, rules, wish.ask)
+        decisions = selection.one_way(decisions, wish.direction)
+        decisions = selection.one_writer(decisions, local.path_of, name, wish.written)
         return planner.plan_bucket(
             name,
             decisions,
@@ -244,7 +244,14 @@ class Project:
             bucket.rules,
             remote.capabilities,
             trash=bucket.trash,
+            overrides=wish.overrides,
+            known=self._recall(bucket, remote, state) if selection.deletes(decisions) else _NONE,
         )
+
+    def _recall(self, bucket: BucketConfig, remote: Store, state: BucketState) -> frozenset[str]:
+        if state.lineage is None:
+            return _NONE
+        return identity.recall(self.work, self.root, bucket.layout, remote, state.lineage)
 
     def _take(self, bucket: BucketConfig, local: LocalStore, remote: Store, base: Base) -> Sides:
         sides = snapshot.take(
@@ -366,6 +373,9 @@ class Project:
             )
             outcomes = run.execute()
             lock = record.save(run.finished)
+        for name in run.finished:
+            bucket, lineage = self.config.bucket(name), lock.state(name).lineage
+            identity.mark(self.work, self.root, bucket.layout, self.remote(name), str(lineage))
         if self.stop.is_set():
             raise Interrupted("stopped; what was done is saved; run the same plan again to resume")
         return Applied(plan.digest, tuple(outcomes), serials=_serials(plan, lock))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct
 
@@ -54,6 +54,28 @@ class Limits(Struct, frozen=True):
         return self.max_delete == "100%"
 
 
+class Overrides(Struct, frozen=True):
+    """Limits lifted for one plan, by whoever plans; they stand in the plan for the reviewer.
+
+    allow_deletes  how many deletions per side are meant
+    accept_empty   sides ("local", "remote") that are meant to be empty, or to be another's
+    """
+
+    allow_deletes: int | None = None
+    accept_empty: frozenset[str] = frozenset()
+
+    @property
+    def told(self) -> tuple[dict[str, str], ...]:
+        """The overrides as a plan records them."""
+        said = [{"rule": "accept_empty", "allow": side} for side in sorted(self.accept_empty)]
+        if self.allow_deletes is not None:
+            said.append({"rule": "max_delete", "allow": str(self.allow_deletes)})
+        return tuple(said)
+
+
+NO_OVERRIDES: Final = Overrides()
+
+
 class Rules(Struct, frozen=True, dict=True):
     """The filters and policies of a bucket.
 
@@ -69,6 +91,11 @@ class Rules(Struct, frozen=True, dict=True):
     delete: Literal["no", "yes", "all"] = "no"
     policy: Policy = Policy.ASK
     limits: Limits = Limits()
+    protect: tuple[str, ...] = ()
+
+    def protects(self, key: str) -> bool:
+        """Whether no plan may delete this key, on either side."""
+        return bool(self._protect and self._protect(key))
 
     def excludes(self, key: str) -> str | None:
         """Why a key is out of scope, or None when it is in scope."""
@@ -83,6 +110,10 @@ class Rules(Struct, frozen=True, dict=True):
         if self._exclude_pattern and self._exclude_pattern.search(key):
             return "matches `exclude_pattern`"
         return None
+
+    @cached_property
+    def _protect(self) -> _Matcher | None:
+        return _matcher(self.protect)
 
     @cached_property
     def _include(self) -> _Matcher | None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from msgspec import Struct
+
 from buckia.layout import collisions, parents, shadowed
-from buckia.model import Entry, Listing, Notice
+from buckia.model import Entry, Listing, Notice, same_content
 from buckia.reconcile import Decision, Verdict
-from buckia.rules import Limits
+from buckia.rules import Limits, Overrides, Rules
 
 
 def refuse_clashes(
@@ -56,38 +58,82 @@ def _occupied(decisions: list[Decision], local: Listing) -> dict[str, str]:
     return refused
 
 
-def empty_sides(
-    bucket: str,
-    decisions: list[Decision],
-    local: Listing,
-    base: Mapping[str, Entry],
-    remote: Listing,
-) -> Iterable[str]:
-    """An empty side is far more often an unmounted disk than a wish to delete everything."""
-    if len(base) < 2:
+class Scene(Struct, frozen=True):
+    """All that a judgement about deletions needs: what is decided, and what each side holds.
+
+    `known` names the sides ("local", "remote") that carry buckia's own marker of this history.
+    """
+
+    bucket: str
+    decisions: list[Decision]
+    local: Listing
+    base: Mapping[str, Entry]
+    remote: Listing
+    known: frozenset[str] = frozenset()
+
+    @property
+    def sides(self) -> tuple[tuple[str, Listing, Verdict, Verdict], ...]:
+        """Each side by name: what it holds, the deletions its absences ask for on the other side,
+        and what takes the other side's losses in."""
+        return (
+            ("local", self.local, Verdict.DELETE_REMOTE, Verdict.UPLOAD),
+            ("remote", self.remote, Verdict.DELETE_LOCAL, Verdict.DOWNLOAD),
+        )
+
+    def has(self, verdict: Verdict) -> bool:
+        """Whether anything was decided so."""
+        return any(item.verdict is verdict for item in self.decisions)
+
+
+def blocks(scene: Scene, rules: Rules, overrides: Overrides) -> list[str]:
+    """Why apply may not take the plan; empty when it may. Each begins with the rule's name."""
+    if not any(scene.has(gone) for _, _, gone, _ in scene.sides):
+        return []
+    found = [*_empty_sides(scene, overrides), *_protected(scene, rules)]
+    if not rules.limits.off:
+        found += _over_limits(scene, rules.limits, overrides)
+    return sorted(found)
+
+
+def _empty_sides(scene: Scene, overrides: Overrides) -> Iterable[str]:
+    """An empty side is far more often an unmounted disk than a wish to delete everything, and a
+    side that shares nothing with the lockfile and has no marker is somebody else's folder."""
+    if len(scene.base) < 2:
         return
-    for listing, verdict, side in (
-        (local, Verdict.DELETE_REMOTE, "local"),
-        (remote, Verdict.DELETE_LOCAL, "remote"),
-    ):
-        if not listing.entries and any(d.verdict is verdict for d in decisions):
-            yield f"empty_{side}: {bucket}"
+    for side, listing, gone, _ in scene.sides:
+        if side in overrides.accept_empty or not scene.has(gone):
+            continue
+        if not listing.entries:
+            yield f"empty_{side}: {scene.bucket}"
+        elif side not in scene.known and not _recognised(listing, scene.base):
+            yield f"unrecognised_{side}: {scene.bucket}"
 
 
-def over_limits(
-    bucket: str, decisions: list[Decision], base: Mapping[str, Entry], limits: Limits
-) -> list[str]:
+def _recognised(listing: Listing, base: Mapping[str, Entry]) -> bool:
+    return any(
+        entry.version == base[key].version or same_content(entry, base[key])
+        for key, entry in listing.entries.items()
+        if key in base
+    )
+
+
+def _protected(scene: Scene, rules: Rules) -> Iterable[str]:
+    for item in scene.decisions:
+        if item.verdict in (Verdict.DELETE_REMOTE, Verdict.DELETE_LOCAL) and rules.protects(
+            item.key
+        ):
+            yield f"protect: {scene.bucket}/{item.key}: {item.verdict}"
+
+
+def _over_limits(scene: Scene, limits: Limits, overrides: Overrides) -> Iterable[str]:
     """Where a side, or a top-level folder of it, would lose more than the limits allow.
 
     Deletions whose content arrives elsewhere on the same side are renames and do not count.
     """
-    blocked: list[str] = []
-    for verdict, arrives in (
-        (Verdict.DELETE_REMOTE, Verdict.UPLOAD),
-        (Verdict.DELETE_LOCAL, Verdict.DOWNLOAD),
-    ):
-        gone = _net(decisions, verdict, arrives)
-        if not gone:
+    bucket, base = scene.bucket, scene.base
+    for _, _, verdict, arrives in scene.sides:
+        gone = _net(scene.decisions, verdict, arrives)
+        if not gone or len(gone) <= (overrides.allow_deletes or 0):
             continue
         held = Counter(top for key in base if (top := _top(key)))
         lost = Counter(top for key in gone if (top := _top(key)))
@@ -95,8 +141,7 @@ def over_limits(
         places += [(f"{bucket}/{top}", count, held[top]) for top, count in lost.items()]
         for where, count, of in places:
             if count > (allowed := limits.allowed(of)):
-                blocked.append(f"max_delete: {where}: {verdict} {count}, allowed {allowed}")
-    return sorted(blocked)
+                yield f"max_delete: {where}: {verdict} {count}, allowed {allowed}"
 
 
 def _net(decisions: list[Decision], gone: Verdict, arrives: Verdict) -> list[str]:

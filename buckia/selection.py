@@ -4,15 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from msgspec import Struct
+
 from buckia.errors import UsageError
 from buckia.layout import Layout, clean
 from buckia.model import Direction, Policy, replace
 from buckia.reconcile import Decision, Scope, Verdict, settle
-from buckia.rules import Rules
+from buckia.rules import Overrides, Rules
 
 Ask = Callable[[str, list[Decision]], Mapping[str, Policy]]
 """Asked once a bucket, by name, with all its conflicts; answers `local_wins` or `remote_wins` by
 key, and leaves out what is to stay a conflict."""
+
+
+class Wish(Struct, frozen=True):
+    """What a plan was asked for: the paths, the direction, who answers for conflicts, which limits
+    are lifted; `written` collects which bucket changes which local path."""
+
+    paths: tuple[str, ...]
+    direction: Direction | None
+    ask: Ask | None
+    overrides: Overrides
+    written: dict[str, str]
+
 
 _UP = (Verdict.UPLOAD, Verdict.DELETE_REMOTE)
 _DOWN = (Verdict.DOWNLOAD, Verdict.DELETE_LOCAL)
@@ -59,6 +73,11 @@ def one_way(decisions: list[Decision], direction: Direction | None) -> list[Deci
         return decisions
     unwanted = _DOWN if direction is Direction.UPLOAD else _UP
     return [item for item in decisions if item.verdict not in unwanted]
+
+
+def deletes(decisions: list[Decision]) -> bool:
+    """Whether anything at all would be deleted."""
+    return any(item.verdict in (Verdict.DELETE_REMOTE, Verdict.DELETE_LOCAL) for item in decisions)
 
 
 def one_writer(
