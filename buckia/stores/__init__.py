@@ -26,6 +26,5 @@ def load_store(provider: str) -> Any:
         if (missing.name or "").startswith("buckia"):
             raise
         raise ConfigError(
-            f"{provider}: the package {missing.name} is missing; "
-            f'pip install "buckia[{provider}]"'
+            f'{provider}: the package {missing.name} is missing; pip install "buckia[{provider}]"'
         ) from None
