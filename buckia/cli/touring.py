@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager
@@ -13,19 +15,21 @@ import typer
 
 from buckia.errors import BuckiaError
 
+_USUAL: Final = "buckia-tour"
+
 _NEXT: Final = """
 # That was the main job. The workspace stays in {folder}/. What to try next:
 #
 #   cd {folder}
-#   buckia status
+#   {buckia} status
 #
 # Change the same file below assets/ and below buckets/, differently, and see the conflict:
 #
-#   buckia plan
+#   {buckia} plan
 #
-# Or begin in a folder of your own; `buckia init --help` lists the providers:
+# Or begin in a folder of your own; `{buckia} init --help` lists the providers:
 #
-#   buckia init --provider s3
+#   {buckia} init --provider s3
 """
 
 
@@ -36,8 +40,9 @@ def register(app: typer.Typer) -> None:
 
 def tour(
     folder: Annotated[
-        str, typer.Argument(metavar="[FOLDER]", help="A new folder for it.")
-    ] = "buckia-tour",
+        str | None,
+        typer.Argument(metavar="[FOLDER]", help="A new folder for it.", show_default=_USUAL),
+    ] = None,
 ) -> None:
     """See buckia do its main job in a new folder.
 
@@ -46,6 +51,7 @@ def tour(
     """
     from buckia.tour import Workspace
 
+    folder = folder or _free()
     workspace = Workspace(Path(folder))
     workspace.build()
     _tell(f"# In {folder}/: pictures, a text, a database, and two directories that are buckets.")
@@ -64,7 +70,21 @@ def tour(
         _run("show", "plan.json")
         _run("apply", "plan.json")
         _run("status")
-    _tell(_NEXT.format(folder=folder), end="")
+    _tell(_NEXT.format(folder=folder, buckia=_command(Path(folder))), end="")
+
+
+def _free() -> str:
+    """The usual name, numbered when an earlier tour has it."""
+    names = itertools.chain([_USUAL], (f"{_USUAL}-{n}" for n in itertools.count(2)))
+    return next(name for name in names if not Path(name).exists())
+
+
+def _command(folder: Path) -> str:
+    """How to call buckia from the workspace: by its name, or by its path where that is needed."""
+    own = Path(sys.argv[0])
+    if shutil.which("buckia") or own.name != "buckia":
+        return "buckia"
+    return os.path.relpath(own.resolve(), folder.resolve())
 
 
 @contextmanager
