@@ -175,7 +175,9 @@ def test_law_7_two_clones_plan_the_same_bytes(history: History, modified: int) -
             os.utime(path, (modified, modified))
         expected = planfile.write(world.plan())
         with elsewhere(twin.tree, "Pacific/Chatham"):
-            assert planfile.write(twin.plan()) == expected
+            found = twin.plan()
+        assume(not any("unrecognised" in why for why in found.blocked))  # markers stay at home
+        assert planfile.write(found) == expected
         assert here.encode() not in expected
 
 
