@@ -40,13 +40,20 @@ def recall(work: Path, root: Path, layout: Layout, remote: Store, lineage: str) 
     return frozenset(known)
 
 
-def mark(work: Path, root: Path, layout: Layout, remote: Store, lineage: str) -> None:
-    """Leave the markers, where they are not there yet. A bucket that takes none has none."""
+def mark_folders(work: Path, root: Path, layout: Layout, lineage: str) -> None:
+    """Remember which folders the mappings stand for."""
     remembered = _read(work)
     seen = dict(_folders(root, layout, lineage))
     if not seen.items() <= remembered.items():
         text = json.dumps({**remembered, **seen}, indent=1, sort_keys=True)
         files.write_atomically(work / FILE, text.encode(), 0o600)
+
+
+def mark_bucket(remote: Store, lineage: str) -> None:
+    """Leave the marker in the bucket, if it is not there yet. A bucket that takes none has none.
+
+    Done once something was overwritten or deleted there: before, a bucket holds content alone.
+    """
     try:
         if remote.head(object_key(lineage)) is None:
             remote.put(Entry(object_key(lineage), 0), BytesIO(), replacing=None)

@@ -374,8 +374,10 @@ class Project:
             outcomes = run.execute()
             lock = record.save(run.finished)
         for name in run.finished:
-            bucket, lineage = self.config.bucket(name), lock.state(name).lineage
-            identity.mark(self.work, self.root, bucket.layout, self.remote(name), str(lineage))
+            layout, lineage = self.config.bucket(name).layout, str(lock.state(name).lineage)
+            identity.mark_folders(self.work, self.root, layout, lineage)
+            if any(action.undo for action in plan.actions if action.bucket == name):
+                identity.mark_bucket(self.remote(name), lineage)
         if self.stop.is_set():
             raise Interrupted("stopped; what was done is saved; run the same plan again to resume")
         return Applied(plan.digest, tuple(outcomes), serials=_serials(plan, lock))

@@ -32,6 +32,7 @@ _SAME = (
     (re.compile(r"sha256:[0-9a-f]{64}"), "sha256:..."),
     (re.compile(r"\bin \d+\.\d s\b"), "in N s"),
     (re.compile(r'"lineage":"[0-9a-f-]{36}"'), '"lineage":"..."'),
+    (re.compile(r"identity/[0-9a-f-]{36}"), "identity/..."),
 )
 
 
