@@ -13,6 +13,7 @@ from buckia.errors import BuckiaError, ConfigError, LocalError, NotFoundError
 from buckia.model import Entry, Op, Progress, Tick, silent
 from buckia.planfile import Plan
 from buckia.project import Applied, BucketStatus, Project
+from buckia.rules import RESERVED_PREFIX
 from buckia.stores import files
 from buckia.stores.base import Store
 
@@ -121,8 +122,10 @@ class BuckiaClient:
         bucket = replace(self.config, **{k: v for k, v in said.items() if v is not None})
         with self._open(local_path, bucket, _reporter(progress_callback)) as project:
             plan = project.plan(paths=tuple(sync_paths or ()))
-            if dry_run or plan.conflicts:
+            if dry_run:
                 return _planned(plan)
+            if plan.conflicts:
+                return SyncResult(unchanged=plan.summary.unchanged, errors=_conflicts(plan))
             return _counted(plan, project.apply(plan))
 
     def plan(self, local_path: str | Path | None = None, paths: Sequence[str] = ()) -> Plan:
@@ -190,8 +193,9 @@ class BuckiaClient:
         return entry is not None
 
     def list_files(self, path: str | None = None) -> dict[str, Entry]:
-        """Every object, or those whose key begins with `path`, by key."""
-        return {entry.key: entry for entry in self._store.entries(path or "")}
+        """Every object, or those whose key begins with `path`, by key; not buckia's own."""
+        entries = self._store.entries(path or "")
+        return {e.key: e for e in entries if not e.key.startswith(RESERVED_PREFIX)}
 
     def get_public_url(self, remote_path: str) -> str:
         """The URL of an object for those who may read it without credentials."""
@@ -231,8 +235,12 @@ def _planned(plan: Plan) -> SyncResult:
         downloaded=ops.get(Op.DOWNLOAD, 0),
         deleted=ops.get(Op.DELETE_REMOTE, 0) + ops.get(Op.DELETE_LOCAL, 0),
         unchanged=plan.summary.unchanged,
-        errors=[f"{item.key}: conflict, {item.reason}" for item in plan.conflicts],
+        errors=_conflicts(plan),
     )
+
+
+def _conflicts(plan: Plan) -> list[str]:
+    return [f"{item.key}: conflict, {item.reason}" for item in plan.conflicts]
 
 
 def _counted(plan: Plan, applied: Applied) -> SyncResult:

@@ -44,7 +44,7 @@ def open_local(
         root,
         layout=bucket.layout,
         refuse=refuse or bucket.rules.excludes,
-        digests=digests - {"sha256"},
+        digests=(digests | {bucket.checksum_algorithm}) - {"sha256"},
         cache=cache,
         databases=True,
         work=WORK,

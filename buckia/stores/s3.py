@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from functools import cached_property
 from typing import BinaryIO, Final
 from urllib.parse import quote
 
@@ -62,9 +63,20 @@ class S3Store:
             replace_if_match=self._conditions.replace,
             delete_if_match=self._conditions.delete,
             copy=True,
-            versions=self._options.versions,
+            versions=self._versions,
             headers=True,
         )
+
+    @cached_property
+    def _versions(self) -> bool:
+        """Whether overwritten objects remain: asked once, and no where the right to ask lacks."""
+        if self._options.versions is not None:
+            return self._options.versions
+        try:
+            found = self._session.client.get_bucket_versioning(Bucket=self._options.bucket)
+        except FAILURES:
+            return False
+        return found.get("Status") == "Enabled"
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         """Every object below `prefix`; complete, or it raises."""

@@ -65,7 +65,7 @@ class S3Options:
     addressing           "path", "virtual", or "auto": what the service and the host allow
     ca_bundle            a PEM file of certificates to trust; None: the system's
     conditions           what the service enforces, when proved; None: what its row says
-    versions             whether the bucket keeps versions
+    versions             whether the bucket keeps versions; None: the bucket is asked
     md5_etags            whether ETags of 32 hex digits are the md5 (not under SSE-KMS or SSE-C)
     multipart_threshold  bytes above which a body is sent in parts; smaller ones fit in memory
     part_size            bytes of a part, at least 5 MiB; grows so that 10,000 are enough
@@ -86,7 +86,7 @@ class S3Options:
     addressing: str = "auto"
     ca_bundle: str | None = None
     conditions: Conditions | None = None
-    versions: bool = False
+    versions: bool | None = None
     md5_etags: bool = True
     multipart_threshold: int = 16 * MIB
     part_size: int = 8 * MIB
