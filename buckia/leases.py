@@ -1,0 +1,134 @@
+"""The leases of one apply: all of its buckets, or none."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from buckia import lease, lease_claims
+from buckia.errors import AccessError, IncompleteError, LocalError, LockedError, NotFoundError
+from buckia.lease import Held
+from buckia.stores.base import Store
+from buckia.stores.local import LocalStore
+
+_FORGET: Final = 2 * 24 * 3600
+"""Seconds after which the trace of a killed run says nothing new: no lease lasts that long."""
+
+log = logging.getLogger(__name__)
+
+
+class Leases:
+    """What a run holds. `halt` is set when it has to stop: it was told to, or a lease is lost."""
+
+    def __init__(self, held: Collection[Held], stop: threading.Event) -> None:
+        self._held = held
+        self.halt: threading.Event = _Any([stop, *(item.lost for item in held)])
+
+    def refuse_lost(self) -> None:
+        """Raise `IncompleteError` when a lease is lost, naming it and who has it now."""
+        lost = [item for item in self._held if item.lost.is_set()]
+        if lost:
+            raise IncompleteError(
+                f"the lease of `{lost[0].name}` is lost: {lost[0].why}; nothing more was written, "
+                "what was done is kept in the journal; run the same plan again to resume"
+            )
+
+
+class _Any(threading.Event):
+    """Set as soon as one of several events is."""
+
+    def __init__(self, events: Iterable[threading.Event]) -> None:
+        super().__init__()
+        self._events = tuple(events)
+
+    def is_set(self) -> bool:
+        return any(event.is_set() for event in self._events)
+
+
+@contextmanager
+def hold(
+    folder: Path,
+    stores: Mapping[str, Store],
+    plan: str,
+    *,
+    optional: Collection[str] = (),
+    timeout: float = 0.0,
+    stop: threading.Event,
+) -> Iterator[Leases]:
+    """Hold the leases of these buckets, taken in the order of their names.
+
+    `folder` keeps, under the project's own lock, the traces of runs: what a killed one left is
+    known to be nobody's. `optional` names the buckets to which nothing is written: where even a
+    lease may not be, the run goes on without one. Raises `LockedError` naming the holder.
+    """
+    trace, dead = _trace(folder)
+    held: list[Held] = []
+    unsure = True  # whether a lease of ours may be in a bucket that nobody gives back
+    try:
+        with ExitStack() as stack:
+            for name in sorted(stores):
+                store = stores[name]
+                _prepare(store, dead)
+                taking = lease.hold(
+                    store,
+                    name=name,
+                    plan=plan,
+                    run_id=trace.name,
+                    dead=dead,
+                    timeout=timeout,
+                    stop=stop,
+                )
+                held += _enter(stack, taking, "" if name not in optional else name)
+            unsure = False
+            yield Leases(held, stop)
+    except LockedError:
+        unsure = False
+        raise
+    finally:
+        if not unsure and all(item.released for item in held):
+            with suppress(OSError):
+                trace.unlink()
+
+
+def _enter(
+    stack: ExitStack, taking: AbstractContextManager[Held], optional: str
+) -> tuple[Held, ...]:
+    """The lease, once it is taken; none where it may not be and `optional` names its bucket."""
+    try:
+        held = stack.enter_context(taking)
+    except (AccessError, LocalError) as problem:
+        if not optional:
+            raise
+        log.info("no lease of `%s`, and none is needed: %s", optional, problem)
+        return ()
+    return (held,)
+
+
+def _trace(folder: Path) -> tuple[Path, frozenset[str]]:
+    """A file named after this run, and the names of runs of this folder that were killed.
+
+    Only one run at a time is in this folder, so each that is found is dead.
+    """
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for path in folder.iterdir():
+        if time.time() - path.stat().st_mtime > _FORGET:
+            path.unlink()
+    dead = frozenset(path.name for path in folder.iterdir())
+    trace = folder / secrets.token_hex(8)
+    trace.touch(mode=0o600)
+    return trace, dead
+
+
+def _prepare(store: Store, dead: Collection[str]) -> None:
+    """Clear what killed runs claimed. Raises `NotFoundError` for a bucket that is a missing folder:
+    a lease must not make it."""
+    if isinstance(store, LocalStore) and not store.root.is_dir():
+        raise NotFoundError(f"there is no folder {store.root.name!r} to be the bucket; create it")
+    for run_id in dead:
+        lease_claims.withdraw(store, run_id)
