@@ -18,6 +18,7 @@ from buckia import documents
 from buckia.errors import DocumentError, NotFoundError, PreconditionError, StaleError
 from buckia.model import Count, Entry, Op, Outcome, replace
 from buckia.planfile import BaseRef
+from buckia.rules import RESERVED_PREFIX
 from buckia.stores.base import Store
 
 FORMAT: Final = "buckia.lock"
@@ -25,7 +26,14 @@ VERSION: Final = "1.0"
 KEY: Final = ".buckia.lock"
 """The lockfile's name beside `.buckia`."""
 
+BUCKET_KEY: Final = f"{RESERVED_PREFIX}lock.json"
+"""Its key where `state` names a bucket."""
+
 REPAIR: Final = "restore it with `git checkout HEAD -- .buckia.lock`, or delete it to adopt anew"
+_REPAIR_BUCKET: Final = "restore an older version of the object, or delete it to adopt anew"
+
+_READS: Final = 8
+"""How often a lockfile that others write is read before that is an error."""
 
 
 class Locked(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
@@ -190,12 +198,13 @@ def _json(value: object) -> str:
 def read(data: bytes, what: str = KEY) -> Lockfile:
     """The lockfile in a document. Damage of any kind is a `DocumentError`, never "no state"."""
     documents.refuse_damage(data, what)
+    repair = _REPAIR_BUCKET if what == BUCKET_KEY else REPAIR
     try:
         lock = msgspec.json.decode(data, type=Lockfile)
     except (*_DAMAGE, RecursionError) as problem:
-        raise DocumentError(f"{what}: {_version_hint(data) or problem}; {REPAIR}") from None
+        raise DocumentError(f"{what}: {_version_hint(data) or problem}; {repair}") from None
     if lock.format != FORMAT:
-        raise DocumentError(f"{what} is not a lockfile: its `format` is {lock.format!r}; {REPAIR}")
+        raise DocumentError(f"{what} is not a lockfile: its `format` is {lock.format!r}; {repair}")
     if hint := _version_hint(data):
         raise DocumentError(f"{what}: {hint}")
     for name, state in lock.buckets.items():
@@ -203,7 +212,7 @@ def read(data: bytes, what: str = KEY) -> Lockfile:
         if digest(state.entries) != state.digest:
             raise DocumentError(
                 f"{what}: the entries of {name!r} do not match their digest (edited, or merged "
-                f"from two branches); {REPAIR}"
+                f"from two branches); {repair}"
             )
     return lock
 
@@ -228,14 +237,16 @@ def _version_hint(data: bytes) -> str | None:
 
 def load(store: Store, key: str = KEY) -> Held:
     """The lockfile kept at a key of a store; an empty one if there is none yet."""
-    entry = store.head(key)
-    if entry is None:
-        return Held(EMPTY, None)
-    try:
-        with store.open(entry) as body:
-            return Held(read(body.read(), key), entry)
-    except (NotFoundError, PreconditionError):
-        raise StaleError(f"{key} changed while it was read; try again") from None
+    for _ in range(_READS):
+        entry = store.head(key)
+        if entry is None:
+            return Held(EMPTY, None)
+        try:
+            with store.open(entry) as body:
+                return Held(read(body.read(), key), entry)
+        except (NotFoundError, PreconditionError):
+            continue  # somebody else's run has just written it
+    raise StaleError(f"{key} changed each time it was read; try again")
 
 
 def save(store: Store, held: Held, lock: Lockfile, key: str = KEY) -> Held:

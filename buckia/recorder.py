@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from buckia import journal, lockfile
-from buckia.errors import BuckiaError, IncompleteError, StaleError
+from buckia.errors import BuckiaError, IncompleteError, StaleError, UnavailableError
 from buckia.journal import Journal, Origin
 from buckia.lockfile import Held, Lockfile
 from buckia.model import Outcome
@@ -20,6 +20,9 @@ from buckia.stores.base import Store
 CHECKPOINT: Final = 5.0
 """Seconds between two writes of the lockfile during a run."""
 
+_WRITES: Final = 32
+"""How often a lockfile that others write is written before that is an error."""
+
 log = logging.getLogger(__name__)
 
 
@@ -27,9 +30,16 @@ class Recorder:
     """The memory of one run. Only the main thread uses it."""
 
     def __init__(
-        self, store: Store, held: Held, log: Journal, plan: str, origins: dict[str, Origin]
+        self,
+        store: Store,
+        held: Held,
+        log: Journal,
+        plan: str,
+        origins: dict[str, Origin],
+        key: str,
     ):
         self._store = store
+        self._key = key
         self._held = held
         self._first = held.lock
         self._journal = log
@@ -49,12 +59,39 @@ class Recorder:
 
     def _checkpoint(self) -> None:
         try:
-            self._held = lockfile.save(self._store, self._held, self._lock(finished=()))
+            self._write(finished=())
         except StaleError:
             raise
         except BuckiaError as problem:  # the journal holds everything; the end will try again
             log.warning("the lockfile could not be saved meanwhile: %s", problem)
         self._saved = time.monotonic()
+
+    def _write(self, finished: Collection[str]) -> None:
+        """Write the lockfile over what other runs wrote of their own buckets meanwhile.
+
+        Raises `StaleError`, and overwrites nothing, when one of ours is not as this run left it.
+        """
+        for _ in range(_WRITES):
+            wanted = self._lock(finished)
+            try:
+                self._held = lockfile.save(self._store, self._held, wanted, self._key)
+            except StaleError:
+                self._held = self._reread(wanted)
+            else:
+                return
+        raise UnavailableError(f"{self._key} was changed by other runs each time; apply again")
+
+    def _reread(self, wanted: Lockfile) -> Held:
+        """The lockfile as it is now, if what it says of our buckets is ours."""
+        found = lockfile.load(self._store, self._key)
+        for name in self._origins:
+            now = found.lock.state(name)
+            if now not in (self._held.lock.state(name), wanted.state(name)):
+                raise StaleError(
+                    f"another run changed the lockfile's entries of `{name}` meanwhile; nothing of "
+                    "it was overwritten, the journal keeps what this run did; plan again"
+                )
+        return found
 
     def _lock(self, finished: Collection[str]) -> Lockfile:
         lock = self._held.lock
@@ -73,7 +110,7 @@ class Recorder:
         Raises `IncompleteError` when it cannot be written: then the journal is picked up next time.
         """
         try:
-            self._held = lockfile.save(self._store, self._held, self._lock(finished))
+            self._write(finished)
         except StaleError:
             raise
         except BuckiaError as problem:
@@ -87,15 +124,23 @@ class Recorder:
 
 @contextmanager
 def recording(
-    store: Store, held: Held, plan: str, names: Sequence[str], folder: Path
+    store: Store,
+    held: Held,
+    plan: str,
+    names: Sequence[str],
+    folder: Path,
+    key: str = lockfile.KEY,
 ) -> Iterator[Recorder]:
-    """A recorder with a journal of its own, begun from the states in `held`."""
+    """A recorder with a journal of its own, begun from the states in `held`.
+
+    The lockfile is at `key` of `store`.
+    """
     origins = {
         name: Origin(held.lock.state(name).ref, held.lock.state(name).lineage or str(uuid.uuid4()))
         for name in names
     }
     log = journal.start(folder / "journal", plan, origins)
     try:
-        yield Recorder(store, held, log, plan, origins)
+        yield Recorder(store, held, log, plan, origins, key)
     finally:
         log.close()
