@@ -32,11 +32,15 @@ class BaseRef(Struct, frozen=True, forbid_unknown_fields=True):
 
 class Guards(Struct, frozen=True, forbid_unknown_fields=True):
     """How each kind of write is protected from a change after the look: refused by the service
-    itself (`atomic`), or looked at again just before (`checked`)."""
+    itself (`atomic`), or looked at again just before (`checked`).
+
+    `lease` is how two runs at once are kept apart: by the service, or by agreement (`advisory`).
+    """
 
     create: Guard
     replace: Guard
     delete: Guard
+    lease: Literal["atomic", "advisory"]
 
 
 class BucketHead(Struct, frozen=True, forbid_unknown_fields=True):
