@@ -102,7 +102,7 @@ def plan_bucket(
     decisions, clashes = safeguards.refuse_clashes(bucket, decisions, local, remote)
     scene = safeguards.Scene(bucket, decisions, local, base, remote, known)
     blocked = safeguards.blocks(scene, rules, overrides)
-    undo = Undo.VERSION if capabilities.versions else Undo.TRASH if trash else Undo.NONE
+    undo = kept_by(capabilities, trash=trash)
     actions, rest = moves.pair(bucket, decisions, capabilities)
     actions += [made for item in rest if (made := _action(bucket, item, undo))]
     conflicts = [_conflict(bucket, item) for item in rest if item.verdict is Verdict.CONFLICT]
@@ -133,9 +133,6 @@ def _action(bucket: str, item: Decision, undo: Undo) -> Action | None:
         return None
     op = Op(item.verdict)
     source, content, expect = build(item)
-    if op in (Op.DOWNLOAD, Op.DELETE_LOCAL):
-        undo = Undo.TRASH
-    lost = expect is not None and op in (Op.UPLOAD, Op.DOWNLOAD, *DELETIONS)
     return Action(
         id=action_id(op, bucket, item.key),
         op=op,
@@ -145,8 +142,23 @@ def _action(bucket: str, item: Decision, undo: Undo) -> Action | None:
         source=source,
         content=content,
         expect=expect,
-        undo=undo if lost else None,
+        undo=undo_of(op, expect, undo),
     )
+
+
+def undo_of(op: Op, expect: Content | None, kept: Undo) -> Undo | None:
+    """Where bytes that an action takes away can be found; `kept` is how the bucket keeps its own.
+
+    None where none are lost.
+    """
+    if expect is None or op not in (Op.UPLOAD, Op.DOWNLOAD, *DELETIONS):
+        return None
+    return Undo.TRASH if op in (Op.DOWNLOAD, Op.DELETE_LOCAL) else kept
+
+
+def kept_by(capabilities: Capabilities, *, trash: bool) -> Undo:
+    """How a bucket keeps what is overwritten or deleted in it."""
+    return Undo.VERSION if capabilities.versions else Undo.TRASH if trash else Undo.NONE
 
 
 _Parts = tuple[Source | None, Content | None, Content | None]

@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 from msgspec import Struct
 
 from buckia import (
+    bounds,
     connect,
     documents,
     engine,
@@ -288,6 +289,7 @@ class Project:
             busy = sorted({action.bucket for action in plan.actions})
             fresh = [name for name in busy if not self._is_applied(plan, name, held.lock)]
             tasks = [task for name in fresh for task in self._inspect(plan, name, held.lock)]
+        self._refuse_unsound(plan)
             if all(_is_repeated(task, held.lock) for task in tasks):
                 tasks = []
             if preflight_only or not tasks:
@@ -314,6 +316,23 @@ class Project:
             lock.acquire()
         except Timeout:
             raise LockedError(
+    def _refuse_unsound(self, plan: Plan) -> None:
+        """Whoever wrote it: a plan goes nowhere that this configuration does not lead."""
+        bounds.demand_sound(plan)
+        for name, head in plan.buckets.items():
+            bucket = self.config.bucket(name)
+            if (head.provider, head.bucket) != (bucket.provider, bucket.bucket_name):
+                raise DocumentError(
+                    f"the plan is not sound: it names {head.bucket!r} at {head.provider} for "
+                    f"`{name}`, which is {bucket.bucket_name!r} at {bucket.provider}; nothing was "
+                    "changed; plan again"
+                )
+        for name in sorted({action.bucket for action in plan.actions}):
+            bucket = self.config.bucket(name)
+            refuse = connect.refuse_also(bucket.rules, self.config.path, self.root)
+            kept = planner.kept_by(self.remote(name).capabilities, trash=bucket.trash)
+            bounds.demand_within(plan, name, bucket.layout, refuse, kept)
+
                 "another buckia is applying in this folder; wait for it, or end it first"
             ) from None
         try:

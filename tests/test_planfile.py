@@ -55,7 +55,7 @@ def plan_of(*actions: Action, **more: Any) -> Plan:
                 "s3",
                 "photos",
                 BaseRef("lineage-1", 7, "sha256:" + "b" * 64),
-                Guards("atomic", "checked", "checked"),
+                Guards("atomic", "checked", "checked", "advisory"),
             )
         },
         "summary": Summary({Op.UPLOAD: 1}, 4, 0, 0, 12),

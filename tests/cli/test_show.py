@@ -43,7 +43,8 @@ def plan(
 ) -> Plan:
     ops = {op: sum(item.op is op for item in actions) for op in Op}
     counts = {op: count for op, count in ops.items() if count}
-    head = BucketHead("local", "dir", BaseRef(None, 3, ""), Guards("atomic", "checked", "checked"))
+    guards = Guards("atomic", "checked", "checked", "advisory")
+    head = BucketHead("local", "dir", BaseRef(None, 3, ""), guards)
     return Plan(
         format="buckia.plan",
         format_version="1.0",

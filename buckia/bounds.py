@@ -1,0 +1,84 @@
+"""What no plan may do, whoever wrote it: a digest proves who was read, not who is right. Pure.
+
+A plan that buckia made under this configuration always passes. One that was made by hand, or for
+another purpose, is refused whole before either side is looked at.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from buckia import planner
+from buckia.errors import DocumentError
+from buckia.layout import Layout
+from buckia.model import Action, Op, Undo
+from buckia.planfile import Plan
+
+Refuse = Callable[[str], str | None]
+"""Why a key is out of scope, or None."""
+
+
+def demand_sound(plan: Plan) -> None:
+    """Raise `DocumentError` for a plan that contradicts itself."""
+    if why := next(_contradictions(plan), None):
+        raise DocumentError(f"the plan is not sound: {why}; nothing was changed; plan again")
+
+
+def demand_within(plan: Plan, bucket: str, layout: Layout, refuse: Refuse, kept: Undo) -> None:
+    """Raise `DocumentError` for an action that leads where the bucket's configuration does not.
+
+    `kept` is where this bucket keeps what is overwritten or deleted in it.
+    """
+    for action in plan.actions:
+        if action.bucket != bucket:
+            continue
+        if why := _strays(action, layout, refuse) or _misplaces(action, kept):
+            raise DocumentError(
+                f"the plan is not sound: {action.op} of {action.key!r} {why}; nothing was "
+                "changed; plan again"
+            )
+
+
+def _contradictions(plan: Plan) -> Iterator[str]:
+    if plan.conflicts or plan.blocked:
+        yield "it says that it is applyable, and has conflicts or is blocked"
+    if planner.order(plan.actions) != plan.actions:
+        yield "its actions are not in order"
+    if not plan.complete and any(action.op in planner.DELETIONS for action in plan.actions):
+        yield "it says that a side was not seen complete, and deletes"
+    places = Counter(place for action in plan.actions for place in _changed(action))
+    yield from (f"two actions change {key!r}" for (_, key), n in places.items() if n > 1)
+
+
+def _changed(action: Action) -> list[tuple[str, str]]:
+    """The keys that are not the same after an action, on a side or in the lockfile."""
+    left = action.source.key if action.op is Op.MOVE and action.source else None
+    return [(action.bucket, key) for key in (action.key, left) if key is not None]
+
+
+def _strays(action: Action, layout: Layout, refuse: Refuse) -> str | None:
+    """Why the keys or the local file of an action are none of the bucket's."""
+    if action.op is Op.FORGET:  # what has left the scope is forgotten, and nothing else
+        return None
+    source = action.source
+    origin = source.key if source else None
+    for key in (action.key, origin):
+        if key is not None and (why := refuse(key)):
+            return f"names the key {key!r}: {why}"
+        if key is not None and layout.owner(key) is None:
+            return f"names the key {key!r}, which is in no mapping of the bucket"
+    if action.op is Op.DOWNLOAD and origin != action.key:
+        return f"takes its bytes from the key {origin!r}"
+    path = source.path if source else None
+    if path is not None and all(item.key_of(path) != action.key for item in layout.mappings):
+        return f"takes its bytes from {path!r}, which is another file"
+    return None
+
+
+def _misplaces(action: Action, kept: Undo) -> str | None:
+    """Why what an action overwrites or deletes would not be kept where the plan says."""
+    expected = planner.undo_of(action.op, action.expect, kept)
+    if action.undo is expected:
+        return None
+    return f"has `undo` {action.undo}, where it is {expected}"
