@@ -63,19 +63,25 @@ class Skipped(Struct, frozen=True):
     """Something a side holds that buckia leaves alone, and why.
 
     `unknown` is True where buckia could not even look (an unreadable folder, say): then nothing may
-    be deleted on the strength of its absence. A `place` ending in `/` stands for all below it.
+    be deleted on the strength of its absence. A `place` ending in `/` stands for all below it. The
+    `code` is the plan's word for it.
     """
 
     place: str
     why: str
     unknown: bool = False
+    code: str = "skipped"
 
 
 class Listing(Struct, frozen=True):
-    """Everything one side holds in scope, complete by construction, and what was left alone."""
+    """Everything one side holds in scope, complete by construction, and what was left alone.
+
+    `sidecars` are objects named as SQLite names what it keeps beside a database in use.
+    """
 
     entries: dict[str, Entry]
     skipped: tuple[Skipped, ...] = ()
+    sidecars: tuple[Entry, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -157,12 +163,13 @@ class Source(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
     version: str | None = None
 
 
-class Action(Struct, frozen=True, forbid_unknown_fields=True):
+class Action(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """One reviewed step: what it does, what it expects to find, what it leaves behind.
 
     `expect` is what the destination holds now (None: nothing), `content` what it holds afterwards
     (None: nothing), `undo` where bytes that are lost there can be found (None: none are lost).
-    `id` depends on op, bucket and key alone, so that it survives a new plan.
+    `id` depends on op, bucket and key alone, so that it survives a new plan. `changes` tells a
+    reviewer, in lines, what becomes different in a database.
     """
 
     id: str
@@ -174,6 +181,7 @@ class Action(Struct, frozen=True, forbid_unknown_fields=True):
     content: Content | None
     expect: Content | None
     undo: Undo | None
+    changes: tuple[str, ...] = ()
 
 
 def action_id(op: Op, bucket: str, key: str) -> str:
@@ -182,8 +190,11 @@ def action_id(op: Op, bucket: str, key: str) -> str:
     return hashlib.sha256(seed).hexdigest()[:12]
 
 
-class Conflict(Struct, frozen=True, forbid_unknown_fields=True):
-    """A key on which both sides have a claim, with what each of the three knows of it."""
+class Conflict(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A key on which both sides have a claim, with what each of the three knows of it.
+
+    `changes` tells, in lines, how the rows of a local database differ from those in the bucket.
+    """
 
     bucket: str
     key: str
@@ -191,6 +202,7 @@ class Conflict(Struct, frozen=True, forbid_unknown_fields=True):
     local: Content | None
     base: Content | None
     remote: Content | None
+    changes: tuple[str, ...] = ()
 
 
 class Notice(Struct, frozen=True, forbid_unknown_fields=True):

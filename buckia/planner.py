@@ -96,7 +96,7 @@ def plan_bucket(
     """
     complete = local.complete and remote.complete
     notices = [
-        Notice("unreadable" if item.unknown else "skipped", bucket, item.place, item.why)
+        Notice("unreadable" if item.unknown else item.code, bucket, item.place, item.why)
         for item in (*local.skipped, *remote.skipped)
     ]
     decisions, clashes = safeguards.refuse_clashes(bucket, decisions, local, remote)

@@ -23,10 +23,12 @@ from buckia import (
     planner,
     recorder,
     selection,
+    sidecars,
     snapshot,
 )
 from buckia.config import BucketConfig, Config
 from buckia.connect import WORK
+from buckia.contents import Databases
 from buckia.errors import (
     BlockedError,
     ConflictError,
@@ -230,13 +232,15 @@ class Project:
         sides = self._take(bucket, local, remote, base)
         refuse = connect.refuse_also(bucket.rules, self.config.path, self.root)
         scope = selection.scope(bucket.layout, refuse, wish.paths)
+        databases = Databases(local, remote, base, bucket.max_workers, self._progress)
+        sides = databases.recognise(sides, scope)
         decisions = reconcile(sides.local, base, sides.remote, bucket.rules, scope, now())
         sure = sides.local.complete and sides.remote.complete
         rules = bucket.rules if sure else replace(bucket.rules, delete="no")
         decisions = selection.settle_asked(name, decisions, scope, rules, wish.ask)
         decisions = selection.one_way(decisions, wish.direction)
         decisions = selection.one_writer(decisions, local.path_of, name, wish.written)
-        return planner.plan_bucket(
+        part = planner.plan_bucket(
             name,
             decisions,
             sides.local,
@@ -248,6 +252,7 @@ class Project:
             overrides=wish.overrides,
             known=self._recall(bucket, remote, state) if selection.deletes(decisions) else _NONE,
         )
+        return databases.describe(part, sides)
 
     def _recall(self, bucket: BucketConfig, remote: Store, state: BucketState) -> frozenset[str]:
         if state.lineage is None:
@@ -258,7 +263,8 @@ class Project:
         sides = snapshot.take(
             local, remote, bucket.layout, bucket.rules, self._progress, bucket.max_workers
         )
-        return snapshot.prove(sides, base, local, remote, bucket.max_workers)
+        sides = snapshot.prove(sides, base, local, remote, bucket.max_workers)
+        return sidecars.set_aside(sides, base)
 
     def _head(self, name: str, state: BucketState) -> BucketHead:
         bucket = self.config.bucket(name)

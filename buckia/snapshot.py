@@ -15,6 +15,7 @@ from buckia.layout import Layout, refuse_key
 from buckia.model import Base, Entry, Listing, Progress, Skipped, Tick, replace, same_content
 from buckia.reconcile import is_base
 from buckia.rules import Rules
+from buckia.sqlite import SIDECARS
 from buckia.stores.base import Store
 from buckia.stores.local import LocalStore
 
@@ -55,8 +56,11 @@ def list_remote(store: Store, layout: Layout, rules: Rules, progress: Progress) 
     """Everything a bucket holds in scope. Keys that cannot be files are set aside, not repaired."""
     entries: dict[str, Entry] = {}
     skipped: list[Skipped] = []
+    sidecars: list[Entry] = []
     for entry in _objects(store, layout):
         key = entry.key
+        if key.endswith(SIDECARS):
+            sidecars.append(entry)
         if layout.owner(key) is None or rules.excludes(key):
             continue
         why = refuse_key(key)
@@ -67,7 +71,7 @@ def list_remote(store: Store, layout: Layout, rules: Rules, progress: Progress) 
         if len(entries) % _TICK == 0:
             progress(Tick("list", key, len(entries)))
     progress(Tick("list", "", len(entries), 0, len(entries)))
-    return Listing(entries, tuple(skipped))
+    return Listing(entries, tuple(skipped), tuple(sidecars))
 
 
 def _objects(store: Store, layout: Layout) -> Iterable[Entry]:
@@ -106,7 +110,7 @@ def prove(sides: Sides, base: Base, local: LocalStore, remote: Store, workers: i
     proved = dict(sides.remote.entries)
     for batch in pool.each(look, doubtful, workers=workers, name="prove"):
         proved.update({entry.key: entry for entry in batch})
-    return Sides(sides.local, Listing(proved, sides.remote.skipped))
+    return Sides(sides.local, replace(sides.remote, entries=proved))
 
 
 def _doubtful(mine: Entry | None, then: Entry | None, theirs: Entry) -> bool:
