@@ -289,13 +289,13 @@ class Project:
         """
         refuse_unfit(plan)
         self._refuse_other_config(plan)
+        self._refuse_unsound(plan)
         with self._only_run():
             held = self._recover()
             serials = _serials(plan, held.lock)
             busy = sorted({action.bucket for action in plan.actions})
             fresh = [name for name in busy if not self._is_applied(plan, name, held.lock)]
             tasks = [task for name in fresh for task in self._inspect(plan, name, held.lock)]
-        self._refuse_unsound(plan)
             if all(_is_repeated(task, held.lock) for task in tasks):
                 tasks = []
             if preflight_only or not tasks:
@@ -314,14 +314,6 @@ class Project:
                 "the configuration has changed since the plan; nothing was changed; plan again"
             )
 
-    @contextmanager
-    def _only_run(self) -> Iterator[None]:
-        """Hold the lock of this machine; it goes with the process, however that ends."""
-        lock = FileLock(self._folder() / "lock", timeout=0)
-        try:
-            lock.acquire()
-        except Timeout:
-            raise LockedError(
     def _refuse_unsound(self, plan: Plan) -> None:
         """Whoever wrote it: a plan goes nowhere that this configuration does not lead."""
         bounds.demand_sound(plan)
@@ -339,6 +331,14 @@ class Project:
             kept = planner.kept_by(self.remote(name).capabilities, trash=bucket.trash)
             bounds.demand_within(plan, name, bucket.layout, refuse, kept)
 
+    @contextmanager
+    def _only_run(self) -> Iterator[None]:
+        """Hold the lock of this machine; it goes with the process, however that ends."""
+        lock = FileLock(self._folder() / "lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise LockedError(
                 "another buckia is applying in this folder; wait for it, or end it first"
             ) from None
         try:
