@@ -21,6 +21,9 @@ from buckia.model import Entry
 from buckia.stores.hashing import CHUNK
 from buckia.stores.meter import Meter, announced
 
+BESIDE = ".buckia."
+"""How the names of temporary files beside their target begin."""
+
 PRIVATE = 0o600
 """Files that may hold somebody's content are readable by their owner alone until placed."""
 
@@ -36,15 +39,43 @@ def scratch(folder: Path) -> Iterator[Path]:
         path.unlink(missing_ok=True)
 
 
-def near(folder: Path, target: Path) -> Path:
-    """`folder` if a rename from it to `target` stays in one file system, else target's own folder.
+@contextlib.contextmanager
+def near(folder: Path, target: Path) -> Iterator[Path]:
+    """A name for a temporary file that a rename can make `target`, removed at the end.
 
-    Names of temporary files beside the target begin with `.buckia.`, which no scan includes.
+    It is in `folder` if that is in one file system with the target, else beside the target, where
+    no scan includes it. Then a link in `folder` leads there, so that `sweep` finds it after a
+    crash.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if folder.stat().st_dev == target.parent.stat().st_dev:
-        return folder / secrets.token_hex(8)
-    return target.parent / f".buckia.{secrets.token_hex(8)}"
+    with scratch(folder) as path:
+        if folder.stat().st_dev == target.parent.stat().st_dev:
+            yield path
+            return
+        beside = target.parent.absolute() / f"{BESIDE}{path.name}"
+        path.symlink_to(beside)
+        try:
+            yield beside
+        finally:
+            beside.unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove a folder of temporary files, and what lies beside targets that its links lead to."""
+    for link in folder.glob("*"):
+        beside = link.readlink() if link.is_symlink() else None
+        if beside is None or beside.name != f"{BESIDE}{link.name}":
+            continue
+        for stray in (beside, *beside.parent.glob(f"{beside.name}-*")):
+            stray.unlink(missing_ok=True)
+        for room in beside.parent.glob(".buckia-????????"):
+            shutil.rmtree(room, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep_beside(folder: Path) -> None:
+    """Remove the temporary files of `write_atomically` in a folder."""
+    for stray in folder.glob(f"{BESIDE}{'[0-9a-f]' * 16}"):
+        stray.unlink(missing_ok=True)
 
 
 def create(temporary: Path, target: Path) -> None:
@@ -137,7 +168,7 @@ def write(path: Path, body: BinaryIO, wanted: Entry) -> Meter:
 
 def stream_atomically(path: Path, body: BinaryIO, wanted: Entry) -> None:
     """Replace a file with a body that is checked against what was announced."""
-    temporary = path.parent / f".buckia.{secrets.token_hex(8)}"
+    temporary = path.parent / f"{BESIDE}{secrets.token_hex(8)}"
     try:
         write(temporary, body, wanted)
         supersede(temporary, path)
@@ -152,7 +183,7 @@ def open_new(path: Path, mode: int = 0o666) -> BinaryIO:
 
 def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
     """Replace a small file whole: a reader sees the old bytes or the new, after a crash too."""
-    temporary = path.parent / f".buckia.{secrets.token_hex(8)}"
+    temporary = path.parent / f"{BESIDE}{secrets.token_hex(8)}"
     try:
         with open_new(temporary, mode) as file:
             file.write(data)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import stat as modes
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -237,17 +236,13 @@ class LocalStore:
         path = self.path_of(entry.key)
         target = self._full(path)
         self._demand(replacing, entry.key)
-        temporary: Path | None = None
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            temporary = files.near(self.work / _SCRATCH, target)
-            written = files.write(temporary, body, entry)
-            self._place(entry.key, path, temporary, target, replacing)
+            with files.near(self.work / _SCRATCH, target) as temporary:
+                written = files.write(temporary, body, entry)
+                self._place(entry.key, path, temporary, target, replacing)
         except OSError as problem:
             raise files.explain(path, problem) from None
-        finally:
-            if temporary is not None:
-                temporary.unlink(missing_ok=True)
         self._paths[entry.key] = path
         stored = self.head(entry.key)
         if stored is None:
@@ -323,8 +318,9 @@ class LocalStore:
         return files.scratch(self.work / _SCRATCH)
 
     def tidy(self) -> None:
-        """Remove temporary files a killed run left. Only under the project's lock."""
-        shutil.rmtree(self.work / _SCRATCH, ignore_errors=True)
+        """Remove temporary files a killed run left. Only under the lock of whoever writes here."""
+        files.sweep(self.work / _SCRATCH)
+        files.sweep_beside(self.work)
 
     def public_url(self, key: str) -> str:
         """See `Store.public_url`: a `file:` URL."""
