@@ -292,6 +292,8 @@ class Project:
         self._refuse_unsound(plan)
         with self._only_run():
             held = self._recover()
+            if not preflight_only:
+                held = recorder.settle(self._state, held, plan)
             serials = _serials(plan, held.lock)
             busy = sorted({action.bucket for action in plan.actions})
             fresh = [name for name in busy if not self._is_applied(plan, name, held.lock)]
@@ -386,6 +388,9 @@ class Project:
 
     def _run(self, plan: Plan, tasks: list[Task], held: Held, executor: Executor | None) -> Applied:
         names = sorted({task.action.bucket for task in tasks})
+        for store in map(self.remote, names):
+            if isinstance(store, LocalStore):  # a folder keeps what a killed run left half-written
+                store.tidy()
         workers = max(self.config.bucket(name).max_workers for name in names)
         with recorder.recording(self._state, held, plan.digest, names, self._folder()) as record:
             run = engine.Run(

@@ -14,7 +14,8 @@ from buckia import journal, lockfile
 from buckia.errors import BuckiaError, IncompleteError, StaleError, UnavailableError
 from buckia.journal import Journal, Origin
 from buckia.lockfile import Held, Lockfile
-from buckia.model import Outcome
+from buckia.model import Outcome, replace
+from buckia.planfile import Plan, PlanScope
 from buckia.stores.base import Store
 
 CHECKPOINT: Final = 5.0
@@ -120,6 +121,22 @@ class Recorder:
             ) from None
         self._journal.finish()
         return self._held.lock
+
+
+def settle(store: Store, held: Held, plan: Plan) -> Held:
+    """The lockfile with buckets finished that a run left unfinished and this plan finds in order.
+
+    In order is what the plan looked at whole, from this very state, and has no action for.
+    """
+    busy = {action.bucket for action in plan.actions}
+    whole = plan.complete and plan.scope == PlanScope()
+    lock = held.lock
+    for name, head in plan.buckets.items():
+        state = lock.state(name)
+        if state.partial and state.ref == head.base and name not in busy and whole:
+            done = replace(state, plan=plan.digest, partial=False)
+            lock = lock.with_state(name, done)
+    return lockfile.save(store, held, lock) if lock != held.lock else held
 
 
 @contextmanager
