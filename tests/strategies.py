@@ -99,7 +99,7 @@ class History:
         return world
 
 
-histories = st.builds(
+any_histories = st.builds(
     History,
     options=options,
     local=trees,
@@ -110,22 +110,27 @@ histories = st.builds(
 
 @st.composite
 def busy_histories(draw: st.DrawFn) -> History:
-    """Histories that end with a new file, a deletion and more on one side, all free to travel."""
+    """Histories that end with a new file, a deletion and more on one side, all free to travel.
+
+    Half of them are a rename.
+    """
     names = draw(st.permutations(KEYS))
     side = draw(st.sampled_from(["local", "remote"]))
     way = "upload" if side == "local" else "download"
-    last = [Edit(side, names[0], b"quite new"), Edit(side, names[1], None), *draw(several)]
+    known = {key: draw(contents) for key in names[1:5]}
+    fresh = draw(st.sampled_from([b"quite new", known[names[1]]]))
+    last = [Edit(side, names[0], fresh), Edit(side, names[1], None), *draw(several)]
     last = [edit for at, edit in enumerate(last) if at < 2 or edit.key not in names[:2]]
     chosen = {
         **draw(options),
         "direction": draw(st.sampled_from(["both", way])),
         "delete_orphaned": draw(st.sampled_from([True, "all"])),
     }
-    known = {key: draw(contents) for key in names[1:5]}
     return History(chosen, known, {}, [*draw(st.lists(several, max_size=1)), last])
 
 
 several = st.lists(edits, max_size=4)
+histories = any_histories | busy_histories()
 
 
 def make(world: World, edit: Edit) -> None:

@@ -17,7 +17,7 @@ from buckia.project import Project
 from buckia.rules import RESERVED_PREFIX
 from buckia.stores.base import Store
 from buckia.stores.memory import MemoryStore
-from tests.helpers import ALL_DELETIONS, World, ops
+from tests.helpers import ALL_DELETIONS, World, ops, read_all
 
 pytestmark = pytest.mark.usefixtures("hurried")
 
@@ -93,6 +93,18 @@ def test_nothing_is_deleted_after_a_failed_write(tmp_path: Path, refused: str) -
     assert not world.apply(plan).failed
     assert not world.lock().state("main").partial
     assert ops(world.plan()) == []
+
+
+def test_what_is_lost_in_the_bucket_is_kept_in_its_trash(tmp_path: Path) -> None:
+    """Under the plan's own name; without the trash the plan says that nothing is kept."""
+    world = World(tmp_path, **ALL_DELETIONS).settled({"a": b"1", "b": b"2", "c": b"3"})
+    world.write("a", b"new")
+    world.remove("b")
+    plan = world.plan()
+    world.apply(plan)
+    place = f".buckia/trash/{plan.digest.removeprefix('sha256:')[:12]}/"
+    kept = {key: data for key, data in read_all(world.store()).items() if "trash" in key}
+    assert kept == {f"{place}a": b"1", f"{place}b": b"2"}
 
 
 def test_a_failure_in_one_bucket_does_not_hold_back_another(tmp_path: Path) -> None:
@@ -194,6 +206,30 @@ def test_a_stop_saves_what_was_done(tmp_path: Path) -> None:
     world.apply(plan)
     assert world.remote() == world.local()
     assert ops(world.plan()) == []
+
+
+def test_a_run_that_was_stopped_between_deletions_is_not_finished(tmp_path: Path) -> None:
+    """Nothing failed and yet something is left."""
+    keys = {f"{at}": b"%d" % at for at in range(9)}
+    world = World(tmp_path, max_workers=1, **ALL_DELETIONS).settled({**keys, "stays": b"x"})
+    for key in keys:
+        world.remove(key)
+    plan = world.plan()
+    stop = threading.Event()
+
+    def halt(tick: Tick) -> None:
+        if tick.stage == "delete_remote":
+            stop.set()
+
+    with (
+        Project(world.config, progress=halt, stop=stop, stores=world.stores) as project,
+        pytest.raises(Interrupted),
+    ):
+        project.apply(plan)
+    assert 1 < len(world.remote()) < 10
+    assert world.lock().state("main").partial
+    world.apply(plan)
+    assert world.remote() == {"stays": b"x"}
 
 
 def test_actions_run_on_the_executor_that_is_given(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from buckia.model import Entry, Tick
 from buckia.stores.base import Store
 from buckia.stores.memory import MemoryStore
 from tests.helpers import World, codes, ops
-from tests.strategies import History, busy_histories, examples, histories
+from tests.strategies import History, examples, histories
 
 pytestmark = pytest.mark.usefixtures("hurried")
 
@@ -98,7 +98,7 @@ def cut_world(history: History, step: int, where: str) -> Iterator[tuple[World, 
 
 @examples(40)
 @given(
-    busy_histories() | histories,
+    histories,
     st.integers(1, 6),
     st.sampled_from(["before", "after", "recorded"]),
 )

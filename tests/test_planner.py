@@ -82,16 +82,21 @@ def test_the_summary_counts_what_the_plan_holds(tmp_path: Path) -> None:
     assert (summary.irreversible, summary.unchanged) == (2, 1)
 
 
-def test_an_action_tells_where_lost_bytes_are_kept(tmp_path: Path) -> None:
-    """The local trash for files, the bucket's for objects, nothing where no bytes are lost."""
-    world = World(tmp_path, **ALL_DELETIONS).settled({"a": b"1", "b": b"2", "c": b"3", "d": b"4"})
+@pytest.mark.parametrize(("trash", "remote"), [(True, Undo.TRASH), (False, Undo.NONE)])
+def test_an_action_tells_where_lost_bytes_are_kept(
+    tmp_path: Path, trash: bool, remote: Undo
+) -> None:
+    """Always in the local trash for files; in the bucket's for objects, if that is wanted."""
+    world = World(tmp_path, trash=trash, **ALL_DELETIONS).settled(
+        {"a": b"1", "b": b"2", "c": b"3", "d": b"4"}
+    )
     world.write("a", b"new")
     world.put("b", b"new")
     world.remove("c")
     world.drop("d")
     world.write("e", b"5")
     undo = {action.key: action.undo for action in world.plan().actions}
-    assert undo == dict.fromkeys("abcd", Undo.TRASH) | {"e": None}
+    assert undo == {"a": remote, "b": Undo.TRASH, "c": remote, "d": Undo.TRASH, "e": None}
 
 
 def test_actions_name_what_they_expect_and_leave(tmp_path: Path) -> None:
@@ -134,38 +139,6 @@ def test_the_plan_says_what_the_bucket_can_do(
 def test_every_op_has_a_phase(op: Op) -> None:
     """An action of any kind knows its turn."""
     assert phase(Action("i", op, "b", "k", "r", None, None, None, None)) in range(7)
-
-
-# -- moves -----------------------------------------------------------------------------------------
-
-
-def test_a_rename_is_one_move_and_a_rename_that_may_not_delete_a_copy(tmp_path: Path) -> None:
-    """The same content under a new name is copied in the bucket; no byte is sent again."""
-    for name, delete, expected in (("a", True, ["move new"]), ("b", False, ["copy new"])):
-        world = World(tmp_path / name, delete_orphaned=delete).settled({"old": b"1", "x": b"2"})
-        (world.tree / "old").rename(world.tree / "new")
-        assert ops(world.plan()) == expected
-
-
-def test_each_old_key_is_moved_once(tmp_path: Path) -> None:
-    """Three new files of one content and two old ones: two moves and an upload."""
-    world = World(tmp_path, **ALL_DELETIONS).settled({"a": b"1", "b": b"1", "keep": b"2"})
-    for old in "ab":
-        world.remove(old)
-    for new in "xyz":
-        world.write(new, b"1")
-    assert ops(world.plan()) == ["move x", "move y", "upload z"]
-
-
-def test_empty_files_and_changed_ones_are_never_moves(tmp_path: Path) -> None:
-    """What has no content of its own, or not the old content any more, is sent."""
-    world = World(tmp_path, **ALL_DELETIONS).settled({"a": b"", "b": b"1", "c": b"2"})
-    world.remove("a")
-    world.remove("b")
-    world.put("b", b"not what it was")
-    world.write("x", b"")
-    world.write("y", b"1")
-    assert ops(world.plan()) == ["download b", "upload x", "upload y", "delete_remote a"]
 
 
 # -- conflicts, scope, direction -------------------------------------------------------------------

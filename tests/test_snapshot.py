@@ -160,6 +160,16 @@ def test_what_the_last_apply_left_is_not_asked_for_again(tmp_path: Path) -> None
     assert action.content.sha256 == hashlib.sha256(b"3").hexdigest()
 
 
+def test_a_download_of_a_known_version_is_checked_against_what_was_left(tmp_path: Path) -> None:
+    """A listing without digests takes nothing from what the lockfile knows of the same version."""
+    world = World(tmp_path, {"main": Terse(tells=("sha256",))}, direction="download")
+    world.settled({"a": b"1", "b": b"2"})
+    world.remove("a")
+    (action,) = world.plan().actions
+    assert action.content
+    assert action.content.sha256 == hashlib.sha256(b"1").hexdigest()
+
+
 def test_an_object_replaced_while_it_is_asked_for_stays_as_it_was_listed() -> None:
     """The picture is of one moment; preflight will find the change."""
     entry = Entry("k", 1, version="v1")
