@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from buckia.errors import BuckiaError, Interrupted, StaleError, UnavailableError
+from buckia.errors import BuckiaError, StaleError, UnavailableError
 from buckia.model import Entry, Tick
-from buckia.project import Project
 from buckia.rules import RESERVED_PREFIX
 from buckia.stores.base import Store
 from buckia.stores.memory import MemoryStore
@@ -107,6 +106,18 @@ def test_what_is_lost_in_the_bucket_is_kept_in_its_trash(tmp_path: Path) -> None
     assert kept == {f"{place}a": b"1", f"{place}b": b"2"}
 
 
+def test_what_lies_in_the_trash_already_is_never_overwritten(tmp_path: Path) -> None:
+    """Where the old bytes cannot be kept, nothing is overwritten."""
+    world = World(tmp_path).settled({"a": b"1", "b": b"2"})
+    world.write("a", b"new")
+    plan = world.plan()
+    place = f".buckia/trash/{plan.digest.removeprefix('sha256:')[:12]}/a"
+    world.put(place, b"somebody else's")
+    assert [outcome.key for outcome in world.apply(plan).failed] == ["a"]
+    assert world.remote()["a"] == b"1"
+    assert read_all(world.store())[place] == b"somebody else's"
+
+
 def test_a_failure_in_one_bucket_does_not_hold_back_another(tmp_path: Path) -> None:
     """Each bucket's deletions wait for its own writes."""
     bad = Watched()
@@ -180,56 +191,6 @@ def test_many_actions_are_held_against_fresh_listings(tmp_path: Path) -> None:
     world.drop("k7")
     world.apply(plan)
     assert world.remote() == world.local()
-
-
-def test_a_stop_saves_what_was_done(tmp_path: Path) -> None:
-    """After a signal no further action begins; the same plan finishes the rest."""
-    world = World(tmp_path, max_workers=1)
-    for at in range(9):
-        world.write(f"{at}", b"1")
-    plan = world.plan()
-    stop = threading.Event()
-
-    def halt(tick: Tick) -> None:
-        if tick.stage == "upload" and tick.files == 3:
-            stop.set()
-
-    with (
-        Project(world.config, progress=halt, stop=stop, stores=world.stores) as project,
-        pytest.raises(Interrupted, match="run the same plan again"),
-    ):
-        project.apply(plan)
-    done = world.lock().state("main")
-    assert 3 <= len(done.entries) < 9
-    assert done.partial
-    assert done.entries.keys() == world.remote().keys()
-    world.apply(plan)
-    assert world.remote() == world.local()
-    assert ops(world.plan()) == []
-
-
-def test_a_run_that_was_stopped_between_deletions_is_not_finished(tmp_path: Path) -> None:
-    """Nothing failed and yet something is left."""
-    keys = {f"{at}": b"%d" % at for at in range(9)}
-    world = World(tmp_path, max_workers=1, **ALL_DELETIONS).settled({**keys, "stays": b"x"})
-    for key in keys:
-        world.remove(key)
-    plan = world.plan()
-    stop = threading.Event()
-
-    def halt(tick: Tick) -> None:
-        if tick.stage == "delete_remote":
-            stop.set()
-
-    with (
-        Project(world.config, progress=halt, stop=stop, stores=world.stores) as project,
-        pytest.raises(Interrupted),
-    ):
-        project.apply(plan)
-    assert 1 < len(world.remote()) < 10
-    assert world.lock().state("main").partial
-    world.apply(plan)
-    assert world.remote() == {"stays": b"x"}
 
 
 def test_actions_run_on_the_executor_that_is_given(tmp_path: Path) -> None:

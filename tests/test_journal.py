@@ -27,8 +27,8 @@ def done(key: str, op: Op = Op.UPLOAD, *, digest: str = "a", left: str | None = 
     return Outcome(action_id(op, "main", key), op, "main", key, True, entry, left)
 
 
-def failed(key: str) -> Outcome:
-    return Outcome("id", Op.UPLOAD, "main", key, False, error="no")
+def failed(key: str, op: Op = Op.UPLOAD) -> Outcome:
+    return Outcome("id", op, "main", key, False, error="no")
 
 
 def written(folder: Path, *outcomes: Outcome, finish: bool = False) -> Path:
@@ -163,7 +163,8 @@ def test_absorbing_is_the_same_however_often_it_is_done(outcomes: list[Outcome],
 
 def test_absorbing_folds_done_outcomes_and_marks_the_state_unfinished() -> None:
     """The serial moves once, the lineage is the one the run had chosen."""
-    outcomes = [done("a"), failed("b"), done("c"), done("c", Op.DELETE_REMOTE)]
+    outcomes = [done("a"), failed("b"), failed("a", Op.DELETE_REMOTE)]
+    outcomes += [done("c"), done("c", Op.DELETE_REMOTE)]
     state = journal.absorb(lockfile.EMPTY, [record_of(outcomes)]).state("main")
     assert list(state.entries) == ["a"]
     assert (state.lineage, state.serial, state.plan) == ("lineage-1", 1, PLAN)
