@@ -108,7 +108,7 @@ def row_of(local: Entry | None, base: Entry | None, remote: Entry | None) -> str
         there = "b"
     else:
         there = "x" if known else "y"
-    if there == "x" or (known and here != there):
+    if known and here != there:  # equal, whatever base can tell of each
         here, there = "x", "x"
     return here + ("b" if base else "-") + there
 

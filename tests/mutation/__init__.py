@@ -1,0 +1,1 @@
+"""Whether the tests notice when the code is broken on purpose. See `__main__`."""
