@@ -202,7 +202,7 @@ def _claims(part: BucketPlan) -> Iterator[Action | Conflict]:
     yield from part.conflicts
 
 
-_Item = TypeVar("_Item", Action, Conflict)
+_Item = TypeVar("_Item", bound=Action | Conflict)
 
 
 def _told(item: _Item, look: Look | None) -> _Item:

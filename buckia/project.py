@@ -22,6 +22,7 @@ from buckia import (
     lockfile,
     planner,
     recorder,
+    safeguards,
     selection,
     sidecars,
     snapshot,
@@ -56,6 +57,9 @@ _FEW: Final = 32
 _PER_LOOK: Final = 500
 """Preflight asks for each key alone while that is fewer requests than listing the bucket anew."""
 
+
+_SHOWN: Final = 5
+"""Reasons named in an error; the plan has them all."""
 
 _NONE: Final[frozenset[str]] = frozenset()
 
@@ -436,9 +440,11 @@ def refuse_unfit(plan: Plan) -> None:
     """Raise `BlockedError` or `ConflictError` for a plan that apply may not take."""
     limits = [why for why in plan.blocked if not why.startswith("conflicts")]
     if limits:
+        more = f"; and {len(limits) - _SHOWN} more" if len(limits) > _SHOWN else ""
+        advice = dict.fromkeys(safeguards.advice(why, plan.actions) for why in limits)
         raise BlockedError(
-            f"the plan is blocked by {'; '.join(limits)}; nothing was changed; check that nothing "
-            "is missing by accident, then raise `limits` in the configuration and plan again"
+            f"the plan is blocked by {'; '.join(limits[:_SHOWN])}{more}; nothing was changed; "
+            f"{'; '.join(words for words in advice if words)}"
         )
     if not plan.applyable:
         count = len(plan.conflicts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Final, Literal
 
@@ -71,6 +71,14 @@ class Overrides(Struct, frozen=True):
         if self.allow_deletes is not None:
             said.append({"rule": "max_delete", "allow": str(self.allow_deletes)})
         return tuple(said)
+
+    @classmethod
+    def of(cls, told: Iterable[Mapping[str, str]]) -> Overrides:
+        """The overrides that a plan records."""
+        said = [(item["rule"], item["allow"]) for item in told]
+        allowed = [int(allow) for rule, allow in said if rule == "max_delete"]
+        empty = frozenset(allow for rule, allow in said if rule == "accept_empty")
+        return cls(allowed[0] if allowed else None, empty)
 
 
 NO_OVERRIDES: Final = Overrides()

@@ -4,13 +4,36 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from msgspec import Struct
 
 from buckia.layout import collisions, parents, shadowed
-from buckia.model import Entry, Listing, Notice, same_content
+from buckia.model import Action, Entry, Listing, Notice, Op, same_content
 from buckia.reconcile import Decision, Verdict
 from buckia.rules import Limits, Overrides, Rules
+
+_ADVICE: Final = {
+    "max_delete": "is anything missing by accident? If it is meant, plan with "
+    "`--allow-deletes {count}` or raise `limits`",
+    "empty_local": "is the disk mounted, is it the right folder? If it is meant to be empty, plan "
+    "with `--accept-empty local`",
+    "empty_remote": "is it the right bucket? If it is meant to be empty, plan with "
+    "`--accept-empty remote`",
+    "unrecognised_local": "no file in the folder is as buckia left it: is the disk mounted, is it "
+    "the right folder? If it is, plan with `--accept-empty local`",
+    "unrecognised_remote": "no object in the bucket is as buckia left it: is it the right bucket? "
+    "If it is, plan with `--accept-empty remote`",
+    "protect": "put the file back, or change `protect` in the configuration",
+}
+
+
+def advice(why: str, actions: Iterable[Action]) -> str:
+    """What a person can do about a line of `blocks`, given the plan's actions; "" for any other."""
+    deletes = (Op.DELETE_REMOTE, Op.DELETE_LOCAL)
+    lost = Counter((item.bucket, item.op) for item in actions if item.op in deletes)
+    words = _ADVICE.get(why.partition(":")[0], "")
+    return words.format(count=max(lost.values(), default=0))
 
 
 def refuse_clashes(

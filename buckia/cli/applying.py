@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from buckia.cli import papers, text
-from buckia.cli.options import Choice, Shared, unfold
+from buckia.cli.options import Allowance, Choice, Shared, unfold
 from buckia.cli.planning import called, draw, refuse_doubtful, refuse_incomplete
 from buckia.cli.session import Session, can_ask, opened
 from buckia.errors import BuckiaError, DocumentError, IncompleteError, UsageError
@@ -45,6 +45,7 @@ def register(app: typer.Typer) -> None:
 
 
 def apply(
+    allowance: Allowance,
     plan: Annotated[
         str | None, typer.Argument(metavar="[PLAN]", help="A plan file; `-` is stdin.")
     ] = None,
@@ -70,10 +71,12 @@ def apply(
             "apply without a plan asks, and there is no terminal to ask in: name a plan file "
             "(`buckia plan --out plan.json`), or --yes"
         )
+    if plan is not None and allowance != Allowance():
+        raise UsageError("limits are lifted when planning: give these options to `buckia plan`")
     made = _read(plan, expect_digest) if plan is not None else None
     with opened(shared) as session:
         if made is None:
-            made = _propose(session, Choice())
+            made = _propose(session, Choice(**vars(allowance)))
             if made.actions and not (yes or preflight_only):
                 _ask(made)
         _carry_out(session, made, preflight_only=preflight_only)

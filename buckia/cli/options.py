@@ -5,12 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, is_dataclass
+from enum import StrEnum
 from functools import wraps
 from typing import Annotated, Any, get_type_hints
 
 import typer
 
 from buckia.model import Direction
+from buckia.rules import Overrides
 
 
 def complete_bucket(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -69,8 +71,34 @@ class Buckets:
         return (*(self.names or ()), *(self.bucket or ()))
 
 
+class Side(StrEnum):
+    """One of the two that are kept in step."""
+
+    LOCAL = "local"
+    REMOTE = "remote"
+
+
 @dataclass(frozen=True, kw_only=True)
-class Choice(Buckets):
+class Allowance:
+    """Limits lifted for one plan. They stand in it, for whoever reviews it."""
+
+    allow_deletes: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=0, help="Allow this many deletions a side in each bucket."),
+    ] = None
+    accept_empty: Annotated[
+        list[Side] | None,
+        typer.Option(help="This side is meant to be empty, or to hold nothing known."),
+    ] = None
+
+    @property
+    def overrides(self) -> Overrides:
+        """The same as the rules have it."""
+        return Overrides(self.allow_deletes, frozenset(map(str, self.accept_empty or ())))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice(Allowance, Buckets):
     """What a plan is asked about."""
 
     paths: Annotated[

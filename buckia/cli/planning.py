@@ -11,6 +11,7 @@ import typer
 from buckia.cli import papers
 from buckia.cli.options import Buckets, Choice, Shared, unfold
 from buckia.cli.session import Session, opened
+from buckia.errors import StaleError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -37,14 +38,24 @@ def plan(
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit with 2 when there is something to do.")
     ] = False,
+    check: Annotated[
+        str | None,
+        typer.Option(metavar="PLAN", help="Plan anew what a plan file was about, and compare."),
+    ] = None,
     *,
     shared: Shared,
 ) -> None:
     """Say what apply would do. Changes neither side.
 
     In a terminal the plan is shown; elsewhere, or with --out, it is written as JSON, which is what
-    `buckia apply` takes.
+    `buckia apply` takes. With --check nothing is shown or written: exit code 0 means that planning
+    now gives the very same plan, 4 that it does not.
     """
+    if check is not None:
+        if choice != Choice() or out is not None or detailed_exitcode:
+            raise UsageError("--check plans what the plan file was about: give it no other options")
+        _check(check, shared)
+        return
     if out is not None:
         papers.refuse_target(out)
     with opened(shared) as session:
@@ -53,6 +64,19 @@ def plan(
         refuse_doubtful(made)
     if detailed_exitcode and made.actions:
         raise typer.Exit(_CHANGES)
+
+
+def _check(name: str, shared: Shared) -> None:
+    from buckia import planfile
+
+    old = planfile.read(papers.read(name), called(name))
+    with opened(shared) as session:
+        if found := planfile.differences(old, session.plan_again(old)):
+            raise StaleError(
+                f"{called(name)} is not what would be planned now: {'; '.join(found)}; nothing was "
+                "changed; plan again"
+            )
+        session.note("Planned now, it is the same plan.")
 
 
 def deliver(made: Plan, out: str | None, session: Session) -> None:

@@ -26,6 +26,7 @@ from buckia.model import Tick
 _STAGES: Final = {
     "list": "Listing the bucket",
     "hash": "Reading files",
+    "compare": "Comparing databases",
     "preflight": "Checking the plan",
 }
 _APPLY: Final = "Applying"

@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Final
 from buckia.cli.narration import narrating
 from buckia.cli.options import Choice, Shared
 from buckia.cli.signals import UNCHANGED, Stop
-from buckia.errors import Interrupted
-from buckia.model import Tick
+from buckia.errors import Interrupted, StaleError
+from buckia.model import Policy, Tick
 
 if TYPE_CHECKING:
     from buckia.cli.progress import Display
     from buckia.planfile import Plan
     from buckia.project import Applied, Project
+    from buckia.selection import Ask
 
-_LOOKING: Final = ("list", "hash", "preflight")
+_LOOKING: Final = ("list", "hash", "compare", "preflight")
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,28 @@ class Session:
                 direction=choice.one_way,
                 skip_conflicts=choice.skip_conflicts,
                 ask=ask,
+                overrides=choice.overrides,
+            )
+
+    def plan_again(self, old: Plan) -> Plan:
+        """Plan what a plan was asked for, with the answers it holds. `StaleError` if its buckets
+        are not configured any more."""
+        from buckia.rules import Overrides
+
+        config = self.project.config
+        if gone := old.buckets.keys() - config.buckets.keys():
+            raise StaleError(
+                f"the plan is for the bucket {min(gone)!r}, which this configuration does not "
+                "have; nothing was changed; plan again"
+            )
+        with self._display:
+            return self.project.plan(
+                [name for name in config.buckets if name in old.buckets],
+                paths=old.scope.paths,
+                direction=old.scope.direction,
+                skip_conflicts=any(item.code == "conflict_skipped" for item in old.warnings),
+                ask=_answers(old),
+                overrides=Overrides.of(old.overrides),
             )
 
     def apply(self, plan: Plan, *, preflight_only: bool = False) -> Applied:
@@ -87,6 +110,15 @@ def opened(shared: Shared) -> Iterator[Session]:
 
         with Project(config_file.load(path), progress=progress, stop=stop.event) as project:
             yield Session(project, display, stop, shared)
+
+
+def _answers(old: Plan) -> Ask:
+    """Answers every conflict as it was answered for a plan."""
+    sides = (Policy.LOCAL_WINS, Policy.REMOTE_WINS)
+    given = {(a.bucket, a.key): Policy(a.reason) for a in old.actions if a.reason in sides}
+    return lambda bucket, conflicts: {
+        item.key: given[bucket, item.key] for item in conflicts if (bucket, item.key) in given
+    }
 
 
 def locate(explicit: str | None) -> Path:

@@ -10,7 +10,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from buckia.cli import text
-from buckia.cli.rows import Rows
+from buckia.cli.rows import Row, Rows
+from buckia.cli.show_limits import blocked, limits_of, overrides, section
 from buckia.model import Action, Content, Notice, Op, Undo
 from buckia.planfile import BucketHead, Plan
 
@@ -48,10 +49,11 @@ def view(plan: Plan, *, everything: bool = False) -> Group:
     """The whole plan. Long lists are folded unless `everything` is asked for."""
     sections = [
         _status(plan),
+        overrides(plan),
         _irreversible(plan, everything),
         _conflicts(plan, everything),
         _deletions(plan, everything),
-        _blocked(plan),
+        blocked(plan),
         *_buckets(plan, everything),
         _warnings(plan, everything),
         Text(f"\n{text.visible(plan.digest)}", "dim", no_wrap=True, overflow="ignore"),
@@ -95,7 +97,7 @@ def _status(plan: Plan) -> Text:
 
 def _why_not(plan: Plan) -> str:
     reasons = [text.count_of(len(plan.conflicts), "conflict")] if plan.conflicts else []
-    limits = len(_limits(plan))
+    limits = len(limits_of(plan))
     reasons += [f"blocked by {text.count_of(limits, 'limit')}"] if limits else []
     return " and ".join(reasons) or "it says so"
 
@@ -137,8 +139,8 @@ def _dangers(title: str, actions: Sequence[Action], everything: bool) -> Rendera
         place = f"in {text.name(same[0].bucket)}"
         parts.append(_title(same, place, _KEPT.get(same[0].undo, "")))
         rows = [("~" if item.content else "-", text.name(item.key), _sizes(item)) for item in same]
-        parts.append(Rows(rows, None if everything else FOLD_DANGER))
-    return _section(title, "bold red", len(actions), parts)
+        parts.append(_rows(rows, same, None if everything else FOLD_DANGER))
+    return section(title, "bold red", len(actions), parts)
 
 
 def _conflicts(plan: Plan, everything: bool) -> RenderableType | None:
@@ -152,24 +154,16 @@ def _conflicts(plan: Plan, everything: bool) -> RenderableType | None:
             Text(f"    local   {_side(item.local)}"),
             Text(f"    remote  {_side(item.remote)}"),
         ]
+        parts += [Text(f"    here    {text.visible(line)}") for line in item.changes]
     if len(shown) < len(plan.conflicts):
         parts.append(Text(f"  and {len(plan.conflicts) - len(shown):,} more", "dim"))
-    return _section("Conflicts", "bold yellow", len(plan.conflicts), parts)
+    return section("Conflicts", "bold yellow", len(plan.conflicts), parts)
 
 
 def _side(content: Content | None) -> str:
     if content is None:
         return f"{'not there':>10}"
     return f"{text.size(content.size):>10}  {text.digest(content)}"
-
-
-def _blocked(plan: Plan) -> RenderableType | None:
-    limits = [Text(f"  {text.visible(why)}") for why in _limits(plan)]
-    return _section("Blocked", "bold red", len(limits), limits)
-
-
-def _limits(plan: Plan) -> list[str]:
-    return [why for why in plan.blocked if not why.startswith("conflicts")]
 
 
 # -- the rest, bucket by bucket -------------------------------------------------------------------
@@ -209,7 +203,17 @@ def _top(key: str) -> str:
 
 def _group(top: str, items: list[Action], everything: bool) -> RenderableType:
     rows = [(_sign(item), _within(item, top), _sizes(item)) for item in items]
-    return Group(_title(items, text.name(top)), Rows(rows, None if everything else FOLD))
+    return Group(_title(items, text.name(top)), _rows(rows, items, None if everything else FOLD))
+
+
+def _rows(rows: Sequence[Row], items: Sequence[Action], fold: int | None) -> Rows:
+    """The rows of actions, what changes in a database under its own."""
+    told = {
+        number: [text.visible(line) for line in item.changes]
+        for number, item in enumerate(items)
+        if item.changes
+    }
+    return Rows(rows, fold, told)
 
 
 def _title(items: Sequence[Action], place: str, note: str = "") -> Text:
@@ -259,12 +263,4 @@ def _warnings(plan: Plan, everything: bool) -> RenderableType | None:
         parts.append(Text(words, "yellow"))
         rows = [(text.name(item.key),) for item in items]
         parts.append(Rows(rows, None if everything else FOLD))
-    return _section("Warnings", "bold yellow", len(plan.warnings), parts)
-
-
-def _section(
-    title: str, style: str, count: int, parts: Sequence[RenderableType]
-) -> RenderableType | None:
-    if not parts:
-        return None
-    return Group(Text.assemble("\n", (title, style), (f"  {count:,}", "dim")), *parts)
+    return section("Warnings", "bold yellow", len(plan.warnings), parts)

@@ -76,7 +76,8 @@ def _play(step: Step, folder: Path) -> Iterator[str]:
     content = "".join(f"{line}\n" for line in step.given)
     words = shlex.split(step.line)
     if words[0] != "buckia":
-        yield from HELPERS[words[0]](folder, content, *words[1:])
+        told = HELPERS[words[0]](folder, content, *words[1:])
+        yield from (_plain(line, folder) for line in told)
         return
     if "<" in words:
         *words, _, source = words
