@@ -16,7 +16,7 @@ from buckia.model import Entry, Tick
 from buckia.rules import RESERVED_PREFIX
 from buckia.stores.base import Store
 from buckia.stores.memory import MemoryStore
-from tests.helpers import ALL_DELETIONS, World, ops, read_all
+from tests.helpers import ALL_DELETIONS, World, ops, read_all, tree_of
 
 pytestmark = pytest.mark.usefixtures("hurried")
 
@@ -104,6 +104,17 @@ def test_what_is_lost_in_the_bucket_is_kept_in_its_trash(tmp_path: Path) -> None
     place = f".buckia/trash/{plan.digest.removeprefix('sha256:')[:12]}/"
     kept = {key: data for key, data in read_all(world.store()).items() if "trash" in key}
     assert kept == {f"{place}a": b"1", f"{place}b": b"2"}
+
+
+def test_what_is_lost_locally_is_kept_in_the_local_trash(tmp_path: Path) -> None:
+    """Under the plan's own name, by the file's own path."""
+    world = World(tmp_path, **ALL_DELETIONS).settled({"a": b"1", "b": b"2", "c": b"3"})
+    world.put("a", b"new")
+    world.drop("b")
+    plan = world.plan()
+    world.apply(plan)
+    place = world.root / ".buckia.d" / "trash" / plan.digest.removeprefix("sha256:")[:12]
+    assert tree_of(place) == {"tree/a": b"1", "tree/b": b"2"}
 
 
 def test_what_lies_in_the_trash_already_is_never_overwritten(tmp_path: Path) -> None:

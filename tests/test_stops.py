@@ -87,3 +87,14 @@ def test_a_stop_in_the_middle_of_a_transfer_ends_the_transfer(tmp_path: Path) ->
     assert world.remote() == {}
     world.apply(plan)
     assert world.remote() == {"a": b"1"}
+
+
+def test_a_run_clears_what_a_killed_one_left_lying(tmp_path: Path) -> None:
+    """Temporary files of a process that is no more are removed before anything begins."""
+    world = World(tmp_path).settled({"a": b"1"})
+    scratch = world.root / ".buckia.d" / "tmp"
+    scratch.mkdir(exist_ok=True)
+    (scratch / "half").write_bytes(b"half a file")
+    world.write("a", b"2")
+    world.sync()
+    assert world.left_behind() == []
