@@ -11,19 +11,11 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from typing import Final
 
-from buckia import pool
-from buckia.errors import (
-    StaleError,
-)
-from buckia.model import (
-    Action,
-    Op,
-    Outcome,
-    Progress,
-    Tick,
-)
+from buckia import contents, pool
+from buckia.errors import StaleError
+from buckia.model import Action, Op, Outcome, Progress, Tick, replace, same_content
 from buckia.planner import phase
-from buckia.preflight import State, View, judge
+from buckia.preflight import State, View, is_version, judge
 from buckia.snapshot import Sides
 from buckia.steps import Stores, Task, leave, perform
 
@@ -51,9 +43,12 @@ def inspect(
     def look(action: Action) -> tuple[Task, str]:
         view = _view(action, stores, seen)
         state, why = judge(action, view)
-        if seen and state is State.DIVERGED:  # a listing tells less than a look
+        # A listing tells less than a look; and one that came back short looks like any other.
+        if seen and (state is State.DIVERGED or action.op is Op.DELETE_LOCAL):
             view = _view(action, stores, None)
             state, why = judge(action, view)
+        if state is State.DIVERGED and _may_be_done(action, view):
+            state, why = judge(_read_up(action, view, stores), view)
         return Task(action, state, view, stores), why
 
     for batch in pool.each(look, wanted, workers=workers, name="preflight"):
@@ -84,6 +79,24 @@ def _view(action: Action, stores: Stores, seen: Sides | None) -> View:
         left = here(old) if action.op is Op.MOVE else None
         return View(here(action.key), there(action.key), there(old), left)
     return View(here(action.key), there(action.key))
+
+
+def _may_be_done(action: Action, view: View) -> bool:
+    """Whether a download may have been made by a run that was cut before it could say so, and the
+    plan knows too little of the object to tell."""
+    content, mine = action.content, view.local
+    if action.op is not Op.DOWNLOAD or not (content and mine and action.source):
+        return False
+    unknown = same_content(mine, content) is None or (mine.logical and not content.logical)
+    return bool(unknown) and is_version(view.remote, action.source.version)
+
+
+def _read_up(action: Action, view: View, stores: Stores) -> Action:
+    """The action with what the bytes of its object tell, rows included."""
+    assert action.content and view.remote  # noqa: S101  (by the caller)
+    with contents.fetched(stores.remote, view.remote, stores.local) as found:
+        told = replace(action.content, sha256=found.sha256, logical=found.logical)
+    return replace(action, content=told)
 
 
 class Run:

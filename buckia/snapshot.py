@@ -116,9 +116,9 @@ def prove(sides: Sides, base: Base, local: LocalStore, remote: Store, workers: i
 def _doubtful(mine: Entry | None, then: Entry | None, theirs: Entry) -> bool:
     if then is not None and is_base(theirs, then):
         return False
-    if mine is None:
-        return not (theirs.sha256 or theirs.md5 or theirs.sha1)
-    return mine.size == theirs.size and same_content(mine, theirs) is None
+    if not (theirs.sha256 or theirs.md5 or theirs.sha1):
+        return True
+    return mine is not None and mine.size == theirs.size and same_content(mine, theirs) is None
 
 
 def _same_multipart(local: LocalStore, mine: Entry, theirs: Entry) -> bool:
