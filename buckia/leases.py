@@ -14,6 +14,8 @@ from typing import Final
 from buckia import lease, lease_claims
 from buckia.errors import AccessError, IncompleteError, LocalError, LockedError, NotFoundError
 from buckia.lease import Held
+from buckia.model import Op
+from buckia.planfile import Plan
 from buckia.stores.base import Store
 from buckia.stores.local import LocalStore
 
@@ -49,6 +51,22 @@ class _Any(threading.Event):
 
     def is_set(self) -> bool:
         return any(event.is_set() for event in self._events)
+
+
+_REMOTE: Final = (Op.CONFIGURE, Op.UPLOAD, Op.COPY, Op.MOVE, Op.DELETE_REMOTE, Op.PURGE)
+
+
+def wanted(plan: Plan) -> dict[str, bool]:
+    """The buckets a plan has actions for, and whether something is written to them."""
+    busy = sorted({action.bucket for action in plan.actions})
+    written = {action.bucket for action in plan.actions if action.op in _REMOTE}
+    return {name: name in written for name in busy}
+
+
+def swaps(store: Store) -> bool:
+    """Whether a store, proved if need be, itself refuses every write over what was not seen."""
+    told = lease_claims.proved(store)
+    return told.create_if_absent and told.replace_if_match
 
 
 @contextmanager

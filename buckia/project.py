@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +19,7 @@ from buckia import (
     engine,
     identity,
     journal,
+    leases,
     lockfile,
     planner,
     recorder,
@@ -39,6 +40,7 @@ from buckia.errors import (
     LockedError,
     StaleError,
 )
+from buckia.leases import Leases
 from buckia.lockfile import BucketState, Held, Lockfile
 from buckia.model import Base, Direction, Outcome, Progress, replace, silent
 from buckia.planfile import BucketHead, Plan, PlanScope
@@ -185,14 +187,20 @@ class Project:
     @property
     def _state(self) -> Store:
         """Where the lockfile is kept. `DocumentError` for a link, which would look like none."""
+        if (bucket := self.config.settings.state_bucket) is not None:
+            return self.remote(bucket)
         path = self.root / lockfile.KEY
         if path.is_symlink() or path.is_dir():
             raise DocumentError(f"{lockfile.KEY} is a link or a folder; it has to be a plain file")
         return LocalStore(self.root, work=WORK)
 
+    @property
+    def _state_key(self) -> str:
+        return lockfile.BUCKET_KEY if self.config.settings.state_bucket else lockfile.KEY
+
     def load_state(self) -> Held:
         """The lockfile with whatever unfinished runs did since it was written."""
-        held = lockfile.load(self._state)
+        held = lockfile.load(self._state, self._state_key)
         return Held(journal.absorb(held.lock, self._unfinished()), held.entry)
 
     def _unfinished(self) -> list[journal.Record]:
@@ -283,30 +291,36 @@ class Project:
     # -- apply --------------------------------------------------------------------------------
 
     def apply(
-        self, plan: Plan, *, preflight_only: bool = False, executor: Executor | None = None
+        self,
+        plan: Plan,
+        *,
+        preflight_only: bool = False,
+        lock_timeout: float = 0.0,
+        executor: Executor | None = None,
     ) -> Applied:
-        """Execute exactly this plan.
+        """Execute exactly this plan. `lock_timeout` is how many seconds to wait for another run.
 
         Raises `ConflictError`, `BlockedError`, `StaleError`, `LockedError` before anything is
-        changed, `Interrupted` after a signal when all is saved. Actions that failed are in the
-        result; then deletes of that bucket were not begun.
+        changed, `Interrupted` after a signal and `IncompleteError` after the loss of a lease, when
+        all is saved. Actions that failed are in the result; then deletes of that bucket were not
+        begun.
         """
         refuse_unfit(plan)
         self._refuse_other_config(plan)
         self._refuse_unsound(plan)
-        with self._only_run():
-            held = self._recover()
-            if not preflight_only:
-                held = recorder.settle(self._state, held, plan)
+        with self._only_run(), self._hold(plan, lock_timeout, preflight_only) as leases:
+            held = self._recover(None if preflight_only else plan)
             serials = _serials(plan, held.lock)
             busy = sorted({action.bucket for action in plan.actions})
             fresh = [name for name in busy if not self._is_applied(plan, name, held.lock)]
-            tasks = [task for name in fresh for task in self._inspect(plan, name, held.lock)]
+            tasks = [
+                task for name in fresh for task in self._inspect(plan, name, held.lock, leases)
+            ]
             if all(_is_repeated(task, held.lock) for task in tasks):
                 tasks = []
             if preflight_only or not tasks:
                 return Applied(plan.digest, already=bool(busy and not tasks), serials=serials)
-            return self._run(plan, tasks, held, executor)
+            return self._run(plan, tasks, held, leases, executor)
 
     def _refuse_other_config(self, plan: Plan) -> None:
         missing = [name for name in plan.buckets if name not in self.config.buckets]
@@ -352,13 +366,37 @@ class Project:
         finally:
             lock.release()
 
-    def _recover(self) -> Held:
-        """Bring the lockfile up to what unfinished runs did, and clear what they left lying."""
+    def _hold(self, plan: Plan, timeout: float, looking: bool) -> AbstractContextManager[Leases]:
+        """The leases of the buckets that are written to; none where the plan is only checked."""
+        stores: dict[str, Store] = {}
+        wanted = leases.wanted(plan)
+        if state := self.config.settings.state_bucket:
+            found = {name for record in self._unfinished() for name in record.header.buckets}
+            wanted |= dict.fromkeys(found & self.config.buckets.keys(), True)
+            if not looking and not leases.swaps(self.remote(state)):
+                wanted[state] = True
+        if not looking:
+            stores = {name: self.remote(name) for name in wanted}
+        return leases.hold(
+            self._folder() / "leases",
+            stores,
+            plan.digest,
+            optional={name for name, needed in wanted.items() if not needed},
+            timeout=timeout,
+            stop=self.stop,
+        )
+
+    def _recover(self, plan: Plan | None) -> Held:
+        """Bring the lockfile up to what unfinished runs did and to what a plan found in order, and
+        clear what they left lying."""
         LocalStore(self.root, work=WORK).tidy()
-        held, found = lockfile.load(self._state), self._unfinished()
-        lock = journal.absorb(held.lock, found)
-        if lock != held.lock:
-            held = lockfile.save(self._state, held, lock)
+        found = self._unfinished()
+
+        def change(lock: Lockfile) -> Lockfile:
+            lock = journal.absorb(lock, found)
+            return recorder.settle(lock, plan) if plan else lock
+
+        held = recorder.update(self._state, change, self._state_key)
         journal.finish(found)
         return held
 
@@ -377,7 +415,7 @@ class Project:
             why = "the lockfile's entries are not those the plan was made from"
         raise StaleError(f"the plan is stale for `{name}`: {why}; nothing was changed; plan again")
 
-    def _inspect(self, plan: Plan, name: str, lock: Lockfile) -> list[Task]:
+    def _inspect(self, plan: Plan, name: str, lock: Lockfile, leases: Leases) -> list[Task]:
         bucket = self.config.bucket(name)
         base = lock.state(name).base()
         actions = [action for action in plan.actions if action.bucket == name]
@@ -387,21 +425,30 @@ class Project:
         seen = self._take(bucket, local, remote, base) if many else None
         if not many and not all(action.key.isascii() for action in actions):
             local.listing(progress=self._progress)  # only a walk tells which form a disk has
-        sides = Stores(local, remote, plan.digest, self.stop)
+        sides = Stores(local, remote, plan.digest, leases.halt)
         return engine.inspect(actions, sides, bucket.max_workers, self._progress, seen)
 
-    def _run(self, plan: Plan, tasks: list[Task], held: Held, executor: Executor | None) -> Applied:
+    def _run(
+        self,
+        plan: Plan,
+        tasks: list[Task],
+        held: Held,
+        leases: Leases,
+        executor: Executor | None,
+    ) -> Applied:
         names = sorted({task.action.bucket for task in tasks})
         for store in map(self.remote, names):
             if isinstance(store, LocalStore):  # a folder keeps what a killed run left half-written
                 store.tidy()
         workers = max(self.config.bucket(name).max_workers for name in names)
-        with recorder.recording(self._state, held, plan.digest, names, self._folder()) as record:
+        with recorder.recording(
+            self._state, held, plan.digest, names, self._folder(), self._state_key
+        ) as record:
             run = engine.Run(
                 tasks,
                 record=record.add,
                 progress=self._progress,
-                stop=self.stop,
+                stop=leases.halt,
                 workers=workers,
                 executor=executor,
             )
@@ -412,6 +459,8 @@ class Project:
             identity.mark_folders(self.work, self.root, layout, lineage)
             if any(action.undo for action in plan.actions if action.bucket == name):
                 identity.mark_bucket(self.remote(name), lineage)
+        if not run.finished.issuperset(names):
+            leases.refuse_lost()
         if self.stop.is_set():
             raise Interrupted("stopped; what was done is saved; run the same plan again to resume")
         return Applied(plan.digest, tuple(outcomes), serials=_serials(plan, lock))
@@ -420,7 +469,7 @@ class Project:
 
     def status(self, names: Sequence[str] = ()) -> list[BucketStatus]:
         """Where each bucket stands, without changing anything."""
-        lock, pending = lockfile.load(self._state).lock, self._unfinished()
+        lock, pending = lockfile.load(self._state, self._state_key).lock, self._unfinished()
         return [
             BucketStatus(
                 name=name,

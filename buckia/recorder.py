@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -123,20 +123,33 @@ class Recorder:
         return self._held.lock
 
 
-def settle(store: Store, held: Held, plan: Plan) -> Held:
+def settle(lock: Lockfile, plan: Plan) -> Lockfile:
     """The lockfile with buckets finished that a run left unfinished and this plan finds in order.
 
     In order is what the plan looked at whole, from this very state, and has no action for.
     """
     busy = {action.bucket for action in plan.actions}
     whole = plan.complete and plan.scope == PlanScope()
-    lock = held.lock
     for name, head in plan.buckets.items():
         state = lock.state(name)
         if state.partial and state.ref == head.base and name not in busy and whole:
             done = replace(state, plan=plan.digest, partial=False)
             lock = lock.with_state(name, done)
-    return lockfile.save(store, held, lock) if lock != held.lock else held
+    return lock
+
+
+def update(store: Store, change: Callable[[Lockfile], Lockfile], key: str = lockfile.KEY) -> Held:
+    """The lockfile as it is, changed and written; again, when others write it meanwhile."""
+    for _ in range(_WRITES):
+        held = lockfile.load(store, key)
+        wanted = change(held.lock)
+        if wanted == held.lock:
+            return held
+        try:
+            return lockfile.save(store, held, wanted, key)
+        except StaleError:
+            continue
+    raise UnavailableError(f"{key} was changed by other runs each time; try again")
 
 
 @contextmanager
