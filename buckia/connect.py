@@ -80,10 +80,52 @@ def _s3(bucket: BucketConfig, root: Path, cache: HashCache) -> Store:
     return opened
 
 
+def _b2(bucket: BucketConfig, root: Path, cache: HashCache) -> Store:
+    store = load_store(bucket.provider)
+    from buckia.stores.b2_session import B2Options  # b2sdk loads only when named
+
+    given, realm = bucket.credentials, bucket.domain or "production"
+    if bucket.domain and "://" not in bucket.domain:
+        realm = f"https://{bucket.domain}"
+    opened: Store = store(
+        B2Options(
+            bucket=bucket.bucket_name,
+            key_id=given.get("application_key_id") or bucket.api_key,
+            application_key=given.get("application_key")
+            or bucket.password
+            or bucket.storage_api_key,
+            realm=realm.rstrip("/"),
+            workers=bucket.max_workers,
+        )
+    )
+    return opened
+
+
+def _bunny(bucket: BucketConfig, root: Path, cache: HashCache) -> Store:
+    store = load_store(bucket.provider)
+    from buckia.stores.bunny_session import BunnyOptions  # requests loads only when named
+
+    given = bucket.credentials
+    opened: Store = store(
+        BunnyOptions(
+            zone=bucket.storage_zone or bucket.bucket_name,
+            password=bucket.storage_api_key or bucket.password or given.get("password", ""),
+            endpoint=bucket.domain,
+            region=bucket.region or "DE",
+            account_key=bucket.api_key or given.get("api_key"),
+            pull_zone=bucket.pull_zone,
+            workers=bucket.max_workers,
+        )
+    )
+    return opened
+
+
 _OPENERS: Final[dict[str, Callable[[BucketConfig, Path, HashCache], Any]]] = {
     "local": _local,
     "s3": _s3,
     "linode": _s3,
+    "b2": _b2,
+    "bunny": _bunny,
 }
 
 

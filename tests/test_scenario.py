@@ -9,6 +9,7 @@ import pytest
 
 from buckia.config import BucketConfig
 from tests.scenario import FOLDER, Week, live_a_week
+from tests.servers.b2 import serve_b2
 from tests.servers.moto import serve_moto
 from tests.servers.rgw import serve_rgw
 from tests.servers.s3 import S3Server
@@ -50,6 +51,23 @@ def test_a_week_with_s3(tmp_path: Path) -> None:
     with serve_moto() as server:
         week = Week(tmp_path, s3_bucket(server))
         live_a_week(week, SOURCES, files=150, size=0, each=4, say=print)
+
+
+def test_a_week_with_b2(tmp_path: Path) -> None:
+    """The same against Backblaze B2's native API, with what it costs."""
+    with serve_b2() as server:
+        bucket = BucketConfig(
+            provider="b2",
+            bucket_name=server.add_bucket().name,
+            domain=server.endpoint,
+            api_key=server.master.key_id,
+            password=server.master.secret,
+            paths=["assets/"],
+            folders=[FOLDER],
+            delete_orphaned=True,
+        )
+        live_a_week(Week(tmp_path, bucket), SOURCES, files=150, size=0, each=4, say=print)
+        print(f"requests: {dict(server.cost)}")
 
 
 @pytest.mark.rgw

@@ -11,6 +11,8 @@ STORES: Final = {
     "local": "buckia.stores.local:LocalStore",
     "s3": "buckia.stores.s3:S3Store",
     "linode": "buckia.stores.s3:S3Store",
+    "bunny": "buckia.stores.bunny:BunnyStore",
+    "b2": "buckia.stores.b2:B2Store",
 }
 """Where the store of each provider is: module and class."""
 

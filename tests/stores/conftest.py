@@ -13,11 +13,15 @@ from typing import Any
 
 import pytest
 
+from buckia.stores.b2 import B2Options, B2Store
 from buckia.stores.base import Store
+from buckia.stores.bunny import BunnyOptions, BunnyStore
 from buckia.stores.local import LocalStore
 from buckia.stores.memory import MemoryStore
 from buckia.stores.s3 import S3Options, S3Store
 from buckia.stores.s3_services import Conditions
+from tests.servers.b2 import B2Server, serve_b2
+from tests.servers.bunny import Bunny, serve_bunny
 from tests.servers.moto import serve_moto
 from tests.servers.rgw import serve_rgw
 from tests.servers.s3 import S3Server
@@ -35,6 +39,8 @@ KINDS = (
     "memory",
     "local",
     "moto",
+    "b2",
+    "bunny",
     pytest.param("rgw", marks=pytest.mark.rgw),
     pytest.param("rgw-tls", marks=pytest.mark.rgw),
 )
@@ -62,6 +68,21 @@ def rgw() -> Iterator[tuple[S3Server, S3Server]]:
         yield servers
 
 
+@pytest.fixture(scope="session")
+def contract_bunny() -> Iterator[Bunny]:
+    """Bunny over HTTP, its limits on."""
+    with serve_bunny() as server:
+        yield server
+
+
+def open_bunny(server: Bunny, **options: Any) -> BunnyStore:
+    """A new storage zone."""
+    zone = server.make_zone()
+    return BunnyStore(
+        BunnyOptions(zone.name, zone.password, **{"endpoint": server.endpoint, **options})
+    )
+
+
 def open_s3(server: S3Server, **options: Any) -> S3Store:
     """A new bucket with thresholds small enough to be crossed in tests."""
     small: dict[str, Any] = {
@@ -83,6 +104,27 @@ def open_s3(server: S3Server, **options: Any) -> S3Store:
     )
 
 
+@pytest.fixture(scope="session")
+def b2() -> Iterator[B2Server]:
+    """A stub of Backblaze B2 over HTTP."""
+    with serve_b2(copy_limit=SMALLEST_PART) as server:
+        yield server
+
+
+def open_b2(server: B2Server, **options: Any) -> B2Store:
+    """A new bucket with thresholds small enough to be crossed in tests."""
+    small: dict[str, Any] = {
+        "realm": server.endpoint,
+        "key_id": server.master.key_id,
+        "application_key": server.master.secret,
+        "large_threshold": SMALLEST_PART,
+        "part_size": SMALLEST_PART,
+        "copy_limit": SMALLEST_PART,
+        "page_size": 7,
+    }
+    return B2Store(B2Options(**{"bucket": server.add_bucket().name, **small, **options}))
+
+
 @pytest.fixture(params=KINDS)
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Maker]:
     """A maker of empty stores of one kind."""
@@ -100,6 +142,8 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Maker]:
         "memory": lambda: MemoryStore(f"memory-{next(count)}"),
         "local": local,
         "moto": lambda: open_s3(request.getfixturevalue("moto"), conditions=MOTO),
+        "b2": lambda: open_b2(request.getfixturevalue("b2")),
+        "bunny": lambda: open_bunny(request.getfixturevalue("contract_bunny")),
         "rgw": lambda: rgw(0),
         "rgw-tls": lambda: rgw(1),
     }

@@ -1,0 +1,284 @@
+"""Buckets of Backblaze B2, by its native API."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from urllib.parse import quote
+
+from buckia.errors import IntegrityError, NotFoundError, PreconditionError
+from buckia.model import Entry, replace, same_content
+from buckia.stores.b2_errors import NoBucketError, persist, shown
+from buckia.stores.b2_listing import check_name, entry_of, entry_of_headers, list_objects
+from buckia.stores.b2_parts import (
+    about,
+    copy_parts,
+    large_file,
+    read_exactly,
+    read_parts,
+    send_parts,
+    send_small,
+)
+from buckia.stores.b2_reading import Stream, read_version
+from buckia.stores.b2_session import Account
+from buckia.stores.b2_session import B2Options as B2Options
+from buckia.stores.base import Capabilities, Store
+from buckia.stores.meter import Meter, announced
+
+if TYPE_CHECKING:
+    from b2sdk.v3 import B2HttpApiConfig  # type: ignore[import-untyped]
+    from requests import Response
+
+_BUFFER: Final = 256 * 1024
+"""Bytes a reader takes at once."""
+
+_CAPABILITIES: Final = Capabilities(
+    digests=frozenset({"sha256", "sha1"}), copy=True, versions=True, headers=True
+)
+"""The API has no conditional requests: the store looks, then writes. In the window between the two
+nothing is lost, because a write only ever puts a version above the others."""
+
+
+class B2Store:
+    """One bucket, or what is below a prefix of it.
+
+    The version of an object is its file id. Its sha256 travels in the file info `sha256`, its SHA-1
+    is the service's own. What is overwritten or deleted stays as an older version: a delete hides
+    the name, because deleting a version would bring the one before it back to light, and because
+    hiding can be undone. A lifecycle rule of the bucket ends old versions.
+    """
+
+    def __init__(self, options: B2Options, *, api: B2HttpApiConfig | None = None) -> None:
+        self._options = options
+        self._account = Account(options, api)
+
+    @property
+    def url(self) -> str:
+        """`b2://bucket`, or `b2://bucket/prefix`."""
+        return f"b2://{self._options.bucket}/{self._options.prefix}".rstrip("/")
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """The same for every bucket."""
+        return _CAPABILITIES
+
+    @property
+    def requests(self) -> Counter[str]:
+        """Requests so far by class: A is free, B costs little, C ten times as much."""
+        return Counter(self._account.requests)
+
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
+        """Every object below `prefix` that is not hidden; complete, or it raises."""
+        cut = len(self._options.prefix)
+        for name, found in list_objects(self._account, self._options.prefix + prefix):
+            yield replace(found, key=name[cut:])
+
+    def head(self, key: str) -> Entry | None:
+        """The object at `key`; None for a hidden one, too. One request of class B."""
+        name, place = self._name(key), self._place(key)
+        self._account.need("readFiles", name)
+        look = self._account.session.get_file_info_by_name
+        try:
+            told = persist(lambda: look(self._options.bucket, name), place)
+        except NotFoundError:
+            return None
+        return replace(entry_of_headers(told, place), key=key)
+
+    def open(self, entry: Entry) -> AbstractContextManager[BinaryIO]:
+        """Read exactly `entry.version`, as long as it is what the name stands for."""
+        name, place = self._name(entry.key), self._place(entry.key)
+        self._account.need("readFiles", name)
+        session = self._account.session
+        by_name = session.get_download_url_by_name(self._options.bucket, name)
+        response = self._download(by_name, None, place)
+        try:
+            held = entry_of_headers(response.headers, place)
+            self._compare(replace(held, key=entry.key), entry)
+        except BaseException:
+            response.close()
+            raise
+        by_id = session.get_download_url_by_id(held.version)
+
+        def again(offset: int) -> Response:
+            return self._download(by_id, (offset, held.size - 1), place)
+
+        return io.BufferedReader(Stream(read_version(response, again, held, place)), _BUFFER)
+
+    def put(self, entry: Entry, body: BinaryIO, *, replacing: Entry | None) -> Entry:
+        """Write the whole body, checked against `entry` before it can be seen."""
+        self._account.need("writeFiles", self._name(entry.key))
+        if entry.size > max(self._options.large_threshold, self._account.smallest_part):
+            return self._put_parts(entry, body, replacing)
+        data = read_exactly(body, entry.size + 1)  # the byte too many shows a body too long
+        meter = Meter({"sha256", "sha1", *announced(entry)})
+        meter.add(data)
+        known = _proved(entry, meter)
+        name = self._name(entry.key)
+
+        def own(held: Entry) -> bool:
+            return bool(same_content(held, known))
+
+        return self._write(
+            known, replacing, lambda: send_small(self._account, name, data, known), own
+        )
+
+    def copy(
+        self, source: Store, entry: Entry, *, key: str, replacing: Entry | None
+    ) -> Entry | None:
+        """Copy inside the account, type and file info included; None for any other source."""
+        if not isinstance(source, B2Store):
+            return None
+        name = self._name(key)
+        if not self._account.reaches(source._account, source._name(entry.key)):
+            return None
+        self._account.need("writeFiles", name)
+        held = replace(source._expect(entry.key, entry), key=key)
+        if held.size > self._options.copy_limit:
+            return self._copy_parts(held, replacing)
+
+        def copy() -> Any:
+            return self._account.session.copy_file(
+                held.version, name, destination_bucket_id=self._account.bucket_id
+            )
+
+        return self._write(held, replacing, copy, lambda there: bool(same_content(there, held)))
+
+    def delete(self, entry: Entry) -> None:
+        """Hide the object if it still is `entry.version`; the version itself remains."""
+        name, place = self._name(entry.key), self._place(entry.key)
+        self._account.need("writeFiles", name)
+
+        def hide() -> None:
+            held = self.head(entry.key)
+            if held is not None:
+                self._compare(held, entry)
+                self._account.session.hide_file(self._account.bucket_id, name)
+
+        try:
+            persist(hide, place)
+        except NoBucketError:
+            raise
+        except NotFoundError:
+            return  # somebody else was quicker
+
+    def public_url(self, key: str) -> str:
+        """Where a public bucket shows the object.
+
+        The account tells the host, so the first use of the store, this one too, signs in.
+        """
+        host = self._account.info.get_download_url()
+        path = quote(self._options.prefix + key, safe="/~", errors="surrogateescape")
+        return f"{host}/file/{self._options.bucket}/{path}"
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._account.close()
+
+    def _put_parts(self, entry: Entry, body: BinaryIO, replacing: Entry | None) -> Entry:
+        self._look(entry.key, replacing)  # before gigabytes travel in vain
+        meter = Meter({"sha256", *announced(entry)})
+        with large_file(self._account, self._name(entry.key), *about(entry)) as file_id:
+            chunks = read_parts(self._account, body, entry.size, meter)
+            parts = send_parts(self._account, file_id, chunks)
+            return self._finish(_proved(entry, meter), replacing, file_id, parts)
+
+    def _copy_parts(self, held: Entry, replacing: Entry | None) -> Entry:
+        self._look(held.key, replacing)
+        place = self._place(held.key)
+        tell = self._account.session.get_file_info_by_id
+        told = persist(lambda: tell(held.version), place)
+        kind, info = about(held)
+        info = {**(told.get("fileInfo") or {}), **info}
+        with large_file(self._account, self._name(held.key), kind, info) as file_id:
+            parts = copy_parts(self._account, file_id, str(held.version), held.size)
+            return self._finish(held, replacing, file_id, parts)
+
+    def _finish(
+        self, known: Entry, replacing: Entry | None, file_id: str, parts: list[str]
+    ) -> Entry:
+        """Make a large file appear, and see that it does.
+
+        It takes its place among the versions by the time it was begun, so a write since then would
+        stay above it.
+        """
+
+        def act() -> Any:
+            return self._account.session.finish_large_file(file_id, parts)
+
+        made = self._write(known, replacing, act, lambda held: held.version == file_id)
+        self._look(known.key, made)
+        return made
+
+    def _write(
+        self,
+        known: Entry,
+        replacing: Entry | None,
+        act: Callable[[], Any],
+        own: Callable[[Entry], bool],
+    ) -> Entry:
+        """Look, then write, and see that the service holds what is `known`.
+
+        `own` tells whether what is there comes from an attempt whose answer was lost.
+        """
+        place = self._place(known.key)
+
+        def step() -> Entry:
+            self._look(known.key, replacing)
+            return _confirm(replace(entry_of(act(), place), key=known.key), known, place)
+
+        def recognise() -> Entry | None:
+            held = self.head(known.key)
+            return _confirm(held, known, place) if held and own(held) else None
+
+        return persist(step, place, recognise=recognise)
+
+    def _download(self, url: str, span: tuple[int, int] | None, place: str) -> Response:
+        session = self._account.session
+        answer = persist(lambda: session.download_file_from_url(url, range_=span), place)
+        found: Response = answer.response
+        return found
+
+    def _look(self, key: str, expected: Entry | None) -> None:
+        """Raise unless `key` holds what is expected right now."""
+        if expected is not None:
+            self._expect(key, expected)
+        elif (held := self.head(key)) is not None:
+            self._compare(held, Entry(key, 0))
+
+    def _expect(self, key: str, expected: Entry) -> Entry:
+        """What is at `key`, if it is what is expected."""
+        held = self.head(key)
+        return self._compare(held or Entry(key, 0), expected)
+
+    def _compare(self, held: Entry, expected: Entry) -> Entry:
+        if held.version is None or held.version != expected.version:
+            raise PreconditionError(
+                f"{self._place(held.key)}: the object is not what was reviewed; plan again"
+            )
+        return held
+
+    def _name(self, key: str) -> str:
+        """The whole name of an object, if B2 can hold it."""
+        name = self._options.prefix + key
+        check_name(name, self._place(key))
+        return name
+
+    def _place(self, key: str) -> str:
+        """An object's name for people."""
+        return f"b2://{self._options.bucket}/{shown(self._options.prefix + key)}"
+
+
+def _proved(entry: Entry, meter: Meter) -> Entry:
+    """The entry as its bytes prove it. Raises `IntegrityError` when they are others."""
+    meter.check(entry)
+    return replace(Entry(entry.key, meter.size, type=entry.type), **meter.digests)
+
+
+def _confirm(held: Entry, known: Entry, place: str) -> Entry:
+    """What the service holds after a write, if that is what was written."""
+    if same_content(replace(held, sha256=None), replace(known, sha256=None)) is False:
+        raise IntegrityError(f"{place}: holds other bytes; plan again")
+    return replace(held, sha256=held.sha256 or known.sha256, sha1=held.sha1 or known.sha1)

@@ -1,0 +1,242 @@
+"""One account at Backblaze B2 and one bucket of it: the key, its rights, the line, what is counted.
+
+b2sdk's session signs in, renews tokens and knows the requests. Under it is an HTTP adapter of our
+own that counts and bounds them, above it `persist`, the one that tries again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import requests
+from b2sdk.v3 import (  # type: ignore[import-untyped]
+    B2HttpApiConfig,
+    B2Session,
+    InMemoryAccountInfo,
+)
+from b2sdk.v3.exception import NonExistentBucket, RestrictedBucket  # type: ignore[import-untyped]
+from requests.adapters import HTTPAdapter
+
+from buckia.errors import AccessError
+from buckia.stores.b2_errors import Unanswered, persist, shown
+
+MIB: Final = 1024 * 1024
+
+_CONNECT: Final = 10
+"""Seconds to wait for a connection."""
+
+_SILENCE: Final = 60
+"""Seconds without a byte after which a request has failed."""
+
+_WORK: Final = 600
+"""The same where the service answers only after the last byte, or when it has copied."""
+
+_SLOW: Final = {
+    "b2_upload_file",
+    "b2_upload_part",
+    "b2_finish_large_file",
+    "b2_copy_file",
+    "b2_copy_part",
+}
+
+_CLASS: Final = {
+    "b2_upload_file": "A",
+    "b2_upload_part": "A",
+    "b2_get_upload_url": "A",
+    "b2_get_upload_part_url": "A",
+    "b2_start_large_file": "A",
+    "b2_finish_large_file": "A",
+    "b2_cancel_large_file": "A",
+    "b2_hide_file": "A",
+    "b2_get_file_info": "B",
+    "b2_download_file_by_id": "B",
+    "b2_download_file_by_name": "B",
+}
+"""What a request costs (Backblaze, "transactions price"): A nothing, B little, all others are C."""
+
+_BUSY: Final = {408, 429}
+
+
+@dataclass(frozen=True)
+class B2Options:
+    """Where a bucket is and how to talk to it.
+
+    key_id, application_key  None: B2_APPLICATION_KEY_ID and B2_APPLICATION_KEY
+    realm                    "production", or the URL of another service that speaks the API
+    prefix                   keys are below it in the bucket and above it everywhere else
+    workers                  connections that are kept
+    large_threshold          bytes above which a body is sent in parts; smaller ones fit in memory
+    part_size                bytes of a part at most, unless 10,000 are not enough
+    copy_limit               bytes above which a copy is made in parts (B2's rule: 5 GB)
+    page_size                names asked for at once, at most 10,000; each 1,000 cost one request
+    """
+
+    bucket: str
+    key_id: str | None = None
+    application_key: str | None = field(default=None, repr=False)
+    realm: str = "production"
+    prefix: str = ""
+    workers: int = 8
+    large_threshold: int = 16 * MIB
+    part_size: int = 16 * MIB
+    copy_limit: int = 5_000_000_000
+    page_size: int = 10_000
+
+
+class Account:
+    """A bucket as one application key sees it. The first use signs in; safe for many threads.
+
+    api  b2sdk's configuration, for tests against its simulator
+    """
+
+    def __init__(self, options: B2Options, api: B2HttpApiConfig | None = None) -> None:
+        self.options = options
+        self.requests: Counter[str] = Counter(A=0, B=0, C=0)
+        self._lock, self._counting = Lock(), Lock()
+        self._http = requests.Session()
+        self._http.auth = lambda request: request  # the token counts, never a `.netrc`
+        line = _Line(self)
+        self._http.mount("https://", line)
+        self._http.mount("http://", line)
+        # Without the hook: it changes the locale of the whole process for each request, and tokens
+        # do not depend on this computer's clock. With `decode_content` our adapter stays.
+        self._api = api or B2HttpApiConfig(
+            lambda: self._http, install_clock_skew_hook=False, decode_content=True
+        )
+        self._session: B2Session | None = None
+        self._bucket_id = ""
+
+    @property
+    def place(self) -> str:
+        """The bucket, for people."""
+        return f"b2://{self.options.bucket}"
+
+    @property
+    def session(self) -> Any:
+        """b2sdk's session, signed in."""
+        with self._lock:
+            if self._session is None:
+                session = B2Session(InMemoryAccountInfo(), api_config=self._api)
+                self._sign_in(session)
+                self._session = session
+        return self._session
+
+    @property
+    def bucket_id(self) -> str:
+        """What the service calls the bucket."""
+        return self._bucket_id if self.session else ""
+
+    @property
+    def info(self) -> Any:
+        """What signing in told: the account, its hosts, its upload URLs."""
+        return self.session.account_info
+
+    @property
+    def smallest_part(self) -> int:
+        """Bytes that every part of a large file must have, but for the last."""
+        return int(self.info.get_absolute_minimum_part_size())
+
+    def need(self, capability: str, name: str) -> None:
+        """Raise `AccessError` where the key lacks a capability, or is limited to other names."""
+        allowed = self.info.get_allowed()
+        prefix = allowed.get("namePrefix") or ""
+        if capability not in allowed["capabilities"]:
+            raise AccessError(f"{self.place}: the application key lacks `{capability}`")
+        if not name.startswith(prefix):
+            raise AccessError(
+                f"{self.place}: the application key is limited to names that start with "
+                f"`{shown(prefix)}`, which `{shown(name)}` does not"
+            )
+
+    def reaches(self, other: Account, name: str) -> bool:
+        """Whether a copy with this key can read `name` of the other's bucket."""
+        allowed = self.info.get_allowed()
+        own = {bucket["id"] for bucket in allowed.get("buckets") or ()}
+        return (
+            self.options.realm == other.options.realm
+            and self.info.get_account_id() == other.info.get_account_id()
+            and (not own or other.bucket_id in own)
+            and "readFiles" in allowed["capabilities"]
+            and name.startswith(allowed.get("namePrefix") or "")
+        )
+
+    def count(self, kind: str, more: int = 1) -> None:
+        """Note requests of a class."""
+        with self._counting:
+            self.requests[kind] += more
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def _sign_in(self, session: Any) -> None:
+        key_id = self.options.key_id or os.environ.get("B2_APPLICATION_KEY_ID")
+        key = self.options.application_key or os.environ.get("B2_APPLICATION_KEY")
+        if not key_id or not key:
+            raise AccessError(
+                f"{self.place}: no credentials; set `api_key` and `password`, or "
+                "B2_APPLICATION_KEY_ID and B2_APPLICATION_KEY"
+            )
+        realm = self.options.realm
+        persist(lambda: session.authorize_account(realm, key_id, key), self.place)
+        self._bucket_id = persist(lambda: self._find_bucket(session), self.place)
+
+    def _find_bucket(self, session: Any) -> str:
+        """The id of the bucket: a limited key brings it along, any other has to ask."""
+        wanted = self.options.bucket
+        limits = session.account_info.get_allowed().get("buckets")
+        known = {bucket["name"]: bucket["id"] for bucket in limits or ()}
+        if wanted in known:
+            return str(known[wanted])
+        if limits:
+            raise RestrictedBucket(sorted(name for name in known if name))
+        account = session.account_info.get_account_id()
+        for bucket in session.list_buckets(account, bucket_name=wanted)["buckets"]:
+            if bucket["bucketName"] == wanted:
+                return str(bucket["bucketId"])
+        raise NonExistentBucket(wanted)
+
+
+class _Line(HTTPAdapter):
+    """The way to the service: pooled to size, counted, in time, and never repeated by b2sdk.
+
+    b2sdk would wait as long as a `Retry-After` says and repeat a download for ten minutes.
+    """
+
+    def __init__(self, account: Account) -> None:
+        super().__init__(pool_maxsize=account.options.workers + 4)
+        self._account = account
+
+    def send(  # type: ignore[override]
+        self, request: requests.PreparedRequest, stream: bool = False, **options: Any
+    ) -> requests.Response:
+        """Send one request; an answer that asks for patience is an error."""
+        operation = _operation(request)
+        options["timeout"] = (_CONNECT, _WORK if operation in _SLOW else _SILENCE)
+        self._account.count(_CLASS.get(operation, "C"))
+        try:
+            response = super().send(request, stream=stream, **options)
+            if not stream:
+                _ = response.content  # a line that breaks here has broken, too
+        except requests.exceptions.SSLError:
+            raise Unanswered("certificate") from None
+        except requests.Timeout:
+            raise Unanswered("timeout") from None
+        except requests.RequestException:
+            raise Unanswered("no connection") from None
+        if response.status_code in _BUSY or response.status_code >= 500:
+            wait = response.headers.get("Retry-After", "")
+            response.close()
+            raise Unanswered("busy", float(wait) if wait.isdigit() else 0)
+        return response
+
+
+def _operation(request: requests.PreparedRequest) -> str:
+    """The operation of the API that a request asks for."""
+    parts = urlsplit(request.url or "").path.split("/")
+    return "b2_download_file_by_name" if parts[1] == "file" else "".join(parts[3:4])
