@@ -1,0 +1,216 @@
+"""Storage zones of Bunny.net, through its Edge Storage API.
+
+The API has no conditional write, no copy, no versions and no metadata. What it has is the SHA-256
+of every file in its listings, so nothing needs to be downloaded to be compared.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, suppress
+from typing import BinaryIO, Final
+from urllib.parse import quote
+
+import requests
+
+from buckia.errors import IntegrityError, NotFoundError, PreconditionError, StoreError
+from buckia.model import Entry
+from buckia.stores.base import Capabilities, Store
+from buckia.stores.bunny_bodies import Download, Outgoing, Reader, repeatable, verified
+from buckia.stores.bunny_errors import Doing, MangledError, persist, shown
+from buckia.stores.bunny_listing import File, find, is_sha256, walk
+from buckia.stores.bunny_session import BunnyOptions as BunnyOptions
+from buckia.stores.bunny_session import BunnySession, reject
+from buckia.stores.meter import Meter
+
+_BUFFER: Final = 256 * 1024
+"""Bytes a reader takes at once."""
+
+_CAPABILITIES: Final = Capabilities(digests=frozenset({"sha256"}))
+"""No promise but the digests. A content type is sent with an upload, yet no listing tells it."""
+
+
+class BunnyStore:
+    """One storage zone, or what is below a prefix of it.
+
+    The version of an object is its sha256, else the stamp of its write. Every write looks right
+    before it, and again after it whether Bunny holds what was sent.
+    """
+
+    def __init__(self, options: BunnyOptions) -> None:
+        self._options = options
+        self._session = BunnySession(options)
+
+    @property
+    def url(self) -> str:
+        """`bunny://zone`, or `bunny://zone/prefix`."""
+        return f"{self._session.url}/{self._options.prefix}".rstrip("/")
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """SHA-256 in listings, and nothing else."""
+        return _CAPABILITIES
+
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
+        """Every object below `prefix`, by the UTF-8 bytes of the keys; complete, or it raises."""
+        cut = len(self._options.prefix)
+        files = walk(self._session, self._full(prefix))
+        found = [file.entry(path[cut:]) for path, file in files]
+        yield from sorted(found, key=lambda entry: entry.key.encode("utf-8", "surrogatepass"))
+
+    def head(self, key: str) -> Entry | None:
+        """The object at `key`, with its sha256 where Bunny knows it."""
+        held = persist(lambda _: self._find(key), self._place(key))
+        return held.entry(key) if held else None
+
+    def open(self, entry: Entry) -> AbstractContextManager[BinaryIO]:
+        """Read exactly `entry.version`: proved by its digest, else by looking before and after."""
+        place, version = self._place(entry.key), entry.version
+        if not version:
+            raise PreconditionError(f"{place}: no version to read is known; plan again")
+        if reject(self._full(entry.key)):
+            raise NotFoundError(f"{place}: the object is gone; plan again")
+        if not is_sha256(version):
+            self._look(entry.key, entry)
+        source = Download(lambda offset: self._fetch(entry.key, offset), place)
+        meter = Meter({"sha256"})
+        chunks = verified(source.chunks(), meter, lambda: self._prove(entry, meter))
+        return io.BufferedReader(Reader(chunks, source.close), _BUFFER)
+
+    def put(self, entry: Entry, body: BinaryIO, *, replacing: Entry | None) -> Entry:
+        """Write the whole body; done only when Bunny tells its size and digest."""
+        place = self._place(entry.key)
+        if why := reject(self._full(entry.key)):
+            raise StoreError(f"{place}: {why}, and Bunny keeps no such name; rename the file")
+        with repeatable(entry, body) as (known, begin):
+
+            def step(number: int) -> Entry:
+                held = self._find(known.key)
+                if number and held and self._holds(held, known):
+                    return held.entry(known.key)  # an attempt whose answer was lost
+                self._compare(known.key, held, replacing)
+                self._send(known, begin())
+                return self._confirm(known)
+
+            stored = persist(step, place)
+        return Entry(
+            stored.key,
+            stored.size,
+            sha256=known.sha256,
+            version=stored.version,
+            modified=stored.modified,
+            type=entry.type,
+        )
+
+    def copy(
+        self, source: Store, entry: Entry, *, key: str, replacing: Entry | None
+    ) -> Entry | None:
+        """None: Bunny copies nothing by itself."""
+        return None
+
+    def delete(self, entry: Entry) -> None:
+        """Delete the object if it still is `entry.version`. Never a folder, never more than one."""
+
+        def step(_: int) -> None:
+            held = self._find(entry.key)
+            if held is not None:
+                self._compare(entry.key, held, entry)
+                self._session.ask(Doing.DELETE, self._session.file_url(self._full(entry.key)))
+
+        with suppress(NotFoundError):
+            persist(step, self._place(entry.key))
+
+    def public_url(self, key: str) -> str:
+        """The object behind the pull zone; without one, in the storage API, which wants a password.
+
+        A name without a dot is a pull zone's, anything else a host name or URL.
+        """
+        path = quote(self._full(key), safe="/~", errors="surrogateescape")
+        host = self._options.pull_zone
+        if not host:
+            return f"{self._session.endpoint}/{quote(self._options.zone, safe='')}/{path}"
+        named = host if "." in host else f"{host}.b-cdn.net"
+        return f"{named if '://' in named else f'https://{named}'}/{path}"
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def _send(self, known: Entry, body: Outgoing) -> None:
+        headers = {
+            "Checksum": (known.sha256 or "").upper(),
+            "Content-Type": "application/octet-stream",
+            **({"Override-Content-Type": known.type} if known.type else {}),
+        }
+        url = self._session.file_url(self._full(known.key))
+        # requests would send an empty stream in chunks, which Bunny does not take
+        self._session.ask(Doing.PUT, url, headers=headers, body=body if len(body) else body.read())
+
+    def _fetch(self, key: str, offset: int) -> requests.Response:
+        url = self._session.file_url(self._full(key))
+        headers = {"Range": f"bytes={offset}-"} if offset else {}
+        return persist(
+            lambda _: self._session.ask(Doing.GET, url, headers=headers), self._place(key)
+        )
+
+    def _confirm(self, known: Entry) -> Entry:
+        """What Bunny tells of a file just sent. A 201 alone proves nothing."""
+        held = self._find(known.key)
+        if held is None or not self._holds(held, known):
+            raise MangledError(f"{self._place(known.key)}: not stored as it was sent; try again")
+        return held.entry(known.key)
+
+    def _holds(self, held: File, known: Entry) -> bool:
+        """Whether a file has the announced bytes; read back where Bunny does not tell its digest.
+
+        Needed at all because a wrong checksum was seen answered with success and not stored.
+        """
+        if held.length != known.size:
+            return False
+        if held.sha256:
+            return held.sha256 == known.sha256
+        meter = Meter({"sha256"})
+        with self.open(held.entry(known.key)) as body:
+            while chunk := body.read(_BUFFER):
+                meter.add(chunk)
+        return meter.digests["sha256"] == known.sha256
+
+    def _prove(self, entry: Entry, meter: Meter) -> None:
+        """Raise unless the bytes that came are those of `entry.version`."""
+        sha256 = meter.digests["sha256"]
+        if sha256 == entry.version:
+            return
+        held = self._look(entry.key, entry)
+        if held.sha256 not in (None, sha256) or held.length != meter.size:
+            raise IntegrityError(
+                f"{self._place(entry.key)}: the service sent other bytes than it holds; try again"
+            )
+
+    def _find(self, key: str) -> File | None:
+        """The file at a key, asked once. None for a name that no file there can have."""
+        full = self._full(key)
+        return None if reject(full) else find(self._session, full)
+
+    def _look(self, key: str, expected: Entry) -> File:
+        """What `key` holds. Raises unless it is what is expected right now."""
+        held = persist(lambda _: self._find(key), self._place(key))
+        if held is None:
+            raise NotFoundError(f"{self._place(key)}: the object is gone; plan again")
+        self._compare(key, held, expected)
+        return held
+
+    def _compare(self, key: str, held: File | None, expected: Entry | None) -> None:
+        """Raise `PreconditionError` unless a key holds what is expected."""
+        if held is None and expected is None:
+            return
+        if held is None or expected is None or not held.is_version(expected.version):
+            raise PreconditionError(
+                f"{self._place(key)}: the object is not what was reviewed; plan again"
+            )
+
+    def _full(self, key: str) -> str:
+        return self._options.prefix + key
+
+    def _place(self, key: str) -> str:
+        return f"{self.url}/{shown(key)}"

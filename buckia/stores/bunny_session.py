@@ -1,0 +1,202 @@
+"""One storage zone's connections: where it is, who asks, how much at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.cookiejar import DefaultCookiePolicy
+from typing import Final
+from urllib.parse import quote
+
+import msgspec
+import requests
+from requests.adapters import HTTPAdapter
+
+from buckia.errors import AccessError, ConfigError, StoreError
+from buckia.stores.bunny_budget import Budget
+from buckia.stores.bunny_errors import BadAnswer, Doing
+
+HOSTS: Final = {
+    "DE": "storage.bunnycdn.com",
+    "UK": "uk.storage.bunnycdn.com",
+    "NY": "ny.storage.bunnycdn.com",
+    "LA": "la.storage.bunnycdn.com",
+    "SG": "sg.storage.bunnycdn.com",
+    "SE": "se.storage.bunnycdn.com",
+    "BR": "br.storage.bunnycdn.com",
+    "JH": "jh.storage.bunnycdn.com",
+    "SYD": "syd.storage.bunnycdn.com",
+}
+"""The host of each primary region (Bunny, "Edge Storage: HTTP API")."""
+
+LISTINGS, DELETIONS, TRANSFERS = 4, 16, 32
+"""Most requests of a class at once. Bunny's limits are 5 listings, 30 deletions and 100 connections
+(Bunny, "Edge Storage: limits"); other clients of the zone want some too."""
+
+_TIMES: Final = (10, 60)
+"""Seconds to wait for a connection, and for the next byte."""
+
+_UPLOAD: Final = (10, 600)
+"""The same for a request that sends a body: its answer comes after the whole file is stored."""
+
+_SENT: Final = {"Accept-Encoding": "identity", "User-Agent": "buckia"}
+"""On every request. Content must come as it is stored, and a `Referer` is refused."""
+
+_HOSTILE: Final = ("", ".", "..")
+"""Segments that would make the path another one."""
+
+_LONGEST: Final = 6000
+"""Characters a path may have (Bunny, "Edge Storage: limits")."""
+
+
+@dataclass(frozen=True)
+class BunnyOptions:
+    """Where a storage zone is and how to talk to it.
+
+    zone         the storage zone
+    password     its password, which Bunny calls AccessKey; not the account's key
+    endpoint     host or URL of its primary region; None: the host of `region`
+    region       a code of `HOSTS` in any case
+    account_key  the account's key for purging; never sent to the storage API
+    pull_zone    what serves the zone to the public: its name or a hostname of its own
+    prefix       keys are below it in the zone and above it everywhere else
+    workers      threads that use the store
+    """
+
+    zone: str
+    password: str = field(repr=False)
+    endpoint: str | None = None
+    region: str = "DE"
+    account_key: str | None = field(default=None, repr=False)
+    pull_zone: str | None = None
+    prefix: str = ""
+    workers: int = 8
+
+
+class BunnySession:
+    """The connections of one zone. Making it asks nothing. Safe for many threads.
+
+    `describes` turns False when something on the way does not let the method DESCRIBE through.
+    """
+
+    def __init__(self, options: BunnyOptions) -> None:
+        if not options.password:
+            raise AccessError(f"bunny://{options.zone}: no password; set `storage_api_key`")
+        self.url = f"bunny://{options.zone}"
+        self.endpoint = _endpoint(options)
+        self.describes = True
+        self._zone = options.zone
+        self._transfers = Budget(max(1, min(TRANSFERS, options.workers)))
+        self._budgets = {Doing.LIST: Budget(LISTINGS), Doing.DELETE: Budget(DELETIONS)}
+        self._http = pooled(options.workers + LISTINGS, {"AccessKey": options.password})
+
+    def file_url(self, path: str) -> str:
+        """The address of a file. Raises `StoreError` for what would mean another."""
+        return f"{self.endpoint}/{_coded([self._zone, *path.split('/')])}"
+
+    def folder_url(self, path: str) -> str:
+        """The address of a folder's listing; `path` is empty or ends in `/`, and so does it."""
+        parents = path.split("/")[:-1]
+        return f"{self.endpoint}/{_coded([self._zone, *parents])}/"
+
+    def ask(
+        self,
+        doing: Doing,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | Iterable[bytes] | None = None,
+    ) -> requests.Response:
+        """One request, sent once, when the budget of its class has room.
+
+        What Doing.GET brings is left to be read, and to be closed by the caller. Redirects are not
+        followed: the password would go with them. Raises `BadAnswer` or what requests raises.
+        """
+        with self._budgets.get(doing, self._transfers).turn() as turn:
+            answer = self._http.request(
+                doing.method,
+                url,
+                headers=headers,
+                data=body,
+                stream=doing is Doing.GET,
+                timeout=_UPLOAD if doing is Doing.PUT else _TIMES,
+                allow_redirects=False,
+            )
+            turn.crowded = answer.status_code in doing.crowded
+        if not HTTPStatus.OK <= answer.status_code < HTTPStatus.MULTIPLE_CHOICES:
+            with answer:
+                raise BadAnswer(doing, answer.status_code, genuine=_is_genuine(answer))
+        return answer
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+
+def pooled(size: int, headers: Mapping[str, str]) -> requests.Session:
+    """An HTTP session that keeps `size` connections; proxies and CA come from the environment."""
+    session = requests.Session()
+    session.auth = lambda request: request  # credentials go by header, never from `.netrc`
+    session.headers.update({**_SENT, **headers})
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    adapter = HTTPAdapter(pool_maxsize=size)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
+def reject(path: str) -> str | None:
+    """Why Bunny holds no file of this name, or None.
+
+    Backslashes and control characters are refused because nobody has shown that they are kept.
+    """
+    if not path.isascii() and _is_broken(path):
+        return "is not valid UTF-8"
+    if len(path) > _LONGEST:
+        return f"is longer than {_LONGEST} characters"
+    if is_hostile(path):
+        return "holds an empty segment, `.` or `..`"
+    if any(part != part.strip(" ") for part in path.split("/")):
+        return "holds a segment that begins or ends in a space"
+    if any(char in "\\\x7f" or char < " " for char in path):
+        return "holds a backslash or a control character"
+    return None
+
+
+def is_hostile(path: str) -> bool:
+    """Whether a path would be taken for another one on its way, such as one with `..`."""
+    return any(part in _HOSTILE for part in path.split("/"))
+
+
+def _is_broken(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _coded(parts: list[str]) -> str:
+    if any(part in _HOSTILE for part in parts) or sum(map(len, parts)) > _LONGEST:
+        raise StoreError("a path that the storage API would take for another one; nothing was sent")
+    return "/".join(quote(part, safe="", errors="surrogateescape") for part in parts)
+
+
+def _endpoint(options: BunnyOptions) -> str:
+    given = options.endpoint or HOSTS.get(options.region.upper())
+    if given is None:
+        raise ConfigError(
+            f"{options.region}: no storage region of Bunny; there are {', '.join(HOSTS)}"
+        )
+    return (given if "://" in given else f"https://{given}").rstrip("/")
+
+
+def _is_genuine(answer: requests.Response) -> bool:
+    """Whether an error has Bunny's form: JSON, or nothing at all."""
+    if not answer.content:
+        return True
+    try:
+        return isinstance(msgspec.json.decode(answer.content), dict)
+    except msgspec.MsgspecError:
+        return False
