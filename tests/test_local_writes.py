@@ -118,9 +118,9 @@ def test_a_new_file_never_takes_the_place_of_another(
     """Not even of one that appears between the last look and the change of names."""
     real = files.create
 
-    def create(temporary: Path, target: Path) -> None:
-        target.write_bytes(b"quicker")
-        real(temporary, target)
+    def create(temporary: Path, name: str, inside: int) -> None:
+        (store.root / name).write_bytes(b"quicker")
+        real(temporary, name, inside)
 
     monkeypatch.setattr(files, "create", create)
     with pytest.raises(PreconditionError):
@@ -151,9 +151,9 @@ def test_a_file_changed_right_after_it_was_written_is_not_taken_for_what_was_wri
     """The store tells what it wrote: else an edit would pass for what the bucket holds."""
     real = files.supersede
 
-    def supersede(temporary: Path, target: Path) -> None:
-        real(temporary, target)
-        target.write_bytes(b"edited")
+    def supersede(temporary: Path, name: str, inside: int) -> None:
+        real(temporary, name, inside)
+        (store.root / name).write_bytes(b"edited")
 
     monkeypatch.setattr(files, "supersede", supersede)
     stored = put(store, "a", b"new", store.head("a"))

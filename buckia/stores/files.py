@@ -18,6 +18,7 @@ from typing import BinaryIO
 
 from buckia.errors import LocalError
 from buckia.model import Entry
+from buckia.stores import folders
 from buckia.stores.hashing import CHUNK
 from buckia.stores.meter import Meter, announced
 
@@ -78,47 +79,52 @@ def sweep_beside(folder: Path) -> None:
         stray.unlink(missing_ok=True)
 
 
-def create(temporary: Path, target: Path) -> None:
-    """Give a finished file its name; `FileExistsError` if the name is taken. Atomic where the file
-    system has hard links."""
+def create(temporary: Path, name: str, inside: int) -> None:
+    """Give a finished file its name in an open folder; `FileExistsError` if the name is taken.
+    Atomic where the file system has hard links."""
     try:
-        os.link(temporary, target, follow_symlinks=False)
+        os.link(temporary, name, dst_dir_fd=inside, follow_symlinks=False)
     except FileExistsError:
         raise
     except OSError:
-        if os.path.lexists(target):
-            raise FileExistsError(str(target)) from None
-        os.replace(temporary, target)  # noqa: PTH105  (pathlib would hide that it is the atomic one)
+        if folders.stands(name, inside):
+            raise FileExistsError(name) from None
+        os.replace(temporary, name, dst_dir_fd=inside)
     else:
         temporary.unlink()
-    flush_folder(target.parent)
+    folders.flush(inside)
 
 
-def supersede(temporary: Path, target: Path) -> None:
-    """Give a finished file the name of another, atomically."""
-    os.replace(temporary, target)  # noqa: PTH105
-    flush_folder(target.parent)
+def supersede(temporary: Path, name: str, inside: int) -> None:
+    """Give a finished file the name of another in an open folder, atomically."""
+    os.replace(temporary, name, dst_dir_fd=inside)
+    folders.flush(inside)
 
 
-def keep(path: Path, trash: Path) -> None:
-    """Put a second name for a file's bytes into the trash, or a copy where links do not reach."""
+def keep(path: Path, trash: Path, inside: int | None = None) -> None:
+    """Put a second name for a file's bytes into the trash, or a copy where links do not reach.
+
+    `inside` is the open folder of the file.
+    """
     place = _free(trash)
     try:
-        os.link(path, place, follow_symlinks=False)
+        name = path if inside is None else path.name
+        os.link(name, place, src_dir_fd=inside, follow_symlinks=False)
     except OSError:
         shutil.copy2(path, place, follow_symlinks=False)
 
 
-def discard(path: Path, trash: Path) -> None:
-    """Move a file to the trash: whatever stands there at that moment, it is not lost."""
+def discard(path: Path, trash: Path, inside: int) -> None:
+    """Move a file out of an open folder to the trash: whatever stands there at that moment, it is
+    not lost."""
     place = _free(trash)
     try:
-        path.rename(place)
+        os.rename(path.name, place, src_dir_fd=inside)
     except OSError as problem:
         if problem.errno != errno.EXDEV:
             raise
         shutil.copy2(path, place, follow_symlinks=False)
-        path.unlink()
+        os.unlink(path.name, dir_fd=inside)
 
 
 def _free(trash: Path) -> Path:
@@ -128,26 +134,6 @@ def _free(trash: Path) -> Path:
         [trash], (trash.with_name(f"{trash.name}.~{n}~") for n in itertools.count(1))
     )
     return next(name for name in names if not os.path.lexists(name))
-
-
-def prune(folder: Path, stop: Path) -> None:
-    """Remove the folders that a deletion left empty, up to but not including `stop`."""
-    flush_folder(folder)
-    with contextlib.suppress(OSError):
-        while folder != stop and stop in folder.parents:
-            folder.rmdir()
-            folder = folder.parent
-
-
-def flush_folder(folder: Path) -> None:
-    """Make a change of names in a folder survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    except OSError:
-        pass  # some network file systems cannot; there is nothing better to do
-    finally:
-        os.close(handle)
 
 
 def write(path: Path, body: BinaryIO, wanted: Entry) -> Meter:
@@ -171,7 +157,7 @@ def stream_atomically(path: Path, body: BinaryIO, wanted: Entry) -> None:
     temporary = path.parent / f"{BESIDE}{secrets.token_hex(8)}"
     try:
         write(temporary, body, wanted)
-        supersede(temporary, path)
+        _replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -189,9 +175,14 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        supersede(temporary, path)
+        _replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _replace(temporary: Path, path: Path) -> None:
+    with folders.opened(path.parent, ()) as inside:
+        supersede(temporary, path.name, inside)
 
 
 def explain(path: str, problem: OSError) -> LocalError:

@@ -19,7 +19,7 @@ from buckia import pool, sqlite
 from buckia.errors import AccessError, LocalError, NotFoundError, PreconditionError, StoreError
 from buckia.layout import EVERYTHING, Layout, refuse_key
 from buckia.model import Entry, Listing, Progress, Skipped, Tick, replace, silent
-from buckia.stores import files
+from buckia.stores import files, folders
 from buckia.stores.base import Capabilities, Store
 from buckia.stores.hashing import HashCache
 from buckia.stores.reading import Reader, open_file
@@ -190,17 +190,21 @@ class LocalStore:
 
     def _full(self, path: str) -> Path:
         """The absolute path, proved to lead through no link below its mapping."""
+        full, parts = self._way(path)
+        for part in parts:
+            full = full / part
+            if full.is_symlink():
+                raise LocalError(f"{path}: its folder {full.name!r} is a symbolic link; refused")
+        return self.root / path
+
+    def _way(self, path: str) -> tuple[Path, tuple[str, ...]]:
+        """The folder of a path's mapping, which may be a link, and the way on from there."""
         start = max(
             (m.path for m in self._layout.mappings if path.startswith(m.path) and not m.single),
             key=len,
             default="",
         )
-        full = self.root / start
-        for part in Path(path[len(start) :]).parent.parts:
-            full = full / part
-            if full.is_symlink():
-                raise LocalError(f"{path}: its folder {full.name!r} is a symbolic link; refused")
-        return self.root / path
+        return self.root / start, Path(path[len(start) :]).parent.parts
 
     @contextlib.contextmanager
     def open(self, entry: Entry) -> Iterator[BinaryIO]:
@@ -237,10 +241,12 @@ class LocalStore:
         target = self._full(path)
         self._demand(replacing, entry.key)
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            with folders.opened(*self._way(path), make=True):
+                pass
             with files.near(self.work / _SCRATCH, target) as temporary:
                 written = files.write(temporary, body, entry)
-                self._place(entry.key, path, temporary, target, replacing)
+                with folders.opened(*self._way(path)) as inside:
+                    self._place(entry.key, temporary, target, replacing, inside)
         except OSError as problem:
             raise files.explain(path, problem) from None
         self._paths[entry.key] = path
@@ -253,22 +259,23 @@ class LocalStore:
         return replace(stored, size=written.size, version=told["sha256"], **told)
 
     def _place(
-        self, key: str, path: str, temporary: Path, target: Path, replacing: Entry | None
+        self, key: str, temporary: Path, target: Path, replacing: Entry | None, inside: int
     ) -> None:
-        """The last look and the change of names, as close together as can be."""
+        """The last look and the change of names in the open folder, as close together as can be."""
+        path = self.path_of(key)
         if self._databases and sqlite.is_database(temporary):
             self._demand(replacing, key)
             sqlite.replace(temporary, target, self._keeper(path))
         elif replacing is None:
             try:
-                files.create(temporary, target)
+                files.create(temporary, target.name, inside)
             except FileExistsError:
                 raise PreconditionError(f"{path}: a file has appeared; plan again") from None
         else:
             self._demand(replacing, key)
             if self.trash:
-                files.keep(target, self.trash / path)
-            files.supersede(temporary, target)
+                files.keep(target, self.trash / path, inside)
+            files.supersede(temporary, target.name, inside)
 
     def _keeper(self, path: str) -> Callable[[Path], None] | None:
         trash = self.trash
@@ -293,22 +300,24 @@ class LocalStore:
         if not _is(found, entry):
             raise PreconditionError(f"{path}: the file has changed since the plan; plan again")
         try:
-            self._discard(target, path, database=bool(entry.logical))
-            files.prune(target.parent, self.root)
+            with folders.opened(*self._way(path)) as inside:
+                self._discard(target, path, inside, database=bool(entry.logical))
+                folders.flush(inside)
+            folders.prune(*self._way(path))
         except FileNotFoundError:
             return
         except OSError as problem:
             raise files.explain(path, problem) from None
 
-    def _discard(self, target: Path, path: str, *, database: bool) -> None:
+    def _discard(self, target: Path, path: str, inside: int, *, database: bool) -> None:
         if database and self.trash:
             with self.temporary() as copy:  # what its companions hold is part of it
                 sqlite.snapshot(target, copy)
                 files.keep(copy, self.trash / path)
         elif self.trash:
-            files.discard(target, self.trash / path)
+            files.discard(target, self.trash / path, inside)
             return
-        target.unlink()
+        os.unlink(target.name, dir_fd=inside)
         if database:
             for suffix in sqlite.SIDECARS:
                 target.with_name(target.name + suffix).unlink(missing_ok=True)
