@@ -6,6 +6,7 @@ thing. Paths are relative to the folder of `.buckia`, use `/`, and never leave i
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -34,6 +35,10 @@ _PLAIN = re.compile(r"(?:[\w.-]*[\w-]/)*[\w.-]*[\w-]", re.ASCII)
 """Keys of letters, digits, `_`, `-` and inner dots: most keys there are, told in one match."""
 
 _DEVICE = re.compile(r"(?:^|/)(?:con|prn|aux|nul|com\d|lpt\d)(?:[./]|$)", re.IGNORECASE)
+
+
+_DRIVE = re.compile(r"[A-Za-z]:/")
+_WINDOWS = os.name == "nt"
 
 
 class Mapping(Struct, frozen=True):
@@ -188,13 +193,20 @@ def _find_fault(key: str) -> str | None:
         return "holds an invisible or direction-changing character"
     if "\\" in key:
         return "holds a backslash"
-    if key[1:2] == ":" and key[0].isalpha():
+    if _DRIVE.match(key):
         return "begins like a drive letter"
+    if _WINDOWS and ":" in key:
+        return "holds a colon, which Windows takes for a drive or a stream"
     if key.endswith("/"):
         return "ends in a slash: it marks a folder"
     if not unicodedata.is_normalized("NFC", key):
         return "is not in Unicode normal form C"
     return next((why for part in key.split("/") if (why := _refuse_segment(part))), None)
+
+
+def as_text(key: str) -> str:
+    """A name as a document can hold it: bytes that are no UTF-8 as `\\udcXX`."""
+    return key.encode("utf-8", "backslashreplace").decode()
 
 
 def _refuse_segment(part: str) -> str | None:

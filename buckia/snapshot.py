@@ -11,7 +11,7 @@ from typing import BinaryIO, Final
 from msgspec import Struct
 
 from buckia import pool
-from buckia.layout import Layout, refuse_key
+from buckia.layout import Layout, as_text, refuse_key
 from buckia.model import Base, Entry, Listing, Progress, Skipped, Tick, replace, same_content
 from buckia.reconcile import is_base
 from buckia.rules import Rules
@@ -67,7 +67,7 @@ def list_remote(store: Store, layout: Layout, rules: Rules, progress: Progress) 
         if why is None:
             entries[key] = entry
         elif entry.size or not key.endswith("/"):  # an empty `folder/` is only a marker
-            skipped.append(Skipped(key, f"the name {why}"))
+            skipped.append(Skipped(as_text(key), f"the name {why}"))
         if len(entries) % _TICK == 0:
             progress(Tick("list", key, len(entries)))
     progress(Tick("list", "", len(entries), 0, len(entries)))

@@ -146,7 +146,7 @@ def test_a_wish_is_a_key_or_a_path_and_all_below(wish: str, held: list[str]) -> 
 HOSTILE = [
     *("", "/", "//", "/abs", "a//b", "a/", "a/b/", "/a/"),
     *(".", "..", "./a", "../a", "a/..", "a/../b", "a/./b", "a/../../b", "../../.bashrc"),
-    *("a\\b", "..\\a", "\\\\server\\share", "C:\\x", "C:/x", "c:x"),
+    *("a\\b", "..\\a", "\\\\server\\share", "C:\\x", "C:/x", "c:/"),
     *("a\0b", "a\tb", "a\nb", "a\rb", "\x1b[31mred", "a\x7f", "a\x85b", "\x9b2J"),
     *("a\u200bb", "a\u200eb", "a\u202eb", "a\u2066b", "\ufeffa", "a\u2028b", "a\u2060", "\u061ca"),
     *("con", "CON", "con.txt", "Nul", "a/aux/b", "prn.tar.gz", "com1", "LPT9.log", "COM¹", "a/nul"),
@@ -159,7 +159,7 @@ FINE = [
     *("a", "a/b/c", "a b", "a.b.c", ".hidden", "..a", "a..b", "a...b", "..."[:0] + "a/.b"),
     *("console", "con-1", "conf/nulls", "com0", "com10", "lpt", "auxiliary.txt"),
     *("Grüße/日本語.txt", "emoji-🎈", "a+b%20&c=d?e#f", "quote'\"<x>|*:", "ab:c"),
-    *("x" * MAX_SEGMENT_BYTES, "1:2", "~", "$HOME", "-rf", "a\u00a0b"),
+    *("x" * MAX_SEGMENT_BYTES, "1:2", "c:x", "a:b/c", "~", "$HOME", "-rf", "a\u00a0b"),
 ]
 
 

@@ -47,7 +47,7 @@ class Rows:
         others = sum(widths) - widths[name] + len(_GAP) * (len(widths) - 1)
         widths[name] = min(widths[name], max(_NARROWEST, width - _INDENT - others))
         for number, row in enumerate(self._rows):
-            first, *rest = chop_cells(row[name], widths[name]) or [""]
+            first, *rest = chop_cells(row[name], max(widths[name], 1)) or [""]
             cells = (*row[:name], first, *row[name + 1 :])
             yield _GAP.join(_padded(cell, wide) for cell, wide in zip(cells, widths, strict=True))
             below = " " * (sum(widths[:name]) + len(_GAP) * name)

@@ -10,7 +10,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from buckia.errors import ConfigError
-from buckia.layout import Layout, Mapping, refuse_key
+from buckia.layout import Layout, Mapping, as_text, refuse_key
 from buckia.model import Skipped
 
 Refuse = Callable[[str], str | None]
@@ -102,7 +102,7 @@ def _file(
     key: str, path: str, item: os.DirEntry[str], skip: Callable[[Skipped], None]
 ) -> Iterator[Found]:
     if why := refuse_key(key):
-        skip(Skipped(key.encode("utf-8", "backslashreplace").decode(), f"the name {why}"))
+        skip(Skipped(as_text(key), f"the name {why}"))
         return
     if item.is_symlink():
         skip(Skipped(key, "is a symbolic link"))
