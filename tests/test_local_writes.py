@@ -128,6 +128,20 @@ def test_a_new_file_never_takes_the_place_of_another(
     assert held(store)["new"] == b"quicker"
 
 
+def test_an_edit_during_a_download_is_not_overwritten(store: LocalStore) -> None:
+    """The last look comes after the last byte."""
+    old = store.head("a")
+
+    class Slow(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            (store.root / "a").write_bytes(b"edited")
+            return super().read(size)
+
+    with pytest.raises(PreconditionError):
+        store.put(Entry("a", 3), Slow(b"new"), replacing=old)
+    assert held(store) == {"a": b"edited"}
+
+
 def test_where_links_do_not_work_files_are_created_all_the_same(
     store: LocalStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from buckia import lockfile
 from buckia.errors import DocumentError, StaleError
 from buckia.lockfile import BucketState, Locked, Lockfile, advance, digest
-from buckia.model import replace
+from buckia.model import Entry, Op, Outcome, replace
 from buckia.stores.local import LocalStore
 from tests.helpers import World, ops
 from tests.strategies import any_keys, examples
@@ -136,6 +136,21 @@ def test_the_serial_counts_applies_that_changed_something() -> None:
     whole = advance(half, state(some("a", "b", "c")), "p3", "other", partial=False)
     another = advance(half, state(some("a", "b", "c")), "p4", "other", partial=False)
     assert (half.serial, whole.serial, another.serial) == (2, 2, 3)
+
+
+def test_only_what_was_done_is_folded_in() -> None:
+    """A failed deletion leaves its entry, a failed upload adds none, a move takes its old key."""
+    entry = Entry("new", 1, sha256="a" * 64, version="v")
+    outcomes = [
+        Outcome("1", Op.DELETE_REMOTE, "main", "a", False, error="no"),
+        Outcome("2", Op.UPLOAD, "main", "x", False, error="no"),
+        Outcome("3", Op.DELETE_LOCAL, "main", "b", True),
+        Outcome("4", Op.MOVE, "main", "new", True, entry),
+        Outcome("4", Op.MOVE, "main", "new", True, left="c"),
+    ]
+    folded = lockfile.fold(state(some("a", "b", "c")), outcomes)
+    assert list(folded.entries) == ["a", "new"]
+    assert lockfile.fold(folded, outcomes) == folded
 
 
 # -- where it is kept ------------------------------------------------------------------------------
