@@ -73,7 +73,8 @@ def test_a_stop_in_the_middle_of_a_transfer_ends_the_transfer(tmp_path: Path) ->
 
     class Stopping(MemoryStore):
         def put(self, entry: Entry, body: Any, *, replacing: Entry | None) -> Entry:
-            stop.set()
+            if entry.key == "a":
+                stop.set()
             return super().put(entry, body, replacing=replacing)
 
     world = World(tmp_path, {"main": Stopping()})
