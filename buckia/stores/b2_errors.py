@@ -1,7 +1,8 @@
 """The border between b2sdk's errors and buckia's: one table, one translation, one way to try again.
 
-Rows are named by b2sdk's exception classes (`b2sdk.v3.exception`; some are not exported, hence
-names), the nearest class counts. Codes are those of the native API, "Calling the API".
+Rows are named by b2sdk's exception classes, of which it does not export all; the nearest class
+counts. Those in lower case are codes of the native API ("Calling the API"), and ours for failures
+without an answer.
 """
 
 from __future__ import annotations
@@ -78,8 +79,8 @@ ROWS: Final[dict[str, _Row]] = {
         AccessError,
         "the service does not accept the application key; check `api_key` and `password`",
     ),
-    "EmailNotVerified": (AccessError, "the email address of the account is not verified yet"),
-    "NoPaymentHistory": (AccessError, "the account needs a payment before it may do this"),
+    "email_not_verified": (AccessError, "the email address of the account is not verified yet"),
+    "no_payment_history": (AccessError, "the account needs a payment before it may do this"),
     "AccessDenied": _RIGHTS,
     "NotAllowedByAppKeyError": _RIGHTS,
     "CapExceeded": _CAP,
@@ -130,7 +131,7 @@ def translate(problem: Exception, place: str) -> StoreError:
 def _row(problem: Exception) -> _Row:
     if isinstance(problem, Unanswered):
         return ROWS[problem.why]
-    if type(problem) is BadRequest:
+    if isinstance(problem, BadRequest):
         return _judge_refusal(str(problem.message), str(problem.code))
     if isinstance(problem, UnknownError):
         status, code = re.match(r"(?:(\d{3}) )?(\w*)", str(problem.args[0])).groups()  # type: ignore[union-attr]
@@ -138,8 +139,9 @@ def _row(problem: Exception) -> _Row:
     causes = getattr(problem, "exception_info_list", None)
     if causes:  # MaxRetriesExceeded: what failed is inside
         return _row(causes[-1])
-    for kind in type(problem).__mro__:
-        if row := ROWS.get(kind.__name__):
+    names = (kind.__name__ for kind in type(problem).__mro__)
+    for name in (getattr(problem, "code", None), *names):
+        if row := ROWS.get(str(name)):
             return row
     return StoreError, f"refused ({type(problem).__name__})"
 

@@ -137,4 +137,4 @@ def _by_upload_url(account: Account, send: Callable[[], Any], file_id: str | Non
 
 def _part_size(account: Account, size: int, wanted: int) -> int:
     """Bytes of a part: what is wanted, unless B2 wants more of them or fewer parts."""
-    return max(wanted, account.smallest_part, math.ceil(size / _MOST_PARTS / MIB) * MIB)
+    return max(wanted, account.smallest_part, math.ceil(size / _MOST_PARTS))

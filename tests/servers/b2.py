@@ -173,7 +173,7 @@ class Handler(BaseHTTPRequestHandler):
             "X-Bz-File-Name": quote(file.name),
             "X-Bz-Content-Sha1": file.sha1 or "none",
             "X-Bz-Upload-Timestamp": str(file.stamp),
-            **{f"X-Bz-Info-{name}": quote(value) for name, value in file.info.items()},
+            **{_header(name): quote(value) for name, value in file.info.items()},
         }
         span = self.headers.get("Range")
         if span is None:
@@ -195,6 +195,12 @@ class Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(data[:cut])
             self.close_connection = self.close_connection or cut is not None
+
+
+def _header(name: str) -> str:
+    """The header that carries a file info; `b2-content-encoding` and its like have their own."""
+    own = name.removeprefix("b2-")
+    return own.title() if own != name else f"X-Bz-Info-{name}"
 
 
 @contextmanager

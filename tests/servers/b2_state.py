@@ -115,6 +115,8 @@ class File:
             "fileInfo": self.info,
             "uploadTimestamp": self.stamp,
             "serverSideEncryption": {"mode": None, "algorithm": None},
+            "fileRetention": {"isClientAuthorizedToRead": False, "value": None},
+            "legalHold": {"isClientAuthorizedToRead": False, "value": None},
             **other,
         }
 
