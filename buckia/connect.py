@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,8 +16,20 @@ from buckia.stores.base import Store
 from buckia.stores.hashing import HashCache
 from buckia.stores.local import LocalStore
 
+_CREDENTIAL: Final = re.compile(
+    r"(AWS|B2|BUNNY|LINODE)_.*(SECRET|TOKEN|PASSWORD|APPLICATION_KEY|API_KEY)"
+)
+"""Environment variables that the provider packages take a secret from by themselves."""
+
 WORK: Final = ".buckia.d"
 """buckia's working folder beside `.buckia`: journals, trash, hash cache, this machine's lock."""
+
+
+def secrets(buckets: Iterable[BucketConfig]) -> tuple[str, ...]:
+    """Every secret there is, of the configuration and of the environment."""
+    told = {secret for bucket in buckets for secret in bucket.secrets}
+    told |= {value for name, value in os.environ.items() if _CREDENTIAL.match(name) and value}
+    return tuple(sorted(told))
 
 
 def open_remote(bucket: BucketConfig, root: Path, cache: HashCache) -> Store:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Final
 
 import msgspec
 
@@ -18,6 +18,9 @@ _PLACES = (Path(__file__).parent / "schemas", Path(__file__).parent.parent / "sc
 
 MAX_BYTES = 2 * 1024**3
 """Larger documents are refused: no plan or lockfile of a real project comes near."""
+
+
+_CHUNK: Final = 1024 * 1024
 
 
 @cache
@@ -31,12 +34,28 @@ def schema(name: str) -> dict[str, Any]:
     raise FileNotFoundError(f"{name}.schema.json is missing from the installation")
 
 
+def load(file: BinaryIO, what: str) -> bytes:
+    """The bytes of a document. One that is too large is refused, and not read any further."""
+    parts: list[bytes] = []
+    size = 0
+    while part := file.read(_CHUNK):
+        parts.append(part)
+        size += len(part)
+        refuse_size(size, what)
+    return b"".join(parts)
+
+
+def refuse_size(size: int, what: str) -> None:
+    """Raise `DocumentError` for a document of more bytes than any real one has."""
+    if size > MAX_BYTES:
+        raise DocumentError(f"{what} is larger than {MAX_BYTES / 1024**3:.2g} GiB; it is refused")
+
+
 def refuse_damage(data: bytes, what: str) -> None:
     """Raise `DocumentError` for what is plainly no document: nothing, too much, merge markers."""
     if not data.strip():
         raise DocumentError(f"{what} is empty; restore it from version control or a backup")
-    if len(data) > MAX_BYTES:
-        raise DocumentError(f"{what} is larger than {MAX_BYTES // 1024**3} GiB; it is refused")
+    refuse_size(len(data), what)
     if b"\n<<<<<<< " in data or data.startswith(b"<<<<<<< "):
         raise DocumentError(
             f"{what} holds git merge markers; take one side whole: `git checkout --theirs -- FILE`"

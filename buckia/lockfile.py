@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from buckia import documents
 from buckia.errors import DocumentError, NotFoundError, PreconditionError, StaleError
+from buckia.hygiene import CARELESS, Hygiene
 from buckia.model import Count, Entry, Op, Outcome, replace
 from buckia.planfile import BaseRef
 from buckia.rules import RESERVED_PREFIX
@@ -241,22 +242,25 @@ def load(store: Store, key: str = KEY) -> Held:
         entry = store.head(key)
         if entry is None:
             return Held(EMPTY, None)
+        documents.refuse_size(entry.size, key)
         try:
             with store.open(entry) as body:
-                return Held(read(body.read(), key), entry)
+                return Held(read(documents.load(body, key), key), entry)
         except (NotFoundError, PreconditionError):
             continue  # somebody else's run has just written it
     raise StaleError(f"{key} changed each time it was read; try again")
 
 
-def save(store: Store, held: Held, lock: Lockfile, key: str = KEY) -> Held:
+def save(
+    store: Store, held: Held, lock: Lockfile, key: str = KEY, hygiene: Hygiene = CARELESS
+) -> Held:
     """Write the lockfile over exactly the one that was read; unchanged content is not written.
 
     Raises `StaleError` if somebody else wrote it meanwhile.
     """
     if held.entry is not None and lock == held.lock:
         return held
-    data = write(lock)
+    data = hygiene.demand_clean(write(lock), key)
     try:
         return Held(lock, store.put(Entry(key, len(data)), BytesIO(data), replacing=held.entry))
     except (NotFoundError, PreconditionError):

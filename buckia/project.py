@@ -6,9 +6,11 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from filelock import FileLock, Timeout
 from msgspec import Struct
 
@@ -40,6 +42,7 @@ from buckia.errors import (
     LockedError,
     StaleError,
 )
+from buckia.hygiene import Hygiene
 from buckia.leases import Leases
 from buckia.lockfile import BucketState, Held, Lockfile
 from buckia.model import Base, Direction, Outcome, Progress, replace, silent
@@ -164,6 +167,15 @@ class Project:
             refuse=connect.refuse_also(bucket.rules, self.config.path, self.root),
         )
 
+    @cached_property
+    def hygiene(self) -> Hygiene:
+        """What no document of this project may hold."""
+        return Hygiene(
+            connect.secrets(self.config.buckets.values()),
+            (str(self.root.absolute()), str(self.root.resolve())),
+            (str(Path.home()),),
+        )
+
     @property
     def cache(self) -> HashCache:
         """The hash cache of this project; its file is made when there is something to keep."""
@@ -229,7 +241,7 @@ class Project:
             wish = Wish(tuple(paths), direction, ask, overrides, written)
             parts[name] = self._plan_bucket(name, state, wish)
             heads[name] = self._head(name, state)
-        return planner.assemble(
+        made = planner.assemble(
             parts,
             heads,
             config_digest=self.config_digest(buckets),
@@ -237,6 +249,8 @@ class Project:
             skip_conflicts=skip_conflicts,
             overrides=overrides,
         )
+        self.hygiene.demand_clean(msgspec.json.encode(made), "the plan")
+        return made
 
     def _plan_bucket(self, name: str, state: BucketState, wish: Wish) -> BucketPlan:
         bucket, remote, base = self.config.bucket(name), self.remote(name), state.base()
@@ -276,6 +290,7 @@ class Project:
             local, remote, bucket.layout, bucket.rules, self._progress, bucket.max_workers
         )
         sides = snapshot.prove(sides, base, local, remote, bucket.max_workers)
+        sides = Sides(self.hygiene.listing(sides.local), self.hygiene.listing(sides.remote))
         return sidecars.set_aside(sides, base)
 
     def _head(self, name: str, state: BucketState) -> BucketHead:
@@ -354,7 +369,7 @@ class Project:
     @contextmanager
     def _only_run(self) -> Iterator[None]:
         """Hold the lock of this machine; it goes with the process, however that ends."""
-        lock = FileLock(self._folder() / "lock", timeout=0)
+        lock = FileLock(self._folder() / "lock", timeout=0, mode=0o600)
         try:
             lock.acquire()
         except Timeout:
@@ -442,7 +457,7 @@ class Project:
                 store.tidy()
         workers = max(self.config.bucket(name).max_workers for name in names)
         with recorder.recording(
-            self._state, held, plan.digest, names, self._folder(), self._state_key
+            self._state, held, plan.digest, names, self._folder(), self._state_key, self.hygiene
         ) as record:
             run = engine.Run(
                 tasks,

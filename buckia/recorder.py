@@ -12,6 +12,7 @@ from typing import Final
 
 from buckia import journal, lockfile
 from buckia.errors import BuckiaError, IncompleteError, StaleError, UnavailableError
+from buckia.hygiene import CARELESS, Hygiene
 from buckia.journal import Journal, Origin
 from buckia.lockfile import Held, Lockfile
 from buckia.model import Outcome, replace
@@ -38,9 +39,11 @@ class Recorder:
         plan: str,
         origins: dict[str, Origin],
         key: str,
+        hygiene: Hygiene,
     ):
         self._store = store
         self._key = key
+        self._hygiene = hygiene
         self._held = held
         self._first = held.lock
         self._journal = log
@@ -51,6 +54,7 @@ class Recorder:
 
     def add(self, outcomes: list[Outcome]) -> None:
         """Remember a batch: it is on the disk when this returns."""
+        outcomes = self._hygiene.scrubbed(outcomes)
         self._journal.record(outcomes)
         self._outcomes += outcomes
         for item in outcomes:
@@ -75,7 +79,9 @@ class Recorder:
         for _ in range(_WRITES):
             wanted = self._lock(finished)
             try:
-                self._held = lockfile.save(self._store, self._held, wanted, self._key)
+                self._held = lockfile.save(
+                    self._store, self._held, wanted, self._key, self._hygiene
+                )
             except StaleError:
                 self._held = self._reread(wanted)
             else:
@@ -160,10 +166,11 @@ def recording(
     names: Sequence[str],
     folder: Path,
     key: str = lockfile.KEY,
+    hygiene: Hygiene = CARELESS,
 ) -> Iterator[Recorder]:
     """A recorder with a journal of its own, begun from the states in `held`.
 
-    The lockfile is at `key` of `store`.
+    The lockfile is at `key` of `store`. `hygiene` keeps out of both what they may not hold.
     """
     origins = {
         name: Origin(held.lock.state(name).ref, held.lock.state(name).lineage or str(uuid.uuid4()))
@@ -171,6 +178,6 @@ def recording(
     }
     log = journal.start(folder / "journal", plan, origins)
     try:
-        yield Recorder(store, held, log, plan, origins, key)
+        yield Recorder(store, held, log, plan, origins, key, hygiene)
     finally:
         log.close()

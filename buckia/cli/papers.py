@@ -18,10 +18,14 @@ _LOOKS: Final = b'{\n"format":"buckia.plan"', b'{\n"format": "buckia.plan"'
 
 def read(name: str) -> bytes:
     """The bytes of a plan file, or of stdin. Raises `UsageError` where there is no such file."""
+    from buckia import documents
+
     if name == STREAM:
-        return sys.stdin.buffer.read()
+        return documents.load(sys.stdin.buffer, "the plan on stdin")
     try:
-        return Path(name).read_bytes()
+        with Path(name).open("rb") as file:
+            documents.refuse_size(os.fstat(file.fileno()).st_size, name)
+            return documents.load(file, name)
     except (FileNotFoundError, NotADirectoryError, ValueError):
         raise UsageError(
             f"there is no plan file {name}; `buckia plan --out {name}` writes one"

@@ -129,11 +129,18 @@ def discard(path: Path, trash: Path, inside: int) -> None:
 
 def _free(trash: Path) -> Path:
     """A name in the trash that nothing has yet: what is kept there is never overwritten."""
-    trash.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make_private(trash.parent)
     names = itertools.chain(
         [trash], (trash.with_name(f"{trash.name}.~{n}~") for n in itertools.count(1))
     )
     return next(name for name in names if not os.path.lexists(name))
+
+
+def _make_private(folder: Path) -> None:
+    """Make a folder, and those it lies in, for their owner alone."""
+    if not folder.is_dir():
+        _make_private(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def write(path: Path, body: BinaryIO, wanted: Entry) -> Meter:

@@ -113,12 +113,13 @@ class HashCache:
             for at, (times, d) in fresh.items()
         ]
         try:
+            self._path.touch(mode=0o600)
             with closing(sqlite3.connect(self._path, timeout=5)) as db, db:
                 db.execute(self._TABLE)
                 db.executemany(
                     "INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
                 )
-        except (sqlite3.Error, OverflowError) as problem:
+        except (sqlite3.Error, OverflowError, OSError) as problem:
             log.info("hash cache not saved: %s", problem)
         self._known = {**(self._known or {}), **fresh}
 
