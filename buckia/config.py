@@ -19,7 +19,7 @@ from buckia.errors import ConfigError
 from buckia.layout import Layout, clean
 from buckia.layout import Mapping as Place
 from buckia.model import Direction, Policy
-from buckia.rules import Limits, Rules
+from buckia.rules import Limits, Rules, seconds
 
 _LISTS: Final = ("folders", "paths", "include", "exclude", "protect")
 _TABLES: Final = ("credentials", "files", "upload_files")
@@ -73,7 +73,7 @@ class BucketConfig:
     include_pattern: str | None = None
     exclude_pattern: str | None = None
     delete_orphaned: bool | str = False
-    trash: bool = True
+    trash: bool | Mapping[str, str] = True
     limits: Limits | Mapping[str, int | str] = Limits()  # noqa: RUF009 - frozen
     conflict_resolution: str = Policy.ASK
     checksum_algorithm: str = "sha256"
@@ -100,6 +100,7 @@ class BucketConfig:
         values |= {name: said.get(name, {}) for name in _TABLES}
         values["name"] = self.name or self.bucket_name
         values["limits"] = limits_from(self.limits)
+        values["trash"] = said.get("trash", True)
         values["conflict_resolution"] = Policy(self.conflict_resolution)
         values["max_workers"] = int(self.max_workers)
         for name, value in values.items():
@@ -125,6 +126,16 @@ class BucketConfig:
         )
 
     @property
+    def keeps_trash(self) -> bool:
+        """Whether what is overwritten or deleted in the bucket is kept there."""
+        return self.trash is not False
+
+    @property
+    def retention(self) -> int | None:
+        """Seconds after which an apply empties the trash; None for never."""
+        return seconds(self.trash["keep"]) if isinstance(self.trash, Mapping) else None
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """Every secret value loaded, for the scanner that refuses to write them anywhere."""
         values = {self.api_key, self.storage_api_key, self.password, *self.credentials.values()}
@@ -146,7 +157,7 @@ class BucketConfig:
             "exclude_pattern": rules.exclude_pattern,
             "protect": list(rules.protect),
             "delete_orphaned": rules.delete,
-            "trash": self.trash,
+            "trash": self.keeps_trash,
             "limits": {"max_delete": rules.limits.max_delete, "min": rules.limits.min},
             "conflict_resolution": rules.policy.value,
             "checksum_algorithm": self.checksum_algorithm,

@@ -157,7 +157,7 @@ class Databases:
             if theirs:
                 old = stack.enter_context(fetched(self._remote, theirs, self._local))
                 if old.database is None:
-                    return Look(why=_PLAIN)
+                    return Look(why=_DAMAGED if old.damaged else _PLAIN)
             if old.logical == mine.logical:
                 return Look(old.logical, old.sha256)
             new = stack.enter_context(self._local.temporary())
@@ -167,11 +167,15 @@ class Databases:
 
 
 class Fetched(Struct, frozen=True):
-    """An object's bytes by their sha256, and the database in them: its row hash and a snapshot."""
+    """An object's bytes by their sha256, and the database in them: its row hash and a snapshot.
+
+    `damaged` is a database that SQLite cannot read.
+    """
 
     sha256: str | None = None
     logical: str | None = None
     database: Path | None = None
+    damaged: bool = False
 
 
 NOTHING: Final = Fetched()
@@ -182,18 +186,26 @@ NOTHING: Final = Fetched()
 def fetched(remote: Store, entry: Entry, local: LocalStore) -> Iterator[Fetched]:
     """An object's bytes in a temporary file of the local side, gone at the end.
 
-    Raises `StoreError` when it cannot be read or is not what was listed, `LocalError` for a damaged
-    database.
+    Raises `StoreError` when it cannot be read or is not what was listed, `LocalError` when there is
+    no room for it.
     """
     with local.temporary() as raw, local.temporary() as copy:
-        with remote.open(entry) as body:
-            written = files.write(raw, body, entry)
-        sha256 = written.digests["sha256"]
-        if not sqlite.is_database(raw):
-            yield Fetched(sha256)
-        else:
-            sqlite.snapshot(raw, copy)
-            yield Fetched(sha256, sqlite.logical_hash(copy), copy)
+        try:
+            with remote.open(entry) as body:
+                written = files.write(raw, body, entry)
+        except OSError as problem:
+            raise files.explain(entry.key, problem) from None
+        yield _recognised(raw, copy, written.digests["sha256"])
+
+
+def _recognised(raw: Path, copy: Path, sha256: str) -> Fetched:
+    if not sqlite.is_database(raw):
+        return Fetched(sha256)
+    try:
+        sqlite.snapshot(raw, copy)
+        return Fetched(sha256, sqlite.logical_hash(copy), copy)
+    except LocalError:
+        return Fetched(sha256, damaged=True)
 
 
 def _claims(part: BucketPlan) -> Iterator[Action | Conflict]:

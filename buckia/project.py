@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -29,6 +29,7 @@ from buckia import (
     selection,
     sidecars,
     snapshot,
+    verify,
 )
 from buckia.config import BucketConfig, Config
 from buckia.connect import WORK
@@ -57,6 +58,8 @@ from buckia.steps import Stores, Task
 from buckia.stores.base import Store
 from buckia.stores.hashing import HashCache, now
 from buckia.stores.local import LocalStore
+from buckia.trash import Place, Trash, expire
+from buckia.verify import Verified
 
 _FEW: Final = 32
 _PER_LOOK: Final = 500
@@ -274,7 +277,7 @@ class Project:
             sides.remote,
             bucket.rules,
             remote.capabilities,
-            trash=bucket.trash,
+            trash=bucket.keeps_trash,
             overrides=wish.overrides,
             known=self._recall(bucket, remote, state) if selection.deletes(decisions) else _NONE,
         )
@@ -363,7 +366,7 @@ class Project:
         for name in sorted({action.bucket for action in plan.actions}):
             bucket = self.config.bucket(name)
             refuse = connect.refuse_also(bucket.rules, self.config.path, self.root)
-            kept = planner.kept_by(self.remote(name).capabilities, trash=bucket.trash)
+            kept = planner.kept_by(self.remote(name).capabilities, trash=bucket.keeps_trash)
             bounds.demand_within(plan, name, bucket.layout, refuse, kept)
 
     @contextmanager
@@ -474,6 +477,7 @@ class Project:
             identity.mark_folders(self.work, self.root, layout, lineage)
             if any(action.undo for action in plan.actions if action.bucket == name):
                 identity.mark_bucket(self.remote(name), lineage)
+            expire(self._trash([name]), self.config.bucket(name).retention)
         if not run.finished.issuperset(names):
             leases.refuse_lost()
         if self.stop.is_set():
@@ -498,6 +502,39 @@ class Project:
             )
             for name in self.names(names)
         ]
+
+    @contextmanager
+    def trash(self, names: Sequence[str] = (), *, alone: bool = False) -> Iterator[Trash]:
+        """The trash of these buckets, or all there is; `alone` to change something in it.
+
+        Raises `LockedError` if another run is at work then.
+        """
+        wanted = self.names(names)
+        with self._only_run() if alone else nullcontext():
+            yield self._trash(wanted, whole=not names)
+
+    def _trash(self, names: Iterable[str], *, whole: bool = False) -> Trash:
+        places = {name: Place(self.config.bucket(name).layout, self.remote(name)) for name in names}
+        return Trash(self.root, self.work, places, whole=whole)
+
+    def verify(self, names: Sequence[str] = (), deep: str | None = None) -> list[Verified]:
+        """Hold both sides of each bucket against the lockfile, without changing anything.
+
+        `deep` says which objects are also read whole: `all`, a number, or a share such as "5%".
+        """
+        lock = self.load_state().lock
+        return [self._verify(name, lock.state(name), deep) for name in self.names(names)]
+
+    def _verify(self, name: str, state: BucketState, deep: str | None) -> Verified:
+        bucket, remote, base = self.config.bucket(name), self.remote(name), state.base()
+        local = self.local(name, base)
+        sides = self._take(bucket, local, remote, base)
+        refuse = connect.refuse_also(bucket.rules, self.config.path, self.root)
+        direction_of = selection.scope(bucket.layout, refuse, ()).direction_of
+        base = {key: entry for key, entry in base.items() if direction_of(key, entry.path)}
+        pairs = verify.pairs(base, sides, deep, state.digest)
+        wrong = verify.read_whole(name, pairs, local, remote, bucket.max_workers, self._progress)
+        return verify.summary(bucket, state, base, sides, wrong, len(pairs))
 
 
 def refuse_unfit(plan: Plan) -> None:

@@ -209,7 +209,7 @@ def reconcile(
     into a report. Without a base nothing is ever deleted.
     """
     here, there = local.entries, remote.entries
-    frozen = _Frozen((*local.skipped, *remote.skipped))
+    frozen = Frozen((*local.skipped, *remote.skipped))
     careful = not (local.complete and remote.complete and base)
     decisions: list[Decision] = []
     for key in here.keys() | base.keys() | there.keys():
@@ -252,7 +252,7 @@ def _spare(made: Decision) -> Decision:
     return made
 
 
-class _Frozen:
+class Frozen:
     """Keys and folders that some side could not show: no decision is made about them."""
 
     def __init__(self, skipped: tuple[Skipped, ...]) -> None:
@@ -261,5 +261,6 @@ class _Frozen:
         self._folders = tuple(item.place for item in skipped if item.place.endswith("/"))
 
     def holds(self, key: str) -> bool:
+        """Whether a key is one of them, or below one."""
         below = bool(self._folders) and key.startswith(self._folders)
         return self._all or below or key in self._keys

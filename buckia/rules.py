@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
+from buckia.errors import UsageError
 from buckia.model import Policy
 
 RESERVED_PREFIX = ".buckia/"
@@ -30,6 +31,17 @@ _ANY = re.compile(r"\.buckia|\.DS_Store|Thumbs|desktop|\._|-wal|-shm|-journal", 
 
 
 _Matcher = Callable[[str], bool]
+
+
+_HOURS: Final = {"h": 1, "d": 24, "w": 24 * 7}
+
+
+def seconds(duration: str) -> int:
+    """A duration such as `12h`, `30d` or `4w` in seconds. Raises `UsageError` for anything else."""
+    number, unit = duration[:-1], duration[-1:]
+    if unit not in _HOURS or not (number.isascii() and number.isdecimal() and len(number) <= 5):
+        raise UsageError(f"{duration!r} is no duration; say 12h, 30d or 4w: hours, days or weeks")
+    return int(number) * _HOURS[unit] * 3600
 
 
 class Limits(Struct, frozen=True):

@@ -291,18 +291,18 @@ class Parameter(Struct):
 
 def commands() -> str:
     """docs/commands.md."""
-    functions = [item.callback for item in app.registered_commands if item.callback]
-    shared = [item for item in parameters(functions[1]) if item.name in SHARED]
+    every = list(registered())
+    shared = [item for item in parameters(every[1][1]) if item.name in SHARED]
     parts = [
         MADE.format(source="the command's function in buckia/cli/"),
         "# Commands\n",
         "stdout holds the result, a document or nothing; stderr is for people. Where stderr is no "
         "terminal there is no progress and no question, and `NO_COLOR` switches colours off.\n",
-        *(f"- [`buckia {f.__name__}`](#buckia-{f.__name__}): {_first(f)}" for f in functions),
+        *(f"- [`buckia {n}`](#buckia-{n.replace(' ', '-')}): {_first(f)}" for n, f in every),
         "\n`buckia --version` shows the version, `buckia COMMAND --help` the help of a command, "
         "and `buckia --install-completion` teaches your shell to complete commands, options and "
         "buckets.\n",
-        *(part for function in functions for part in _command(function)),
+        *(part for name, function in every for part in _command(name, function)),
         "## Shared options\n",
         "Taken by every command that works with a configuration.\n",
         *_table("Option", shared),
@@ -311,6 +311,15 @@ def commands() -> str:
         *_exit_codes(),
     ]
     return "\n".join(parts).rstrip("\n") + "\n"
+
+
+def registered() -> Iterator[tuple[str, Callable[..., Any]]]:
+    """Every command and its function, those of a group after their group's name."""
+    groups = [(f"{group.name} ", group.typer_instance) for group in app.registered_groups]
+    for prefix, typer in (("", app), *groups):
+        for item in typer.registered_commands if typer else ():
+            if item.callback:
+                yield prefix + (item.name or item.callback.__name__), item.callback
 
 
 def parameters(function: Callable[..., Any]) -> list[Parameter]:
@@ -329,13 +338,13 @@ def _first(function: Callable[..., Any]) -> str:
     return inspect.cleandoc(function.__doc__ or "").partition("\n")[0]
 
 
-def _command(function: Callable[..., Any]) -> Iterator[str]:
+def _command(name: str, function: Callable[..., Any]) -> Iterator[str]:
     every = parameters(function)
     takes = {item.name for item in every} >= SHARED
     arguments = [item for item in every if item.is_argument]
     options = [item for item in every if item not in arguments]
-    yield f"## `buckia {function.__name__}`\n"
-    words = [function.__name__, *(item.usage for item in arguments), "[OPTIONS]"]
+    yield f"## `buckia {name}`\n"
+    words = [name, *(item.usage for item in arguments), "[OPTIONS]"]
     yield f"```\nbuckia {' '.join(words)}\n```\n"
     yield f"{inspect.cleandoc(function.__doc__ or '')}\n"
     yield from _table("Argument", arguments)
@@ -365,7 +374,7 @@ def _exit_codes() -> Iterator[str]:
     said = {
         0: "Done.",
         1: "Something else went wrong; the message says what.",
-        2: "There are changes; only with `plan --detailed-exitcode`.",
+        2: "There are changes: `plan --detailed-exitcode`, or `verify` found a difference.",
     }
     yield "| Code | Meaning | Errors |\n|---|---|---|"
     for code, kinds in exit_codes().items():

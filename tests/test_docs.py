@@ -114,10 +114,9 @@ def test_every_option_command_and_exit_code_is_documented() -> None:
         assert f"\n### {name}\n" in configuration
     for name in definitions["buckia"]["properties"]:
         assert f"\n### `buckia.{name}`\n" in configuration
-    for item in buckia.cli.app.registered_commands:
-        assert item.callback
-        assert f"\n## `buckia {item.callback.__name__}`\n" in commands
-        for parameter in reference.parameters(item.callback):
+    for command, callback in reference.registered():
+        assert f"\n## `buckia {command}`\n" in commands
+        for parameter in reference.parameters(callback):
             assert parameter.written.replace("|", "\\|") in commands
             assert parameter.info.help, parameter.name
     for code in reference.exit_codes():

@@ -13,7 +13,7 @@ from typing import Final
 import typer
 
 from buckia import __version__
-from buckia.cli import applying, checking, planning, touring
+from buckia.cli import applying, checking, planning, touring, trashing, verifying
 from buckia.cli.arguments import spread
 from buckia.cli.failures import report, tell
 from buckia.errors import UsageError
@@ -22,7 +22,7 @@ EXIT_CODES: Final = """\b
 Exit codes:
   0   done                        7   locked by another run
   1   error                       8   remote unreachable or refused
-  2   changes (only with          64  usage
+  2   changes (verify, or with    64  usage
       --detailed-exitcode)        65  bad plan or lockfile
   3   conflicts                   78  bad configuration
   4   stale, nothing changed      130 interrupted
@@ -58,7 +58,7 @@ def buckia(
         raise typer.Exit(UsageError.exit_code)
 
 
-for module in (checking, planning, applying, touring):
+for module in (checking, planning, applying, verifying, trashing, touring):
     module.register(app)
 
 

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 _SEVERAL: Final = "--paths"
+_ALONE: Final = "--deep"
+_SAMPLE: Final = re.compile(r"all|\d+%?")
 
 
 def spread(argv: Sequence[str]) -> list[str]:
-    """`--paths a b` written as `--paths a --paths b`: values go on until the next option."""
-    return list(_spread(argv))
+    """`--paths a b` written as `--paths a --paths b`: values go on until the next option.
+
+    `--deep` without a value is written as `--deep=all`.
+    """
+    return list(_spread(list(_valued(argv))))
+
+
+def _valued(argv: Sequence[str]) -> Iterator[str]:
+    ends = argv.index("--") if "--" in argv else len(argv)
+    for at, word in enumerate(argv):
+        alone = (
+            word == _ALONE and at < ends and not _SAMPLE.fullmatch("".join(argv[at + 1 : at + 2]))
+        )
+        yield f"{_ALONE}=all" if alone else word
 
 
 def _spread(argv: Sequence[str]) -> Iterator[str]:

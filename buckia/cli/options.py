@@ -88,7 +88,9 @@ class Allowance:
     ] = None
     accept_empty: Annotated[
         list[Side] | None,
-        typer.Option(help="This side is meant to be empty, or to hold nothing known."),
+        typer.Option(
+            metavar="local|remote", help="This side is meant to be empty, or to hold nothing known."
+        ),
     ] = None
 
     @property

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from buckia.project import Applied, Project
     from buckia.selection import Ask
 
-_LOOKING: Final = ("list", "hash", "compare", "preflight")
+_LOOKING: Final = ("list", "hash", "compare", "verify", "preflight")
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +82,12 @@ class Session:
     def looking(self) -> Iterator[None]:
         """Show progress while something is looked at."""
         with self._display:
+            yield
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Let a first signal end what is under way whole, not in the middle."""
+        with self._stop.changing():
             yield
 
     def note(self, text: str) -> None:

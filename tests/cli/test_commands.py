@@ -63,7 +63,7 @@ def test_every_command_and_option_is_explained(name: str) -> None:
 def test_help_lists_the_commands_and_exit_codes() -> None:
     shown = command("--help")
     assert set(GROUP) == {
-        "init", "validate", "plan", "show", "apply", "sync", "status", "tour",
+        "init", "validate", "plan", "show", "apply", "sync", "status", "verify", "trash", "tour",
     }  # fmt: skip
     assert all(f"  {name} " in shown.out for name in GROUP)
     assert "..." not in shown.out.partition("Commands:")[2], "a first sentence is too long"

@@ -1,0 +1,232 @@
+"""What was overwritten or deleted and can be brought back: the local trash, and each bucket's own.
+
+`.buckia.d/trash/PLAN/PATH` and `.buckia/trash/PLAN/KEY` in a bucket, PLAN being the beginning of
+the digest of the plan that did it. Restoring only ever adds: what stands in the way goes to the
+trash itself.
+"""
+
+from __future__ import annotations
+
+import calendar
+import itertools
+import logging
+import os
+import stat as modes
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import msgspec
+from msgspec import Struct
+
+from buckia import pool
+from buckia.errors import BuckiaError, UsageError
+from buckia.journal import Header
+from buckia.layout import Layout
+from buckia.model import Entry
+from buckia.rules import built_in_exclude
+from buckia.steps import TRASH
+from buckia.stores import files
+from buckia.stores.base import Store
+from buckia.stores.hashing import now
+from buckia.stores.local import LocalStore
+
+FOLDER: Final = "trash"
+"""In `.buckia.d/`."""
+
+RESTORED: Final = "restored"
+"""The name, in place of a plan's, under which is kept what a restored file replaced."""
+
+_WORKERS: Final = 8
+
+log = logging.getLogger(__name__)
+
+
+class Kept(Struct, frozen=True):
+    """One file in a trash.
+
+    bucket   whose trash it is in; None for the local one
+    plan     the first twelve digits of the plan that put it there
+    name     the local path or the key it had
+    deleted  when it came there, in nanoseconds since 1970; None where the bucket does not tell
+    version  the bucket's token for it
+    """
+
+    bucket: str | None
+    plan: str
+    name: str
+    size: int
+    deleted: int | None
+    version: str | None = None
+
+
+class Place(Struct, frozen=True):
+    """A bucket, and which of its keys is which local path."""
+
+    layout: Layout
+    store: Store
+
+
+class Trash:
+    """The local trash as far as it concerns some buckets, and the trash of each of them.
+
+    `whole` takes in what belongs to no bucket any more.
+    """
+
+    def __init__(
+        self, root: Path, work: Path, places: Mapping[str, Place], *, whole: bool = False
+    ) -> None:
+        self._work = work
+        self._folder = work / FOLDER
+        self._places = places
+        self._whole = whole
+        self._local = LocalStore(
+            root, databases=True, work=work.name, trash=self._folder / RESTORED
+        )
+
+    def kept(self) -> list[Kept]:
+        """Everything there is, what was deleted last first."""
+        found = [*self._kept_here(), *(item for name in self._places for item in self._there(name))]
+        return sorted(found, key=lambda k: (-(k.deleted or 0), k.bucket or "", k.plan, k.name))
+
+    def _kept_here(self) -> Iterator[Kept]:
+        began = _began(self._work / "journal")
+        for path in _files(self._folder):
+            plan, _, name = path.relative_to(self._folder).as_posix().partition("/")
+            stat = path.lstat()
+            if name and modes.S_ISREG(stat.st_mode) and self._concerns(name):
+                # the time of its renaming; where a file system keeps none, that of the run
+                deleted = max(stat.st_ctime_ns, began.get(plan, 0))
+                yield Kept(None, plan, name, stat.st_size, deleted)
+
+    def _concerns(self, path: str) -> bool:
+        mappings = (m for place in self._places.values() for m in place.layout.mappings)
+        return self._whole or any(mapping.key_of(path) for mapping in mappings)
+
+    def _there(self, bucket: str) -> Iterator[Kept]:
+        for entry in self._places[bucket].store.entries(TRASH):
+            plan, _, key = entry.key.removeprefix(TRASH).partition("/")
+            if key:
+                yield Kept(bucket, plan, key, entry.size, entry.modified, entry.version)
+
+    def find(self, what: str, plan: str = "", to: str | None = None) -> dict[str, Kept]:
+        """What was deleted last at or below `what`, a path or key, by the path it goes back to.
+
+        `plan` is how the name of its plan begins, if only that one counts. `to` takes the place of
+        `what`; one that ends in `/` is the folder for a single file. Raises `UsageError` when there
+        is nothing.
+        """
+        wanted = what.strip("/")
+        found: dict[str, Kept] = {}
+        for item in self.kept():
+            if not item.plan.startswith(plan.removeprefix("sha256:")[:12]):
+                continue
+            path, *keys = self._names(item)
+            for name in (path, *keys):
+                if name == wanted or name.startswith(f"{wanted}/"):
+                    target = path if to is None else _moved(path, name[len(wanted) :], to)
+                    found.setdefault(target, item)
+                    break
+        if not found:
+            raise UsageError(f"there is no {what} in the trash; see `buckia trash list`")
+        return found
+
+    def _names(self, item: Kept) -> tuple[str, ...]:
+        """The path a file had or would have, and the keys it is known by."""
+        if item.bucket:
+            return self._places[item.bucket].layout.path_of(item.name) or item.name, item.name
+        mappings = (m for place in self._places.values() for m in place.layout.mappings)
+        return item.name, *(key for mapping in mappings if (key := mapping.key_of(item.name)))
+
+    def restore(self, item: Kept, path: str) -> None:
+        """Bring one file back to a path relative to the configuration's folder.
+
+        A file that is there goes to the trash. What came out of the local trash leaves it; a bucket
+        is not changed. Raises `UsageError` for a path where no file of a project can be.
+        """
+        if why := built_in_exclude(path):
+            raise UsageError(f"{path} is {why}; restore to another path with --to")
+        replacing = self._local.head(path)
+        if item.bucket is None:
+            kept = self._folder / item.plan / item.name
+            with kept.open("rb") as body:
+                self._put(path, item, body, replacing)
+            self._remove(item)
+        else:
+            store = self._places[item.bucket].store
+            with store.open(_entry(item)) as body:
+                self._put(path, item, body, replacing)
+
+    def _put(self, path: str, item: Kept, body: BinaryIO, replacing: Entry | None) -> None:
+        self._local.put(Entry(path, item.size), body, replacing=replacing)
+
+    def empty(self, items: Iterable[Kept]) -> None:
+        """Delete these for good. What is gone already counts as deleted."""
+        there = []
+        for item in items:
+            if item.bucket is None:
+                self._remove(item)
+            else:
+                there.append(item)
+        for _ in pool.each(self._delete, there, workers=_WORKERS, name="empty"):
+            pass
+
+    def _delete(self, item: Kept) -> None:
+        assert item.bucket is not None  # noqa: S101  (`empty` told the two apart)
+        self._places[item.bucket].store.delete(_entry(item))
+
+    def _remove(self, item: Kept) -> None:
+        path = self._folder / item.plan / item.name
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as problem:
+            raise files.explain(item.name, problem) from None
+        with suppress(OSError):  # a folder that is not empty, or that somebody else removed
+            for folder in itertools.takewhile(lambda top: top != self._folder, path.parents):
+                folder.rmdir()
+
+
+def _moved(path: str, below: str, to: str) -> str:
+    """Where a file goes with `--to`; `below` is what its name has more than was asked for."""
+    name = path.rpartition("/")[2] if to.endswith("/") and not below else ""
+    return (to + name).rstrip("/") + below
+
+
+def older(items: Iterable[Kept], seconds: int) -> list[Kept]:
+    """Those that were deleted longer ago; what has no time is never old."""
+    limit = now() - seconds * 1_000_000_000
+    return [item for item in items if item.deleted is not None and item.deleted < limit]
+
+
+def expire(trash: Trash, seconds: int | None) -> None:
+    """Delete for good what was deleted longer ago; None keeps all. A failure is only logged: what
+    the run was for is done."""
+    if seconds is None:
+        return
+    try:
+        trash.empty(older(trash.kept(), seconds))
+    except BuckiaError as problem:
+        log.warning("the trash was not emptied: %s", problem)
+
+
+def _entry(item: Kept) -> Entry:
+    return Entry(f"{TRASH}{item.plan}/{item.name}", item.size, version=item.version)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for parent, _, names in os.walk(folder):
+        yield from (Path(parent) / name for name in sorted(names))
+
+
+def _began(folder: Path) -> dict[str, int]:
+    """When each plan was last begun (ns), by the beginning of its digest: what journals say."""
+    found: dict[str, int] = {}
+    for path in folder.glob("*.jsonl"):
+        with suppress(OSError, ValueError, msgspec.DecodeError), path.open("rb") as file:
+            header = msgspec.json.decode(file.readline(), type=Header)
+            started = calendar.timegm(time.strptime(header.started, "%Y-%m-%dT%H:%M:%SZ"))
+            short = header.plan.removeprefix("sha256:")[:12]
+            found[short] = max(found.get(short, 0), started * 1_000_000_000)
+    return found
