@@ -132,10 +132,11 @@ class Run:
         """Run phase after phase. Deletes of a bucket only start if all its writes succeeded."""
         self._progress(Tick("apply", "", 0, 0, len(self._tasks), self._total))
         phases = sorted({phase(task.action) for task in self._tasks})
-        for number in phases:
+        for number in [number for number in phases if number <= _LAST_WRITE]:
             self._phase([task for task in self._tasks if phase(task.action) == number])
-            if number == _LAST_WRITE or number == phases[-1]:
-                self._leave_old_keys()
+        self._leave_old_keys()
+        for number in [number for number in phases if number > _LAST_WRITE]:
+            self._phase([task for task in self._tasks if phase(task.action) == number])
         return self.outcomes
 
     @property

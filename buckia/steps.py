@@ -12,7 +12,7 @@ from typing import BinaryIO, Final, cast
 
 from msgspec import Struct
 
-from buckia.errors import BuckiaError, Interrupted, PreconditionError
+from buckia.errors import BuckiaError, IntegrityError, Interrupted, PreconditionError
 from buckia.model import Action, Content, Entry, Op, Outcome, Undo, replace, same_content
 from buckia.preflight import State, View
 from buckia.rules import RESERVED_PREFIX
@@ -172,6 +172,7 @@ def _copy(task: Task) -> Outcome:
         with stores.remote.open(origin) as body:
             wanted = replace(origin, key=action.key, version=None)
             stored = stores.remote.put(wanted, _watched(body, stores.stop), replacing=None)
+    _demand_copy(stores.remote, action.key, origin)
     return _outcome(action, entry=_stored(task, stored))
 
 
@@ -219,10 +220,20 @@ def _keep(stores: Stores, old: Entry) -> None:
             with stores.remote.open(old) as body:
                 wanted = replace(old, key=key, version=None)
                 stores.remote.put(wanted, _watched(body, stores.stop), replacing=None)
-    except PreconditionError:
-        found = stores.remote.head(key)  # an earlier run of this plan kept it already
-        if found is None or same_content(found, old) is False:
+    except PreconditionError:  # an earlier run of this plan kept it already
+        if stores.remote.head(key) is None:
             raise
+    _demand_copy(stores.remote, key, old)
+
+
+def _demand_copy(remote: Store, key: str, old: Entry) -> None:
+    """Raise unless the copy of an object that is to go is really there."""
+    found = remote.head(key)
+    if found is None or same_content(found, old) is False:
+        raise IntegrityError(
+            f"{remote.url}/{old.key}: its copy at {key} is not there, so it is left as it is; run "
+            "the same plan again"
+        )
 
 
 def _watched(body: BinaryIO, stop: threading.Event) -> BinaryIO:
