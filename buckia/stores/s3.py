@@ -14,7 +14,14 @@ from buckia.model import Entry, replace, same_content
 from buckia.stores.base import Capabilities, Store
 from buckia.stores.meter import Meter, announced
 from buckia.stores.probe import ABSENT, Verdict, probe
-from buckia.stores.s3_carriers import Condition, Download, carrier_for, conditions, headers
+from buckia.stores.s3_carriers import (
+    Condition,
+    Download,
+    carrier_for,
+    carriers_for,
+    conditions,
+    headers,
+)
 from buckia.stores.s3_errors import FAILURES, NoBucketError, persist, shown, translate
 from buckia.stores.s3_listing import entry_of, is_md5, list_objects
 from buckia.stores.s3_parts import (
@@ -92,9 +99,9 @@ class S3Store:
     def head(self, key: str) -> Entry | None:
         """The object at `key`, with its sha256 where its writer left one."""
         full = self._full(key)
-        carrier = carrier_for(self._session, full)
+        carriers = carriers_for(self._session, full)
         try:
-            found = persist(lambda: carrier.head(full), self._place(key), attempts=carrier.reads)
+            found = persist(lambda: next(carriers).head(full), self._place(key))
         except NoBucketError:
             raise
         except NotFoundError:
@@ -120,18 +127,19 @@ class S3Store:
         meter.add(data)
         known = self._checked(entry, meter)
         full = self._full(entry.key)
-        carrier = carrier_for(self._session, full)
+        carriers = carriers_for(self._session, full)
         version = self._write(
             known,
             replacing,
             self._conditions.create if replacing is None else self._conditions.replace,
-            lambda condition: carrier.put(full, data, known, condition),
+            lambda condition: next(carriers).put(full, data, known, condition),
         )
-        if not version:
-            return self._confirm(known, version)
-        if is_md5(version) and version != known.md5:
+        if version and (version == known.md5 or not self._md5_etags):
+            return replace(known, version=version)
+        stored = self._confirm(known, version)  # no ETag, or one that proves nothing
+        if is_md5(version):
             self._md5_etags = False  # encrypted with a key of its own: ETags are only tokens here
-        return replace(known, version=version)
+        return replace(stored, md5=known.md5)
 
     def copy(
         self, source: Store, entry: Entry, *, key: str, replacing: Entry | None
@@ -155,14 +163,19 @@ class S3Store:
 
     def delete(self, entry: Entry) -> None:
         """Delete the object if it still is `entry.version`."""
+        full = self._full(entry.key)
         version = entry.version if self._conditions.delete else None
-        if not version:
-            held = self.head(entry.key)
-            if held is None:
-                return
-            self._compare(held, entry)
+        carriers = carriers_for(self._session, full)
+
+        def step() -> None:
+            held = None if version else self.head(entry.key)
+            if held:  # looked at before every attempt: by then it may be somebody else's
+                self._compare(held, entry)
+            if held or version:
+                next(carriers).delete(full, version)
+
         try:
-            self._delete(entry.key, version)
+            persist(step, self._place(entry.key))
         except NoBucketError:
             raise
         except NotFoundError:
@@ -179,7 +192,7 @@ class S3Store:
 
     def prove(self) -> Capabilities:
         """Try what the service enforces on scratch objects, and rely on just that from now on."""
-        proof = probe(self._try_put, self._delete, wrong="0" * 32)
+        proof = probe(self._try_put, self._try_delete, wrong="0" * 32)
         self._conditions = replace(
             self._conditions,
             create=proof.create is Verdict.ENFORCED,
@@ -280,10 +293,10 @@ class S3Store:
         )
         return version or self._confirm(known, "").version or ""
 
-    def _delete(self, key: str, version: str | None) -> None:
+    def _try_delete(self, key: str, version: str | None) -> None:
         full = self._full(key)
-        carrier = carrier_for(self._session, full)
-        persist(lambda: carrier.delete(full, version), self._place(key))
+        carriers = carriers_for(self._session, full)
+        persist(lambda: next(carriers).delete(full, version), self._place(key))
 
     def _full(self, key: str) -> str:
         return self._options.prefix + key

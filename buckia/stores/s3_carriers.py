@@ -6,6 +6,7 @@ Both raise their library's own errors; `s3_errors` translates them.
 from __future__ import annotations
 
 import io
+import itertools
 import re
 from collections.abc import Generator, Iterator
 from contextlib import closing
@@ -13,6 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import obstore
+from obstore.exceptions import BaseError
 
 from buckia.errors import IntegrityError
 from buckia.model import Entry
@@ -40,7 +42,7 @@ refuses some and quietly changes others."""
 class Carrier(Protocol):
     """What both clients do. Keys are the bucket's, versions are ETags without quotes.
 
-    `reads` is how often a read is worth sending.
+    `reads` is how often opening a body is worth trying; anything else is sent once.
     """
 
     reads: int
@@ -63,6 +65,13 @@ def carrier_for(session: S3Session, key: str) -> Carrier:
     return Boto(session) if _REWRITTEN.search(key) else Obstore(session)
 
 
+def carriers_for(session: S3Session, key: str) -> Iterator[Carrier]:
+    """Who carries the first attempt, and who the later ones: boto3 tells what `Retry-After` says,
+    obstore does not."""
+    yield carrier_for(session, key)
+    yield from itertools.repeat(Boto(session))
+
+
 class Obstore:
     """Through obstore. It signs the body's sha256, so the service refuses changed bytes."""
 
@@ -73,7 +82,7 @@ class Obstore:
 
     def head(self, key: str) -> Entry:
         """The object at a key."""
-        found = obstore.get(self._session.reader, key, options={"head": True})
+        found = obstore.get(self._session.asker, key, options={"head": True})
         return _describe(
             key,
             found.meta["size"],
@@ -92,14 +101,19 @@ class Obstore:
         """Write; the new ETag, empty where the service does not tell."""
         mode: PutMode = "create" if condition == ABSENT else {"e_tag": condition}
         attributes = {_SHA256: announced.sha256, "Content-Type": announced.type}
-        result = obstore.put(
-            self._session.writer,
-            key,
-            data,
-            attributes={name: value for name, value in attributes.items() if value},
-            mode="overwrite" if condition is None else mode,
-            use_multipart=False,
-        )
+        try:
+            result = obstore.put(
+                self._session.writer,
+                key,
+                data,
+                attributes={name: value for name, value in attributes.items() if value},
+                mode="overwrite" if condition is None else mode,
+                use_multipart=False,
+            )
+        except BaseError as problem:
+            if "MissingEtag" in str(problem):  # written all the same
+                return ""
+            raise
         return (result["e_tag"] or "").strip('"')
 
     def delete(self, key: str, condition: Condition) -> None:

@@ -10,6 +10,7 @@ import random
 import re
 import time
 from collections.abc import Callable
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Final, TypeVar
 
@@ -35,14 +36,19 @@ ATTEMPTS: Final = 5
 _FIRST_WAIT, _LONGEST_WAIT = 0.2, 10.0
 """Seconds before the second and before any later attempt, doubled in between, with jitter."""
 
+_PATIENCE: Final = 60.0
+"""Seconds that a service may ask to be left alone; one that asks for more has failed."""
+
 
 class BadAnswer(Exception):
-    """An HTTP answer that is not what was asked for: status, and the S3 code where it has one."""
+    """An HTTP answer that is not what was asked for: status, and where it has them the S3 code and
+    what `Retry-After` says."""
 
-    def __init__(self, status: int, code: str = "") -> None:
+    def __init__(self, status: int, code: str = "", after: str = "") -> None:
         super().__init__(f"{status} {code}")
         self.status = status
         self.code = code
+        self.after = after
 
 
 class NoBucketError(NotFoundError):
@@ -209,6 +215,23 @@ def _read_words(text: str) -> tuple[str, int]:
     return next((name for words, name in _WORDS if words.search(text)), ""), 0
 
 
+def asked_to_wait(problem: Exception) -> float:
+    """The seconds that `Retry-After` asks for, in a number or a date; 0 where there is none."""
+    said = problem.after if isinstance(problem, BadAnswer) else ""
+    if isinstance(problem, boto.ClientError):
+        said = (
+            problem.response.get("ResponseMetadata", {})
+            .get("HTTPHeaders", {})
+            .get("retry-after", "")
+        )
+    if said.isdecimal():
+        return float(said)
+    try:
+        return max(0.0, parsedate_to_datetime(said).timestamp() - time.time())
+    except ValueError:
+        return 0.0
+
+
 def persist(
     step: Callable[[], Result],
     place: str,
@@ -216,7 +239,8 @@ def persist(
     recognise: Callable[[], Result | None] = lambda: None,
     attempts: int = ATTEMPTS,
 ) -> Result:
-    """Call `step` until it succeeds, with growing pauses while the service is unavailable.
+    """Call `step` until it succeeds, with growing pauses while the service is unavailable, and no
+    sooner than the service asks for.
 
     An attempt whose answer was lost may have worked, and then a condition fails against our own
     write. So when a condition fails after the first attempt, `recognise` looks whether what is
@@ -227,11 +251,16 @@ def persist(
             return step()
         except (*FAILURES, StoreError) as problem:
             error = translate(problem, place)
-            if number and isinstance(error, PreconditionError | NotFoundError):
+            ours = symptom(problem)[0] == "NoSuchUpload"  # an upload that is complete is gone
+            if number and (ours or isinstance(error, PreconditionError | NotFoundError)):
                 own = recognise()
                 if own is not None:
                     return own
+            wait = asked_to_wait(problem)
             if not isinstance(error, UnavailableError) or number + 1 == attempts:
                 raise error from None
-        time.sleep(random.uniform(0.5, 1) * min(_FIRST_WAIT * 2**number, _LONGEST_WAIT))  # noqa: S311
+            if wait > _PATIENCE:
+                raise error from None
+        pause = random.uniform(0.5, 1) * min(_FIRST_WAIT * 2**number, _LONGEST_WAIT)  # noqa: S311
+        time.sleep(wait + pause)
     raise AssertionError  # the last attempt returns or raises

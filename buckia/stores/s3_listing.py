@@ -110,7 +110,8 @@ def _fetch(session: S3Session, prefix: str, token: str | None) -> Page:
         verify=session.http.verify,  # else REQUESTS_CA_BUNDLE would win over the options
     )
     if answer.status_code != HTTPStatus.OK:
-        raise BadAnswer(answer.status_code, _error_code(answer.content))
+        after = answer.headers.get("Retry-After", "")
+        raise BadAnswer(answer.status_code, _error_code(answer.content), after)
     return _parse(answer.content)
 
 

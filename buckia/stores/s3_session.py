@@ -147,8 +147,13 @@ class S3Session:
         return client
 
     @cached_property
+    def asker(self) -> Bucket:
+        """obstore for looks: sent once, because `persist` knows how long to wait."""
+        return self._open_bucket(_SILENCE, {"max_retries": 0})
+
+    @cached_property
     def reader(self) -> Bucket:
-        """obstore for what can be repeated: it takes up a broken body where it ended."""
+        """obstore for bodies: it takes up a broken body where it ended."""
         waits = {"max_retries": 4, "retry_timeout": timedelta(seconds=2 * _SILENCE)}
         return self._open_bucket(_SILENCE, waits)  # type: ignore[arg-type]
 
