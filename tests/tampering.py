@@ -14,6 +14,8 @@ from buckia.errors import BuckiaError
 from buckia.model import Op, action_id
 from buckia.planfile import Plan
 from buckia.project import Applied
+from buckia.stores.base import Store
+from buckia.stores.memory import MemoryStore
 from tests.helpers import ALL_DELETIONS, World
 
 Values = dict[str, Any]
@@ -21,9 +23,9 @@ Values = dict[str, Any]
 NEW: Final = {"size": 5, "sha256": documents.digest("")[7:]}
 
 
-def eventful(root: Path) -> World:
+def eventful(root: Path, store: Store | None = None) -> World:
     """A world with every kind of step ahead of it."""
-    made = World(root, **ALL_DELETIONS)
+    made = World(root, {"main": store or MemoryStore()}, **ALL_DELETIONS)
     made.settled({key: key.encode() for key in ("gone", "lost", "old", "mine", "theirs", "b/kept")})
     made.remove("gone")
     made.drop("lost")
