@@ -109,6 +109,8 @@ class _Seeker:
         self._pace = pace
         self._creates, self._replaces = lease_claims.trusted(store, me.id)
         self._other = Holder()
+        self._seen = ""
+        self._until = 0.0
 
     def seek(
         self, timeout: float, on_wait: Callable[[str], None], stop: threading.Event
@@ -136,6 +138,8 @@ class _Seeker:
 
     def _try(self, stop: threading.Event) -> tuple[Held, bool] | None:
         """One attempt; None when somebody else holds the lease, who is in `_other` then."""
+        if self._is_unchanged():
+            return None
         with lease_claims.claim(self._store, self._me.id) as claim:
             began = self._pace.now()
             found = look(self._store)
@@ -143,13 +147,23 @@ class _Seeker:
                 return self._held(found, began), True
             if self._is_held(found, claim):
                 return None
-            if not self._is_guarded(found, claim):
-                if not lease_claims.is_first(self._store, claim, lambda: self._settle(stop)):
-                    return None
-                found = look(self._store)
-                if self._is_held(found, claim):
-                    return None
-            return self._take(found, began)
+            if self._is_guarded(found, claim):
+                return self._take(found, claim, began, stop)
+            self._settle(stop)
+            if lease_claims.present(self._store, claim)[0].key != claim.key:
+                return None
+            found = look(self._store)
+            return None if self._is_held(found, claim) else self._take(found, claim, began, stop)
+
+    def _is_unchanged(self) -> bool:
+        """Whether the lease that was held at the last try is there still, and cannot have expired.
+
+        Spares a claim. What this machine contributes is how long that was ago.
+        """
+        if not self._seen or self._pace.now() >= self._until:
+            return False
+        entry = self._store.head(lease_note.KEY)
+        return entry is not None and entry.version == self._seen
 
     def _is_held(self, found: Found | None, claim: Entry) -> bool:
         """Whether a lease counts; it does not once it expired or its run is known to be dead."""
@@ -159,7 +173,9 @@ class _Seeker:
         renewed, now = found.entry.modified, claim.modified
         if renewed is None or now is None:
             return True
-        return now <= renewed + (found.holder.ttl_s + GRACE) * 1_000_000_000
+        left = (renewed - now) / 1_000_000_000 + found.holder.ttl_s + GRACE
+        self._seen, self._until = found.entry.version or "", self._pace.now() + left
+        return left >= 0
 
     def _is_guarded(self, found: Found | None, claim: Entry) -> bool:
         """Whether the service will refuse all but one of those who try at this moment."""
@@ -173,18 +189,43 @@ class _Seeker:
         if self._pace.wait(stop, lease_claims.SETTLE):
             raise Interrupted(_STOPPED)
 
-    def _take(self, found: Found | None, began: float) -> tuple[Held, bool] | None:
+    def _take(
+        self, found: Found | None, claim: Entry, began: float, stop: threading.Event
+    ) -> tuple[Held, bool] | None:
         generation = found.holder.generation + 1 if found else 1
         mine = replace(self._me, generation=generation)
         try:
             entry = lease_note.write(self._store, mine, replacing=found.entry if found else None)
         except (NotFoundError, PreconditionError):
-            won = look(self._store)
-            self._other = won.holder if won else Holder()
+            self._meet(look(self._store))
             return None
-        if found is not None:
+        held = self._held(Found(entry, mine), began)
+        try:
+            confirmed = self._is_confirmed(claim, stop)
+        except BaseException:
+            held.release()
+            raise
+        if confirmed and found is not None:
             log.warning("took over the lease of `%s` from %s", self._name, found.holder)
-        return self._held(Found(entry, mine), began), False
+        return (held, False) if confirmed else None
+
+    def _is_confirmed(self, claim: Entry, stop: threading.Event) -> bool:
+        """Whether the lease that was just written stays, when others try at the same time.
+
+        A service may keep its word to one writer and break it to two.
+        """
+        if len(lease_claims.present(self._store, claim)) == 1:
+            return True
+        self._settle(stop)
+        found = look(self._store)
+        if found is not None and found.holder.id == self._me.id:
+            return True
+        log.warning("%s let two runs take the lease at once; one goes on", self._store.url)
+        self._meet(found)
+        return False
+
+    def _meet(self, found: Found | None) -> None:
+        self._other = found.holder if found else Holder()
 
     def _held(self, found: Found, began: float) -> Held:
         advisory = not (self._creates and self._replaces)

@@ -1,19 +1,18 @@
 """A claim: an object of our own beside the lease, gone again before the run begins.
 
 It tells three things that no promise of a service is trusted for. The time it was written is the
-service's own "now". Two writers at once show whether the service really lets only one create an
-object. And where it does not, the oldest claim says who was first.
+service's own "now". Written twice, it shows whether the service refuses to create what is there.
+And everybody's claims together say who tries at this moment, and who was first.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import BytesIO
 from typing import Final, Protocol, runtime_checkable
 
-from buckia import pool
 from buckia.errors import (
     AccessError,
     BuckiaError,
@@ -35,6 +34,9 @@ services tell times, so that who comes after the question is younger than who as
 
 STALE: Final = 60 * 1_000_000_000
 """Nanoseconds after which a claim is what a killed run left."""
+
+_TRIAL: Final = "~"
+"""In the name of an object that only tries what the service does."""
 
 _NO_VERSION: Final = "0" * 32
 
@@ -76,13 +78,13 @@ def proved(store: Store) -> Capabilities:
 def trusted(store: Store, run_id: str) -> tuple[bool, bool]:
     """Whether the service itself refuses to create what is there, and to replace what is not.
 
-    The first is proved here by creating one object twice at once. Raises `StoreError` where the
-    service refuses even to create a new one.
+    The first is proved here by creating one object twice. Raises `StoreError` where the service
+    refuses even to create a new one.
     """
     told = proved(store)
     if not told.create_if_absent:
         return False, False
-    through = _creators(store, run_id)
+    through = _created(store, run_id)
     if through == 0 and isinstance(store, Provable):
         store.prove()  # from now on the store looks for itself
     elif through == 0:
@@ -90,16 +92,14 @@ def trusted(store: Store, run_id: str) -> tuple[bool, bool]:
     return through == 1, through == 1 and told.replace_if_match
 
 
-def _creators(store: Store, run_id: str) -> int:
-    """How many of two writers of one new object get through.
+def _created(store: Store, run_id: str) -> int:
+    """How often of two times one new object can be created.
 
-    A service that ignores the condition, or looks first and writes then, lets both; one that
-    inverts it, or does not know it, lets none.
+    Both times where the condition is ignored; never where it is inverted, or not known.
     """
-    key = f"{PREFIX}{run_id}-{secrets.token_hex(4)}"
+    key = f"{PREFIX}{run_id}{_TRIAL}{secrets.token_hex(4)}"
     try:
-        tries = pool.each(lambda n: _creates(store, key, n), "12", workers=2, name="claim")
-        return sum(through for batch in tries for through in batch)
+        return sum(_creates(store, key, number) for number in "12")
     finally:
         withdraw(store, key.removeprefix(PREFIX))
 
@@ -123,20 +123,24 @@ def replaces_exactly(store: Store, mine: Entry) -> bool:
     return False
 
 
-def is_first(store: Store, mine: Entry, settle: Callable[[], object]) -> bool:
-    """Whether a claim is the oldest, once all that were written with it can be seen."""
-    settle()
+def present(store: Store, mine: Entry) -> list[Entry]:
+    """The claims of all who try at this moment, ours among them, the oldest first.
+
+    What killed runs left is removed. Raises `UnavailableError` where even our own is not listed:
+    then the listing tells nothing.
+    """
     found = {entry.key: entry for entry in store.entries(PREFIX)}
-    own = found.get(mine.key)
+    own = found.pop(mine.key, None)
     if own is None:
-        return False
+        raise UnavailableError(f"{store.url}: what was just written is not listed; try again")
+    fresh = [own]
     for entry in found.values():
         if _moment(own) - _moment(entry) > STALE:
             with suppress(StoreError):
                 store.delete(entry)
-        elif (_moment(entry), entry.key) < (_moment(own), own.key):
-            return False
-    return True
+        elif _TRIAL not in entry.key:
+            fresh.append(entry)
+    return sorted(fresh, key=lambda entry: (_moment(entry), entry.key))
 
 
 def _put(store: Store, key: str, text: str, replacing: Entry | None) -> Entry:
@@ -150,4 +154,5 @@ def _seen(store: Store, written: Entry) -> Entry:
 
 
 def _moment(entry: Entry) -> int:
+    """The time a claim was written at."""
     return entry.modified or 0

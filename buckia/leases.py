@@ -6,16 +6,19 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Mapping as Table
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from buckia import lease, lease_claims
+from buckia import lease, lease_claims, lease_note
 from buckia.errors import AccessError, IncompleteError, LocalError, LockedError, NotFoundError
+from buckia.layout import Layout, Mapping
 from buckia.lease import Held
 from buckia.model import Op
 from buckia.planfile import Plan
+from buckia.rules import RESERVED_PREFIX
 from buckia.stores.base import Store
 from buckia.stores.local import LocalStore
 
@@ -72,7 +75,7 @@ def swaps(store: Store) -> bool:
 @contextmanager
 def hold(
     folder: Path,
-    stores: Mapping[str, Store],
+    stores: Table[str, Store],
     plan: str,
     *,
     optional: Collection[str] = (),
@@ -91,8 +94,9 @@ def hold(
     try:
         with ExitStack() as stack:
             for name in sorted(stores):
-                store = stores[name]
-                _prepare(store, dead)
+                store = _reserved(stores[name])
+                for gone in dead:
+                    lease_claims.withdraw(store, gone)
                 taking = lease.hold(
                     store,
                     name=name,
@@ -143,10 +147,26 @@ def _trace(folder: Path) -> tuple[Path, frozenset[str]]:
     return trace, dead
 
 
-def _prepare(store: Store, dead: Collection[str]) -> None:
-    """Clear what killed runs claimed. Raises `NotFoundError` for a bucket that is a missing folder:
-    a lease must not make it."""
-    if isinstance(store, LocalStore) and not store.root.is_dir():
+def _reserved(store: Store) -> Store:
+    """The part of a bucket that leases need. A folder is not walked for it, and not made either:
+    `NotFoundError` where it is missing."""
+    if not isinstance(store, LocalStore):
+        return store
+    if not store.root.is_dir():
         raise NotFoundError(f"there is no folder {store.root.name!r} to be the bucket; create it")
-    for run_id in dead:
-        lease_claims.withdraw(store, run_id)
+    for path in (store.root / _SCRATCH / "tmp").glob("*"):
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > _ABANDONED:
+                path.unlink()
+    return LocalStore(store.root, layout=_PLACES, work=_SCRATCH)
+
+
+_PLACES: Final = Layout(
+    (
+        Mapping(lease_claims.PREFIX, lease_claims.PREFIX),
+        Mapping(lease_note.KEY, lease_note.KEY, single=True),
+    )
+)
+_SCRATCH: Final = f"{RESERVED_PREFIX}leases"
+_ABANDONED: Final = 3600
+"""Seconds after which a temporary file is what a killed run left."""
