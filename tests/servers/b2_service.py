@@ -160,7 +160,7 @@ class Service(State):
         """The parts become the file."""
         file = self._own(key, "writeFiles", self.started(body["fileId"]).file_id)
         parts = [file.parts[number] for number in sorted(file.parts)]
-        if [*file.parts] and sorted(file.parts) != list(range(1, len(parts) + 1)):
+        if sorted(file.parts) != list(range(1, len(parts) + 1)):
             raise Refusal(400, "missing_part")
         if [sha1(part) for part in parts] != body["partSha1Array"]:
             raise Refusal(400, "bad_request", "Part sha1 array is not that of the parts")

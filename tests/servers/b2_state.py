@@ -31,7 +31,7 @@ FREE = frozenset(
     [
         *("b2_upload_file", "b2_upload_part", "b2_get_upload_url", "b2_get_upload_part_url"),
         *("b2_start_large_file", "b2_finish_large_file", "b2_cancel_large_file"),
-        *("b2_hide_file", "b2_delete_file_version", "b2_delete_bucket"),
+        *("b2_hide_file", "b2_delete_file_version"),
     ]
 )
 """Class A: these cost nothing."""
@@ -43,7 +43,6 @@ NEEDS = {
     "b2_list_buckets": "listBuckets",
     "b2_create_bucket": "writeBuckets",
     "b2_update_bucket": "writeBuckets",
-    "b2_delete_bucket": "deleteBuckets",
     "b2_create_key": "writeKeys",
     "b2_delete_file_version": "deleteFiles",
     "b2_get_file_info": "readFiles",

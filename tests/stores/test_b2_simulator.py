@@ -12,6 +12,7 @@ from b2sdk.v3 import (  # type: ignore[import-untyped]
     B2HttpApiConfig,
     InMemoryAccountInfo,
     RawSimulator,
+    UploadSourceStream,
 )
 from b2sdk.v3.exception import (  # type: ignore[import-untyped]
     BrokenPipe,
@@ -115,9 +116,11 @@ def work_with_b2sdk(server: B2Server) -> None:
     bucket = api.create_bucket("others-bucket", "allPrivate")
     bucket.upload_bytes(b"0123456789", "a/ä b", file_info={"own": "ü"})
     bucket.upload_bytes(LARGE * 20, "large")
+    bucket.upload(UploadSourceStream(lambda: io.BytesIO(b"hashed last")), "stream")
     found = {version.file_name: version for version, _ in bucket.ls("", recursive=True)}
     assert found["a/ä b"].file_info == {"own": "ü"}
-    assert [folder for _, folder in bucket.ls()] == ["a/", None]
+    assert found["stream"].content_sha1 == sha1(b"hashed last")
+    assert [folder for _, folder in bucket.ls()] == ["a/", None, None]
     sink = io.BytesIO()
     bucket.download_file_by_name("a/ä b", range_=(2, 4)).save(sink)
     assert sink.getvalue() == b"234"
