@@ -57,6 +57,7 @@ ATTEMPTS: Final = 5
 
 PLAN, DIFFERS = "plan refuses the side", "preflight finds it otherwise: refused"
 FAILED = "the action fails, nothing is deleted, the same plan resumes"
+LEFT = "the action fails, the same plan resumes"
 FOUND = "the action fails; the same plan finds it done"
 
 
@@ -66,12 +67,13 @@ def store(kind: Kind, call: str, key: str = "", **more: int) -> tuple[Fault]:
 
 def _writes(call: str, key: str, what: str) -> list[Row]:
     """The faults of one write at the store's interface."""
+    failed = LEFT if call == "delete" else FAILED
     return [
-        Row(what, "an error before the effect", FAILED, Ends.INCOMPLETE,
+        Row(what, "an error before the effect", failed, Ends.INCOMPLETE,
             store(Kind.REFUSED, call, key)),
         Row(what, "an error after the effect", FOUND, Ends.INCOMPLETE,
             store(Kind.ACTED, call, key)),
-        Row(what, "a condition that fails for no reason", FAILED, Ends.INCOMPLETE,
+        Row(what, "a condition that fails for no reason", failed, Ends.INCOMPLETE,
             store(Kind.CONDITION, call, key)),
     ]  # fmt: skip
 

@@ -23,6 +23,7 @@ from buckia.stores.base import Store
 from buckia.stores.memory import MemoryStore
 from buckia.stores.s3 import S3Options, S3Store
 from buckia.stores.s3_services import Conditions
+from tests.faults import page
 from tests.faults.store import Fault, FaultyStore, Kind
 from tests.faults.table import HTTP, STORE, Ends, Row
 from tests.helpers import ALL_DELETIONS, Side, World, ops, read_all
@@ -276,3 +277,8 @@ def test_parts_that_were_joined_are_recognised(proxy: Proxy, bucket: Store) -> N
         stored = store.put(wanted, BytesIO(data), replacing=None)
     assert store.head("k") == stored
     store.close()
+
+
+def test_the_page_is_the_table() -> None:
+    """docs/faults.md is made of these rows."""
+    assert page.main(["--check"]) == 0
