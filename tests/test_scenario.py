@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from buckia.config import BucketConfig
+from buckia.stores import bunny_errors
 from tests.scenario import FOLDER, Week, live_a_week
 from tests.servers.b2 import serve_b2
+from tests.servers.bunny import serve_bunny
 from tests.servers.moto import serve_moto
 from tests.servers.rgw import serve_rgw
 from tests.servers.s3 import S3Server
@@ -68,6 +70,28 @@ def test_a_week_with_b2(tmp_path: Path) -> None:
         )
         live_a_week(Week(tmp_path, bucket), SOURCES, files=150, size=0, each=4, say=print)
         print(f"requests: {dict(server.cost)}")
+
+
+def test_a_week_with_bunny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same against Bunny, with its limits on and two requests of a hundred failing."""
+    monkeypatch.setattr(bunny_errors, "_FIRST_WAIT", 0.0)
+    with serve_bunny() as server:
+        zone = server.make_zone()
+        server.switches.faults = 0.02
+        bucket = BucketConfig(
+            provider="bunny",
+            bucket_name="assets",
+            storage_zone=zone.name,
+            storage_api_key=zone.password,
+            domain=server.endpoint,
+            paths=["assets/"],
+            folders=[FOLDER],
+            delete_orphaned=True,
+        )
+        live_a_week(Week(tmp_path, bucket), SOURCES, files=150, size=0, each=4, say=print)
+        print(f"requests: {dict(server.counts)}, at once: {dict(server.peaks)}")
+        assert 1 <= server.peaks["LIST"] <= 5
+        assert server.failed > 0
 
 
 @pytest.mark.rgw

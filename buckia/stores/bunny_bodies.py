@@ -18,9 +18,10 @@ from buckia.stores.meter import Meter, announced
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-MIB: Final = 1024 * 1024
+_CHUNK: Final = 128 * 1024
+"""Bytes that pass at a time, and that are lost where a connection breaks."""
 
-_IN_MEMORY: Final = 8 * MIB
+_IN_MEMORY: Final = 8 * 1024 * 1024
 """Bytes of a body kept in memory while it is measured; a larger one goes to a temporary file."""
 
 _PARTIAL: Final = 206
@@ -42,7 +43,7 @@ class Outgoing:
         return self._entry.size
 
     def __iter__(self) -> Iterator[bytes]:
-        while chunk := self.read(MIB):
+        while chunk := self.read(_CHUNK):
             yield chunk
 
     def read(self, size: int = -1) -> bytes:
@@ -72,7 +73,7 @@ def repeatable(entry: Entry, body: BinaryIO) -> Iterator[tuple[Entry, Callable[[
         return
     with tempfile.SpooledTemporaryFile(_IN_MEMORY) as copy:
         meter = Meter({"sha256", *announced(entry)})
-        while chunk := body.read(MIB):
+        while chunk := body.read(_CHUNK):
             meter.add(chunk)
             copy.write(chunk)
         meter.check(entry)
@@ -101,7 +102,7 @@ class Download:
         got = 0
         for number in range(ATTEMPTS):
             try:
-                for chunk in self._answer.iter_content(MIB):
+                for chunk in self._answer.iter_content(_CHUNK):
                     got += len(chunk)
                     yield chunk
                 return

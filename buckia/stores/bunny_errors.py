@@ -21,6 +21,7 @@ from buckia.errors import (
     AccessError,
     IntegrityError,
     NotFoundError,
+    PreconditionError,
     StoreError,
     UnavailableError,
 )
@@ -105,6 +106,7 @@ _ROWS: Final[dict[int, _Row]] = {
     404: (NotFoundError, "the object is gone; plan again"),
     408: _BUSY,
     413: (StoreError, "the object is too large for this service"),
+    416: (PreconditionError, "the object became shorter while it was read; plan again"),
     429: _BUSY,
 }
 

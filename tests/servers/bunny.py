@@ -8,20 +8,19 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-import re
 import secrets
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from email.utils import format_datetime, parsedate_to_datetime
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from tests.servers.bunny_core import Core, core_handler
-from tests.servers.bunny_zone import Blob, Switches, Zone
+from tests.servers.bunny_zone import Switches, Zone, is_known, span_of
 
 HOST = "127.0.0.1"
 NO_ROOM = "Unable to process request"
@@ -32,7 +31,9 @@ class Bunny:
     """Where the server listens, what it holds, and what it was asked.
 
     `counts` and `peaks` are requests by class (LIST, DESCRIBE, GET, PUT, DELETE, ...): how many,
-    and how many at once. `gate` is called with the class while a request is being answered.
+    and how many at once; `failed` those that failed on purpose. `planned` are the faults of
+    the next requests of a class, as `fault` names them. `gate` is called with the class while a
+    request is being answered.
     """
 
     endpoint: str = ""
@@ -42,6 +43,8 @@ class Bunny:
     counts: Counter[str] = field(default_factory=Counter)
     peaks: Counter[str] = field(default_factory=Counter)
     running: Counter[str] = field(default_factory=Counter)
+    failed: int = 0
+    planned: dict[str, list[str]] = field(default_factory=dict)
     gate: Callable[[str], None] = lambda kind: None
     dice: random.Random = field(default_factory=lambda: random.Random(11))
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -66,11 +69,14 @@ class Bunny:
             with self.lock:
                 self.running[kind] -= 1
 
-    def fault(self) -> str | None:
+    def fault(self, kind: str) -> str | None:
         """How this request fails, if it does."""
         with self.lock:
+            if self.planned.get(kind):
+                return self.planned[kind].pop(0)
             if self.dice.random() >= self.switches.faults:
                 return None
+            self.failed += 1
             return self.dice.choice(("500", "503", "429", "lost before", "lost after", "cut"))
 
 
@@ -92,7 +98,7 @@ class StorageHandler(BaseHTTPRequestHandler):
         with ExitStack() as self.turn:
             running = self.turn.enter_context(self.bunny.counting(kind))
             self.bunny.gate(kind)
-            self.fault = self.bunny.fault()
+            self.fault = self.bunny.fault(kind)
             if len(body) < size or self.fault == "lost before":
                 self.close_connection = True
             elif self.fault and self.fault.isdigit():
@@ -165,12 +171,10 @@ class StorageHandler(BaseHTTPRequestHandler):
             "Accept-Ranges": "bytes",
             "Content-Type": blob.kind or "application/octet-stream",
         }
-        if _is_known(
-            self.headers.get("If-None-Match"), self.headers.get("If-Modified-Since"), blob
-        ):
+        if is_known(self.headers.get("If-None-Match"), self.headers.get("If-Modified-Since"), blob):
             return self.reply(304, b"", headers)
         size = len(blob.data)
-        span = _span(self.headers.get("Range"), size)
+        span = span_of(self.headers.get("Range"), size)
         if span is None:
             return self.reply(200, blob.data, headers)
         begin, end = span
@@ -189,6 +193,8 @@ class StorageHandler(BaseHTTPRequestHandler):
             return self.tell(400, "Bad request")
         if any(not name or name != name.strip(" ") for name in names):
             return self.tell(400, "Bad name")
+        if self.fault == "mangled":
+            data = data[::-1]
         wanted, digest = self.headers.get("Checksum"), hashlib.sha256(data).hexdigest().upper()
         if wanted and self.bunny.switches.lower_case:
             wanted = wanted.upper()
@@ -242,23 +248,6 @@ class StorageHandler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Say nothing."""
-
-
-def _is_known(match: str | None, since: str | None, blob: Blob) -> bool:
-    """Whether the client has a file already; the ETag counts more than the date."""
-    if match is not None:
-        return blob.etag in match
-    return since is not None and blob.changed.replace(microsecond=0) <= parsedate_to_datetime(since)
-
-
-def _span(header: str | None, size: int) -> tuple[int, int] | None:
-    """The part that is asked for; None for the whole, which several parts at once get too."""
-    found = re.fullmatch(r"bytes=(\d*)-(\d*)", header or "")
-    if found is None or not (found[1] or found[2]):
-        return None
-    if not found[1]:
-        return max(0, size - int(found[2])), size
-    return int(found[1]), min(size, int(found[2]) + 1 if found[2] else size)
 
 
 @contextmanager

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 import threading
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
 BEGAN = datetime(2026, 9, 30, 8, 37, 34, 390_000, tzinfo=UTC)
@@ -163,3 +165,20 @@ class Zone:
         whole, _, decimals = text.partition(".")
         kept = decimals[: self.switches.decimals].rstrip("0")
         return f"{whole}.{kept}" if kept else whole
+
+
+def is_known(match: str | None, since: str | None, blob: Blob) -> bool:
+    """Whether the client has a file already; the ETag counts more than the date."""
+    if match is not None:
+        return blob.etag in match
+    return since is not None and blob.changed.replace(microsecond=0) <= parsedate_to_datetime(since)
+
+
+def span_of(header: str | None, size: int) -> tuple[int, int] | None:
+    """The part that is asked for; None for the whole, which several parts at once get too."""
+    found = re.fullmatch(r"bytes=(\d*)-(\d*)", header or "")
+    if found is None or not (found[1] or found[2]):
+        return None
+    if not found[1]:
+        return max(0, size - int(found[2])), size
+    return int(found[1]), min(size, int(found[2]) + 1 if found[2] else size)

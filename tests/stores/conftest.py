@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from buckia.stores import bunny_errors
 from buckia.stores.b2 import B2Options, B2Store
 from buckia.stores.base import Store
 from buckia.stores.bunny import BunnyOptions, BunnyStore
@@ -22,6 +23,7 @@ from buckia.stores.s3 import S3Options, S3Store
 from buckia.stores.s3_services import Conditions
 from tests.servers.b2 import B2Server, serve_b2
 from tests.servers.bunny import Bunny, serve_bunny
+from tests.servers.bunny_zone import Zone
 from tests.servers.moto import serve_moto
 from tests.servers.rgw import serve_rgw
 from tests.servers.s3 import S3Server
@@ -73,6 +75,28 @@ def contract_bunny() -> Iterator[Bunny]:
     """Bunny over HTTP, its limits on."""
     with serve_bunny() as server:
         yield server
+
+
+@pytest.fixture
+def bunny(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bunny]:
+    """A server of its own, so that its switches are nobody else's; retries come at once."""
+    monkeypatch.setattr(bunny_errors, "_FIRST_WAIT", 0.0)
+    with serve_bunny() as server:
+        yield server
+
+
+@pytest.fixture
+def bunny_zone(bunny: Bunny) -> Zone:
+    """An empty storage zone there."""
+    return bunny.make_zone()
+
+
+@pytest.fixture
+def bunny_store(bunny: Bunny, bunny_zone: Zone) -> Iterator[BunnyStore]:
+    """A store on it."""
+    made = BunnyStore(BunnyOptions(bunny_zone.name, bunny_zone.password, bunny.endpoint))
+    yield made
+    made.close()
 
 
 def open_bunny(server: Bunny, **options: Any) -> BunnyStore:
