@@ -121,7 +121,7 @@ class BuckiaClient:
         }
         bucket = replace(self.config, **{k: v for k, v in said.items() if v is not None})
         with self._open(local_path, bucket, _reporter(progress_callback)) as project:
-            plan = project.plan(paths=tuple(sync_paths or ()))
+            plan = project.plan(paths=tuple(sync_paths or ()), told=False)
             if dry_run:
                 return _planned(plan)
             if plan.conflicts:

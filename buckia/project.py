@@ -232,8 +232,12 @@ class Project:
         skip_conflicts: bool = False,
         ask: Ask | None = None,
         overrides: Overrides = NO_OVERRIDES,
+        told: bool = True,
     ) -> Plan:
-        """Scan both sides of the buckets and say what apply would do. Changes neither side."""
+        """Scan both sides of the buckets and say what apply would do. Changes neither side.
+
+        With `told` it also says what changes in databases, for which those in buckets are fetched.
+        """
         buckets = self.names(names)
         lock = self.load_state().lock
         parts: dict[str, BucketPlan] = {}
@@ -241,7 +245,7 @@ class Project:
         written: dict[str, str] = {}
         for name in buckets:
             state = lock.state(name)
-            wish = Wish(tuple(paths), direction, ask, overrides, written)
+            wish = Wish(tuple(paths), direction, ask, overrides, written, told)
             parts[name] = self._plan_bucket(name, state, wish)
             heads[name] = self._head(name, state)
         made = planner.assemble(
@@ -281,7 +285,7 @@ class Project:
             overrides=wish.overrides,
             known=self._recall(bucket, remote, state) if selection.deletes(decisions) else _NONE,
         )
-        return databases.describe(part, sides)
+        return databases.describe(part, sides) if wish.told else part
 
     def _recall(self, bucket: BucketConfig, remote: Store, state: BucketState) -> frozenset[str]:
         if state.lineage is None:
@@ -498,7 +502,7 @@ class Project:
                 files=len(lock.state(name).entries),
                 unfinished=lock.state(name).partial
                 or any(name in record.header.buckets for record in pending),
-                plan=self.plan([name]),
+                plan=self.plan([name], told=False),
             )
             for name in self.names(names)
         ]
@@ -515,7 +519,7 @@ class Project:
 
     def _trash(self, names: Iterable[str], *, whole: bool = False) -> Trash:
         places = {name: Place(self.config.bucket(name).layout, self.remote(name)) for name in names}
-        return Trash(self.root, self.work, places, whole=whole)
+        return Trash(self.root, self.work, places, self.stop, whole=whole)
 
     def verify(self, names: Sequence[str] = (), deep: str | None = None) -> list[Verified]:
         """Hold both sides of each bucket against the lockfile, without changing anything.

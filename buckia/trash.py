@@ -12,6 +12,7 @@ import itertools
 import logging
 import os
 import stat as modes
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -22,7 +23,7 @@ import msgspec
 from msgspec import Struct
 
 from buckia import pool
-from buckia.errors import BuckiaError, UsageError
+from buckia.errors import BuckiaError, Interrupted, UsageError
 from buckia.journal import Header
 from buckia.layout import Layout
 from buckia.model import Entry
@@ -72,12 +73,20 @@ class Place(Struct, frozen=True):
 class Trash:
     """The local trash as far as it concerns some buckets, and the trash of each of them.
 
-    `whole` takes in what belongs to no bucket any more.
+    `whole` takes in what belongs to no bucket any more. Between two files `stop` ends what is under
+    way, with `Interrupted`.
     """
 
     def __init__(
-        self, root: Path, work: Path, places: Mapping[str, Place], *, whole: bool = False
+        self,
+        root: Path,
+        work: Path,
+        places: Mapping[str, Place],
+        stop: threading.Event,
+        *,
+        whole: bool = False,
     ) -> None:
+        self._stop = stop
         self._work = work
         self._folder = work / FOLDER
         self._places = places
@@ -146,6 +155,7 @@ class Trash:
         A file that is there goes to the trash. What came out of the local trash leaves it; a bucket
         is not changed. Raises `UsageError` for a path where no file of a project can be.
         """
+        self._refuse_stopped()
         if why := built_in_exclude(path):
             raise UsageError(f"{path} is {why}; restore to another path with --to")
         replacing = self._local.head(path)
@@ -164,14 +174,18 @@ class Trash:
 
     def empty(self, items: Iterable[Kept]) -> None:
         """Delete these for good. What is gone already counts as deleted."""
-        there = []
-        for item in items:
+        every = list(items)
+        for item in every:
             if item.bucket is None:
+                self._refuse_stopped()
                 self._remove(item)
-            else:
-                there.append(item)
-        for _ in pool.each(self._delete, there, workers=_WORKERS, name="empty"):
-            pass
+        there = [item for item in every if item.bucket is not None]
+        for _ in pool.each(self._delete, there, workers=_WORKERS, name="empty", stop=self._stop):
+            self._refuse_stopped()
+
+    def _refuse_stopped(self) -> None:
+        if self._stop.is_set():
+            raise Interrupted("stopped by a signal; what was done is done; run it again")
 
     def _delete(self, item: Kept) -> None:
         assert item.bucket is not None  # noqa: S101  (`empty` told the two apart)

@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 
 from buckia import contents, planfile
 from buckia.documents import schema
-from buckia.errors import NotFoundError
+from buckia.errors import DocumentError, NotFoundError
 from buckia.model import Action, Conflict, Entry
 from buckia.planfile import Plan
 from buckia.stores.memory import MemoryStore
@@ -55,9 +55,11 @@ def edited(world: World, *statements: str) -> None:
 
 def changes(plan: Plan) -> tuple[str, ...]:
     """What the only action or conflict says."""
-    (item,) = found = (*plan.actions, *plan.conflicts)
-    assert len(found) == 1
-    return item.changes
+    (told,) = [
+        *(action.changes for action in plan.actions),
+        *(conflict.changes for conflict in plan.conflicts),
+    ]
+    return told
 
 
 # -- what changes ----------------------------------------------------------------------------------
@@ -144,7 +146,7 @@ def test_a_plan_that_tells_of_databases_is_a_plan(world: World) -> None:
     assert ops(world.plan()) == []
     value = json.loads(document)
     value["actions"][0]["changes"] = ["nothing at all"]
-    with pytest.raises(planfile.DocumentError, match="edited"):
+    with pytest.raises(DocumentError, match="edited"):
         planfile.read(json.dumps(value).encode())
 
 
@@ -348,3 +350,13 @@ def test_schema_and_reader_agree_on_changes(world: World, kind: str, other: Any)
     except msgspec.ValidationError:
         read = False
     assert fits == read == (other in (["fine"], []))
+
+
+def test_a_status_fetches_nothing_to_tell(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What only counts changes does not look into them."""
+    sql(world.tree / KEY, "INSERT INTO items (name) VALUES ('d')")
+    monkeypatch.setattr(MemoryStore, "open", None)
+    with world.open() as project:
+        (status,) = project.status()
+    assert ops(status.plan) == [f"upload {KEY}"]
+    assert changes(status.plan) == ()

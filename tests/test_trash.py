@@ -13,7 +13,14 @@ import pytest
 
 from buckia import trash as module
 from buckia.config import BucketConfig
-from buckia.errors import BuckiaError, ConfigError, LockedError, StoreError, UsageError
+from buckia.errors import (
+    BuckiaError,
+    ConfigError,
+    Interrupted,
+    LockedError,
+    StoreError,
+    UsageError,
+)
 from buckia.model import Entry
 from buckia.rules import seconds
 from buckia.stores.hashing import now
@@ -396,3 +403,17 @@ def test_how_long_is_no_part_of_what_a_plan_depends_on() -> None:
 def test_what_the_option_does_not_take(trash: Any) -> None:
     with pytest.raises(ConfigError, match="trash"):
         BucketConfig(provider="local", bucket_name="../b", trash=trash)
+
+
+def test_a_stop_ends_it_between_two_files(world: World) -> None:
+    """And the rest is still in the trash."""
+    world.remove("a")
+    world.drop("k")
+    world.sync()
+    with world.open() as project, project.trash(alone=True) as trash:
+        project.stop.set()
+        with pytest.raises(Interrupted):
+            trash.empty(trash.kept())
+        with pytest.raises(Interrupted):
+            trash.restore(trash.kept()[0], "tree/a")
+    assert len(kept(world)) == 2

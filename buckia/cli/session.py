@@ -86,7 +86,7 @@ class Session:
 
     @contextmanager
     def changing(self) -> Iterator[None]:
-        """Let a first signal end what is under way whole, not in the middle."""
+        """While something is changed, let a first signal end it between two files."""
         with self._stop.changing():
             yield
 

@@ -124,14 +124,12 @@ def restore(
     """
     if to is not None and (to.startswith(("/", "~")) or ".." in to.split("/")):
         raise UsageError(f"--to {to}: give a path below the configuration's folder")
-    with (
-        opened(shared) as session,
-        session.changing(),
-        session.project.trash(bucket or (), alone=True) as trash,
-    ):
-        for path, item in sorted(trash.find(what, plan or "", to).items()):
-            trash.restore(item, path)
-            session.note(f"Restored {text.name(path)}, {text.size(item.size)}.")
+    with opened(shared) as session, session.project.trash(bucket or (), alone=True) as trash:
+        found = trash.find(what, plan or "", to)
+        with session.changing():
+            for path, item in sorted(found.items()):
+                trash.restore(item, path)
+                session.note(f"Restored {text.name(path)}, {text.size(item.size)}.")
 
 
 def empty(
@@ -156,11 +154,12 @@ def empty(
     if not (yes or can_ask()):
         raise UsageError("trash empty asks, and there is no terminal to ask in: say --yes")
     with opened(shared) as session:
-        with session.changing(), session.project.trash(choice.wanted, alone=True) as trash:
+        with session.project.trash(choice.wanted, alone=True) as trash:
             kept = trash.kept() if age is None else older(trash.kept(), age)
             size = text.size(sum(item.size for item in kept))
             about = f"{text.count_of(len(kept), 'file')}, {size}"
             if kept and not yes and not confirm(f"Delete {about} for good?"):
                 raise BuckiaError("the answer was no; nothing was changed")
-            trash.empty(kept)
+            with session.changing():
+                trash.empty(kept)
         session.note(f"Deleted for good: {about}." if kept else "Nothing to delete.")

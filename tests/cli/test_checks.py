@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from buckia import config_file, planfile
+from buckia.model import Policy
+from buckia.project import Project
 from tests.cli.console import buckia
 from tests.cli.transcript import tree
 
@@ -167,3 +170,17 @@ def test_a_preflight_looks_and_changes_nothing(planned: Path) -> None:
     assert buckia("apply", "-q", "plan.json", "--preflight-only").code == 0
     ended = buckia("apply", "--preflight-only")
     assert ended.err == "The plan still fits: 0 actions could be done. Nothing was changed.\n"
+
+
+def test_a_plan_holds_the_answers_it_was_given(planned: Path) -> None:
+    """Conflicts that a person settled are settled the same way when it is made again."""
+    for name in ("a", "b", "c"):
+        (planned / "assets" / name).write_text("here")
+        (planned / "media-bucket" / name).write_text("there")
+    answers = {"a": Policy.LOCAL_WINS, "b": Policy.REMOTE_WINS}
+    with Project(config_file.load(Path(".buckia"))) as project:
+        made = project.plan(ask=lambda bucket, conflicts: answers, skip_conflicts=True)
+    (planned / "plan.json").write_bytes(planfile.write(made))
+    assert buckia("plan", "--check", "plan.json").code == 0
+    (planned / "media-bucket" / "b").write_text("there anew")
+    assert "1 action changed (download b)" in buckia("plan", "--check", "plan.json").err

@@ -171,3 +171,17 @@ def test_the_help_of_the_group() -> None:
     for name in ("list", "restore", "empty"):
         assert "..." not in shown.out.partition("Commands:")[2]
         assert buckia("trash", name, "--help").code == 0
+
+
+@pytest.mark.parametrize(("answer", "left"), [("y\n", 0), ("no\n", 1), ("", 1)])
+def test_emptying_asks(
+    settled: Path, monkeypatch: pytest.MonkeyPatch, answer: str, left: int
+) -> None:
+    """Anything but a yes leaves everything."""
+    (settled / "bucket" / "b").unlink()
+    assert buckia("sync", "-q").code == 0
+    monkeypatch.setattr("buckia.cli.trashing.can_ask", lambda: True)
+    ended = buckia("trash", "empty", given=answer)
+    assert "Delete 1 file, 1 byte for good? [y/N]" in ended.err
+    assert ended.code == (1 if left else 0)
+    assert len(json.loads(buckia("trash", "list", "--json").out)["kept"]) == left
