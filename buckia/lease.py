@@ -121,11 +121,11 @@ class _Seeker:
             found = self._try(stop)
             if found is not None:
                 return found
+            if pause == _PAUSES[0] and timeout > _QUIET:
+                on_wait(f"waiting for the lease of `{self._name}`: {self._other}")
             left = deadline - self._pace.now()
             if left <= 0:
                 raise LockedError(self._refusal())
-            if pause == _PAUSES[0]:
-                on_wait(f"waiting for the lease of `{self._name}`: {self._other}")
             if self._pace.wait(stop, min(pause, left)):
                 raise Interrupted(_STOPPED)
         raise AssertionError  # the pauses never end

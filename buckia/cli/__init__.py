@@ -13,7 +13,7 @@ from typing import Final
 import typer
 
 from buckia import __version__
-from buckia.cli import applying, checking, planning, touring, trashing, verifying
+from buckia.cli import applying, checking, planning, touring, trashing, unlocking, verifying
 from buckia.cli.arguments import spread
 from buckia.cli.failures import report, tell
 from buckia.errors import UsageError
@@ -58,7 +58,7 @@ def buckia(
         raise typer.Exit(UsageError.exit_code)
 
 
-for module in (checking, planning, applying, verifying, trashing, touring):
+for module in (checking, planning, applying, verifying, trashing, touring, unlocking):
     module.register(app)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from buckia.cli import papers, text
-from buckia.cli.options import Allowance, Choice, Shared, unfold
+from buckia.cli.options import Allowance, Choice, LockTimeout, Shared, unfold
 from buckia.cli.planning import called, draw, refuse_doubtful, refuse_incomplete
 from buckia.cli.session import Session, can_ask, opened
 from buckia.errors import BuckiaError, DocumentError, IncompleteError, UsageError
@@ -57,6 +57,7 @@ def apply(
         str | None,
         typer.Option(metavar="sha256:...", help="Refuse any plan but the one of this digest."),
     ] = None,
+    lock_timeout: LockTimeout = 0.0,
     *,
     shared: Shared,
 ) -> None:
@@ -79,7 +80,7 @@ def apply(
             made = _propose(session, Choice(**vars(allowance)))
             if made.actions and not (yes or preflight_only):
                 _ask(made)
-        _carry_out(session, made, preflight_only=preflight_only)
+        _carry_out(session, made, lock_timeout, preflight_only=preflight_only)
 
 
 def _read(name: str, expected: str | None) -> Plan:
@@ -120,6 +121,7 @@ def sync(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be done, and stop.")
     ] = False,
+    lock_timeout: LockTimeout = 0.0,
     *,
     shared: Shared,
 ) -> None:
@@ -132,12 +134,14 @@ def sync(
             draw(show.view(made, everything=bool(session.verbose)))
             refuse_doubtful(made)
         else:
-            _carry_out(session, _propose(session, choice), preflight_only=False)
+            _carry_out(session, _propose(session, choice), lock_timeout)
 
 
-def _carry_out(session: Session, made: Plan, *, preflight_only: bool) -> None:
+def _carry_out(
+    session: Session, made: Plan, lock_timeout: float, *, preflight_only: bool = False
+) -> None:
     began = time.monotonic()
-    applied = session.apply(made, preflight_only=preflight_only)
+    applied = session.apply(made, lock_timeout, preflight_only=preflight_only)
     took = time.monotonic() - began
     if preflight_only:
         session.note(f"The plan still fits: {_actions(made)} could be done. Nothing was changed.")

@@ -120,6 +120,17 @@ class Choice(Allowance, Buckets):
         return None if self.direction is Direction.BOTH else self.direction
 
 
+LockTimeout = Annotated[
+    float,
+    typer.Option(
+        metavar="SECONDS",
+        min=0,
+        help="How long to wait while somebody else applies.",
+    ),
+]
+"""An option of whatever applies."""
+
+
 def unfold(function: Callable[..., None]) -> Callable[..., None]:
     """A function as typer wants it: each parameter that is a dataclass becomes its fields."""
     hints = get_type_hints(function, include_extras=True)

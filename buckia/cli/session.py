@@ -73,10 +73,14 @@ class Session:
                 overrides=Overrides.of(old.overrides),
             )
 
-    def apply(self, plan: Plan, *, preflight_only: bool = False) -> Applied:
+    def apply(
+        self, plan: Plan, lock_timeout: float = 0.0, *, preflight_only: bool = False
+    ) -> Applied:
         """Apply a plan; after a first signal it ends saved."""
         with self._display, self._stop.changing():
-            return self.project.apply(plan, preflight_only=preflight_only)
+            return self.project.apply(
+                plan, preflight_only=preflight_only, lock_timeout=lock_timeout
+            )
 
     @contextmanager
     def looking(self) -> Iterator[None]:
