@@ -44,6 +44,7 @@ def refused(world: World, plan: Any, words: str) -> None:
         {"bucket_name": "../elsewhere"},
     ],
 )
+@pytest.mark.promise("INV-16")
 def test_a_plan_is_for_one_configuration(tmp_path: Path, other: dict[str, Any]) -> None:
     """Whatever would have changed the plan makes it stale."""
     world = edited(tmp_path)
@@ -65,6 +66,7 @@ def test_a_plan_is_for_the_buckets_it_names(tmp_path: Path) -> None:
     refused(World(tmp_path / "main"), world.plan(), "the bucket 'one', which this configuration")
 
 
+@pytest.mark.promise("INV-16")
 def test_a_plan_is_for_one_state(tmp_path: Path) -> None:
     """Another serial, other entries, another history: stale, whatever the files look like."""
     world = edited(tmp_path)
@@ -115,6 +117,7 @@ def test_a_blocked_plan_is_refused_before_anything_else(tmp_path: Path) -> None:
         world.apply(plan)
 
 
+@pytest.mark.promise("INV-9")
 def test_a_lost_lockfile_deletes_nothing(tmp_path: Path) -> None:
     """Everything equal is adopted, everything one-sided copied."""
     world = World(tmp_path, **{**ALL_DELETIONS, "delete_orphaned": "all"})

@@ -120,6 +120,7 @@ def test_a_default_that_is_wrong_is_told_once_and_where_it_stands(tmp_path: Path
     assert only.startswith('4:13: buckia.defaults.paths[0]: found "/x"')
 
 
+@pytest.mark.promise("HYG-3")
 def test_aliases_and_merges_work_and_are_bounded(tmp_path: Path) -> None:
     text = "a: &a {provider: s3, bucket_name: x, region: eu}\nb: {<<: *a, bucket_name: y}\n"
     assert said(tmp_path, text) == []
@@ -132,6 +133,7 @@ def test_aliases_and_merges_work_and_are_bounded(tmp_path: Path) -> None:
     assert "nested deeper" in said(tmp_path, "a: &a [*a]\n")[0]
 
 
+@pytest.mark.promise("HYG-3")
 def test_size_and_access(tmp_path: Path) -> None:
     assert said(tmp_path, b"#" * (MAX_BYTES + 1)) == ["1:1: the file is larger than 10 MB"]
     (only,) = check(tmp_path / "missing", {})

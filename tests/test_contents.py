@@ -269,6 +269,7 @@ def test_what_was_not_asked_about_is_not_fetched(
 
 @pytest.mark.parametrize("suffix", ["-wal", "-journal"])
 @pytest.mark.parametrize("known", [True, False])
+@pytest.mark.promise("INV-21")
 def test_a_raw_sidecar_in_the_bucket_holds_the_database_back(
     tmp_path: Path, suffix: str, known: bool
 ) -> None:

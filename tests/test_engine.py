@@ -64,6 +64,7 @@ def busy_world(root: Path, store: Store) -> World:
     return world
 
 
+@pytest.mark.promise("INV-17")
 def test_databases_go_after_other_files_and_deletions_last(tmp_path: Path) -> None:
     """Whoever reads the bucket meanwhile finds what the database names, and nothing gone early."""
     store = Watched()
@@ -75,6 +76,7 @@ def test_databases_go_after_other_files_and_deletions_last(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("refused", ["put fresh", "copy renamed", "put App"])
+@pytest.mark.promise("L4")
 def test_nothing_is_deleted_after_a_failed_write(tmp_path: Path, refused: str) -> None:
     """A failed upload, copy or database holds back every deletion; the same plan resumes."""
     store = Watched()
@@ -158,6 +160,7 @@ def test_a_failed_deletion_leaves_the_rest_of_a_move_for_later(tmp_path: Path) -
     assert ops(world.plan()) == []
 
 
+@pytest.mark.promise("INV-6")
 def test_a_race_after_preflight_is_lost_politely(tmp_path: Path) -> None:
     """An object that changes at the last moment fails its own action and nothing else."""
     world = World(tmp_path).settled({"a": b"1", "b": b"2"})
@@ -234,6 +237,7 @@ def test_progress_counts_files_and_bytes_up_to_the_total(tmp_path: Path) -> None
     assert last.bytes == last.total_bytes == plan.summary.bytes_up + plan.summary.bytes_down
 
 
+@pytest.mark.promise("INV-20")
 def test_only_one_run_at_a_time(tmp_path: Path) -> None:
     """A second apply in the same folder is refused before it looks at anything."""
     world = World(tmp_path)

@@ -62,6 +62,7 @@ def converges(history: History, store: Store | None) -> None:
 
 @examples(80)
 @given(histories)
+@pytest.mark.promise("L1", "INV-19")
 def test_law_1_nothing_is_left_to_do_after_a_clean_apply(history: History) -> None:
     """A plan made after a clean apply has no actions."""
     converges(history, MemoryStore())
@@ -69,6 +70,7 @@ def test_law_1_nothing_is_left_to_do_after_a_clean_apply(history: History) -> No
 
 @examples(20)
 @given(histories)
+@pytest.mark.promise("L1")
 def test_law_1_with_a_directory_as_bucket(history: History) -> None:
     """The same where an object's version is its content."""
     converges(history, None)
@@ -92,6 +94,7 @@ def test_law_1_a_world_that_repeats_itself_is_put_right_every_time(
 
 @examples(60)
 @given(histories, st.sampled_from([MEMORY, MEMORY, LOCAL]))
+@pytest.mark.promise("L2", "INV-15")
 def test_law_2_nothing_is_lost_that_no_action_names(history: History, kind: str) -> None:
     """Keys that no action names keep their bytes; of the others every loser is kept, unless the
     trash is switched off."""
@@ -145,6 +148,7 @@ class Refusing(MemoryStore):
 
 @examples(60)
 @given(busy_histories(), st.data())
+@pytest.mark.promise("L4")
 def test_law_4_a_failed_write_deletes_nothing(history: History, data: st.DataObject) -> None:
     """Whichever write fails, nothing is deleted on either side; without the failure it is."""
     store = Refusing()
@@ -172,6 +176,7 @@ DELETES = (Op.DELETE_LOCAL, Op.DELETE_REMOTE, Op.MOVE)
 
 @examples(80)
 @given(histories, st.sampled_from([MEMORY, MEMORY, LOCAL]), st.data())
+@pytest.mark.promise("L5")
 def test_law_5_a_world_that_moved_is_not_touched(
     history: History, kind: str, data: st.DataObject
 ) -> None:
@@ -205,6 +210,7 @@ def looked_at(action: Action) -> list[tuple[str, str]]:
 
 @examples(30)
 @given(histories)
+@pytest.mark.promise("INV-19")
 def test_law_5_an_applied_plan_changes_nothing_when_applied_again(history: History) -> None:
     """The same plan again is a success that does nothing."""
     with world_of(history, MemoryStore()) as world:

@@ -102,6 +102,7 @@ def cut_world(history: History, step: int, where: str) -> Iterator[tuple[World, 
     st.integers(1, 6),
     st.sampled_from(["before", "after", "recorded"]),
 )
+@pytest.mark.promise("L3")
 def test_law_3_a_run_that_was_cut_ends_as_if_it_had_not_been(
     history: History, step: int, where: str
 ) -> None:
@@ -164,6 +165,7 @@ def elsewhere(folder: Path, zone: str) -> Iterator[None]:
 
 @examples(40)
 @given(histories, st.integers(0, 2**31))
+@pytest.mark.promise("L7", "INV-14")
 def test_law_7_two_clones_plan_the_same_bytes(history: History, modified: int) -> None:
     """Neither the folder, the working directory, the time zone, file times nor any order of
     listing shows in a plan."""
@@ -195,6 +197,7 @@ sys.stdout.buffer.write(planfile.write(world.plan()))
 """
 
 
+@pytest.mark.promise("L7")
 def test_law_7_the_seed_of_hashing_does_not_show(tmp_path: Path) -> None:
     """Processes that keep their sets in other orders write the same plan."""
     written = set()

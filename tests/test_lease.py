@@ -88,6 +88,7 @@ def crowd(store: Store, clock: Clock) -> list[int]:
 
 
 @pytest.mark.parametrize("mood", MOODS)
+@pytest.mark.promise("INV-20")
 def test_of_many_at_once_one_wins(mood: Mood, clock: Clock) -> None:
     """Whatever the service does with conditions; nothing is left behind."""
     store = Proving(mood)
@@ -97,6 +98,7 @@ def test_of_many_at_once_one_wins(mood: Mood, clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("mood", ["atomic", "checked", "create-only", "racy"])
+@pytest.mark.promise("INV-20")
 def test_of_many_one_takes_over(mood: Mood, store: MemoryStore, clock: Clock) -> None:
     """An expired lease has one heir, and the generation tells."""
     leave(store, generation=7)
@@ -465,6 +467,7 @@ def test_apply_waits_for_nobody_by_default(tmp_path: Path, local: bool) -> None:
     assert world.remote() == {"a": b"1"}
 
 
+@pytest.mark.promise("INV-20")
 def test_a_lost_lease_stops_the_run_before_the_next_write(
     tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

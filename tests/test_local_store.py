@@ -126,12 +126,14 @@ def test_names_that_can_be_no_keys_are_reported(tmp_path: Path) -> None:
         item.place.encode()
 
 
+@pytest.mark.promise("INV-1")
 def test_a_bucket_that_is_not_there_is_not_an_empty_bucket(tmp_path: Path) -> None:
     """The folder of a `local` bucket has to exist."""
     with pytest.raises(NotFoundError, match="there is no folder 'bucket'"):
         LocalStore(tmp_path / "bucket").listing()
 
 
+@pytest.mark.promise("INV-1")
 def test_a_folder_that_cannot_be_read_makes_the_listing_incomplete(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,6 +182,7 @@ def test_a_file_that_changes_under_the_reading_is_read_again(
     assert entry.size == len(b"changed 0")
 
 
+@pytest.mark.promise("INV-11")
 def test_a_file_that_keeps_changing_is_unknown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

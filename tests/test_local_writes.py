@@ -52,6 +52,7 @@ class Breaking(io.BytesIO):
         raise OSError(5, "Input/output error")
 
 
+@pytest.mark.promise("INV-15")
 def test_a_replaced_and_a_deleted_file_go_to_the_trash(store: LocalStore) -> None:
     """Every version that was there is still there, also of a name used again."""
     for data in (b"one", b"two"):
@@ -64,6 +65,7 @@ def test_a_replaced_and_a_deleted_file_go_to_the_trash(store: LocalStore) -> Non
     assert trash(store) == {b"old", b"one", b"two"}
 
 
+@pytest.mark.promise("HYG-4")
 def test_the_trash_is_private(store: LocalStore) -> None:
     """What people deleted is not everybody's to read."""
     put(store, "a", b"new", store.head("a"))
@@ -85,6 +87,7 @@ def test_a_deletion_takes_the_folders_it_empties(store: LocalStore) -> None:
 
 
 @pytest.mark.parametrize("replacing", [False, True])
+@pytest.mark.promise("INV-10")
 def test_a_body_that_breaks_changes_nothing(store: LocalStore, replacing: bool) -> None:
     """Too short, too long, other bytes, or an error in the middle: the old file stands."""
     key, old = ("a", store.head("a")) if replacing else ("new", None)
@@ -100,6 +103,7 @@ def test_a_body_that_breaks_changes_nothing(store: LocalStore, replacing: bool) 
     assert held(store) == {"a": b"old"}
 
 
+@pytest.mark.promise("INV-10")
 def test_a_run_that_died_leaves_nothing_behind(store: LocalStore) -> None:
     """Its temporary files are in one place, no listing shows them, and tidying removes them."""
     scratch = store.work / "tmp"
@@ -128,6 +132,7 @@ def test_a_new_file_never_takes_the_place_of_another(
     assert held(store)["new"] == b"quicker"
 
 
+@pytest.mark.promise("INV-6")
 def test_an_edit_during_a_download_is_not_overwritten(store: LocalStore) -> None:
     """The last look comes after the last byte."""
     old = store.head("a")
@@ -177,6 +182,7 @@ def test_a_file_changed_right_after_it_was_written_is_not_taken_for_what_was_wri
     assert found.sha256 != stored.sha256
 
 
+@pytest.mark.promise("INV-6")
 def test_a_stale_expectation_changes_nothing(store: LocalStore) -> None:
     """Changed, gone or appeared: refused, for writing and for deleting."""
     old = store.head("a")

@@ -269,6 +269,7 @@ def shown(plan: Plan) -> str:
 
 
 @named(HOSTILE)
+@pytest.mark.promise("HYG-7")
 def test_no_view_shows_what_could_deceive(world: World, key: str) -> None:
     """No control, no direction, no line of its own; markup stays text."""
     plan = world.plan()
@@ -285,6 +286,7 @@ def test_no_view_shows_what_could_deceive(world: World, key: str) -> None:
     assert told.count("\n") < plain.count("\n") + 40
 
 
+@pytest.mark.promise("HYG-7")
 def test_no_two_names_look_alike() -> None:
     """An escape cannot be spelt, so that each name is shown as no other is."""
     names = [*HOSTILE.values(), "a\\u202e", "\\", "\\\\", "a\\nb", "a\u2028", "a\\u2028"]

@@ -99,6 +99,7 @@ def test_a_smaller_allowance_is_no_limit(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("side", ["local", "remote"])
+@pytest.mark.promise("INV-2")
 def test_an_empty_side_needs_both_its_word_and_the_number(tmp_path: Path, side: str) -> None:
     """That it is empty, and that so many go."""
     world = World(tmp_path, **STRICT).settled(FILES)
@@ -120,6 +121,7 @@ def moved_in(world: World) -> None:
     world.write("other", b"of somebody else")
 
 
+@pytest.mark.promise("INV-3")
 def test_a_folder_of_other_content_deletes_nothing(tmp_path: Path) -> None:
     """It shares nothing with the lockfile and is not the folder that the marker remembers."""
     world = World(tmp_path, **ALL_DELETIONS).settled(FILES)
@@ -176,6 +178,7 @@ def replaced(world: World) -> World:
     return world
 
 
+@pytest.mark.promise("INV-3")
 def test_a_bucket_of_other_content_deletes_nothing(tmp_path: Path) -> None:
     """Right name, wrong account: it shares nothing with the lockfile and has no marker."""
     world = replaced(World(tmp_path, **ALL_DELETIONS).settled(FILES))
@@ -225,6 +228,7 @@ def test_a_bucket_that_takes_no_marker_is_no_failure(
 
 
 @pytest.mark.parametrize("side", ["local", "remote"])
+@pytest.mark.promise("INV-4")
 def test_a_protected_key_is_deleted_by_no_plan(tmp_path: Path, side: str) -> None:
     """Whatever was lifted; only the configuration lets it go."""
     world = World(tmp_path, protect=["a/", "*.key"], **ALL_DELETIONS)

@@ -106,6 +106,7 @@ CASES: list[tuple[str, Action, View, State]] = [
 
 
 @pytest.mark.parametrize(("one", "view", "expected"), [c[1:] for c in CASES], ids=lambda c: None)
+@pytest.mark.promise("INV-5")
 def test_every_op_against_everything_it_can_find(one: Action, view: View, expected: State) -> None:
     """Only exactly what was reviewed is done; what is done already is a success."""
     state, why = judge(one, view)

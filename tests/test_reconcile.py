@@ -90,6 +90,7 @@ def verdict(
 
 
 @pytest.mark.parametrize(("row", "direction", "expected"), cells(TABLE))
+@pytest.mark.promise("INV-5")
 def test_each_cell_of_the_table(row: str, direction: str, expected: str) -> None:
     """Without a policy and without permission to delete, the table alone decides."""
     assert row_of(*sides(row)) == row
@@ -151,6 +152,7 @@ def test_a_policy_touches_conflicts_only(row: str, policy: Policy) -> None:
         (NOW, NOW + HOUR, None),
     ],
 )
+@pytest.mark.promise("INV-14")
 def test_newest_wins_only_where_times_can_be_believed(
     local: int, remote: int, winner: str | None
 ) -> None:

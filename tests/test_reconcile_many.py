@@ -42,6 +42,7 @@ def run(
     st.sampled_from(Direction),
     st.sampled_from(Policy),
 )
+@pytest.mark.promise("INV-9")
 def test_without_a_base_nothing_is_deleted(
     rows: dict[str, str], direction: Direction, policy: Policy
 ) -> None:
@@ -52,6 +53,7 @@ def test_without_a_base_nothing_is_deleted(
 
 @pytest.mark.parametrize("direction", Direction)
 @pytest.mark.parametrize("delete", ["yes", "all"])
+@pytest.mark.promise("L6")
 def test_a_side_that_is_not_wholly_known_deletes_nothing(
     direction: Direction, delete: Delete
 ) -> None:
@@ -67,6 +69,7 @@ def test_a_side_that_is_not_wholly_known_deletes_nothing(
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row != "bbb"])
+@pytest.mark.promise("INV-8")
 def test_what_left_the_scope_is_forgotten_and_never_deleted(row: str) -> None:
     """A filter or folder that changed removes the memory of a key and nothing else."""
     made = run({"k": row}, Rules(delete="all"), direction=None)
@@ -94,6 +97,7 @@ def test_keys_that_were_not_asked_for_are_left_out() -> None:
     assert [d.key for d in reconcile(here, {}, Listing({}), Rules(), scope)] == ["b"]
 
 
+@pytest.mark.promise("INV-22")
 def test_decisions_are_sorted_by_the_bytes_of_their_keys() -> None:
     """Not by code units or locale: as buckets list."""
     keys = ["z", "é", "a/b", "a-b", "\U0001f388", "\uffee", "Z"]

@@ -75,6 +75,7 @@ def test_what_a_filter_leaves_out_is_invisible_on_both_sides(tmp_path: Path, sid
         {"paths": [{"path": "tree/", "prefix": "elsewhere/"}]},
     ],
 )
+@pytest.mark.promise("INV-8")
 def test_a_narrower_scope_forgets_and_never_deletes(
     tmp_path: Path, narrower: dict[str, Any]
 ) -> None:

@@ -47,6 +47,7 @@ def test_limits_are_a_share_or_a_count_and_a_least(limits: Limits, base: int, al
 
 
 @pytest.mark.parametrize("side", ["local", "remote"])
+@pytest.mark.promise("INV-4")
 def test_a_bucket_that_would_lose_too_much_is_blocked(tmp_path: Path, side: str) -> None:
     """One deletion more than is allowed, spread over folders, and apply refuses the plan."""
     world = limited(tmp_path, folders("abcd", 5), "20%", 1)
@@ -82,6 +83,7 @@ def test_files_at_the_top_do_not_lower_the_limit_of_the_rest(tmp_path: Path) -> 
     assert world.plan().applyable
 
 
+@pytest.mark.promise("INV-4")
 def test_one_folder_cannot_use_up_the_limit_of_the_bucket(tmp_path: Path) -> None:
     """A top-level folder, often one person's, is held to the same share."""
     world = limited(tmp_path, folders("abcd", 10), "10%")
@@ -90,6 +92,7 @@ def test_one_folder_cannot_use_up_the_limit_of_the_bucket(tmp_path: Path) -> Non
     assert world.plan().blocked == ("max_delete: main/a: delete_remote 4, allowed 1",)
 
 
+@pytest.mark.promise("INV-4")
 def test_renames_are_no_deletions(tmp_path: Path) -> None:
     """A renamed folder does not count, on the side it was renamed on or on the other."""
     for side in ("local", "remote"):
@@ -126,6 +129,7 @@ def test_a_limit_of_everything_is_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("side", ["local", "remote"])
+@pytest.mark.promise("INV-2")
 def test_a_side_that_is_suddenly_empty_deletes_nothing(tmp_path: Path, side: str) -> None:
     """An unmounted disk or a wrong bucket looks like a wish to delete everything, and is refused
     even without a limit."""
@@ -158,6 +162,7 @@ CLASHES = [
 
 
 @pytest.mark.parametrize(("here", "there"), CLASHES)
+@pytest.mark.promise("INV-13")
 def test_names_that_are_one_file_somewhere_are_not_brought_together(
     tmp_path: Path, here: dict[str, bytes], there: dict[str, bytes]
 ) -> None:

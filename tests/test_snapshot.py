@@ -82,6 +82,7 @@ def test_a_bucket_is_listed_in_scope_and_as_it_is(tmp_path: Path) -> None:
     assert listing.complete
 
 
+@pytest.mark.promise("INV-1")
 def test_a_listing_that_breaks_off_is_no_listing(tmp_path: Path) -> None:
     """The plan fails; nothing is deduced from the part that came."""
     store = Terse(tells=("sha256",))

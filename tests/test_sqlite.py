@@ -55,6 +55,7 @@ def test_a_database_is_known_by_its_magic(tmp_path: Path) -> None:
         is_database(tmp_path / "absent")
 
 
+@pytest.mark.promise("INV-21")
 def test_the_file_alone_can_be_an_empty_database(tmp_path: Path) -> None:
     """A raw copy of a live database has no table; the snapshot has what is in the log."""
     database, raw, copy = tmp_path / "live", tmp_path / "raw", tmp_path / "copy"
@@ -129,6 +130,7 @@ def test_a_database_that_does_not_rest_has_no_key_twice(
 
 
 @pytest.mark.parametrize("mode", ["delete", "wal"])
+@pytest.mark.promise("INV-21")
 def test_a_live_writer_never_spoils_a_snapshot(tmp_path: Path, mode: str) -> None:
     """Every copy taken among four hundred transactions is whole and in balance."""
     database, copy = tmp_path / "live", tmp_path / "copy"

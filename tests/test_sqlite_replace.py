@@ -140,6 +140,7 @@ def test_a_hot_journal_cannot_undo_the_new_database(home: Path, tmp_path: Path, 
     assert [path.name for path in home.iterdir()] == ["App.sqlite"]
 
 
+@pytest.mark.promise("INV-21")
 def test_a_stale_log_undoes_a_plain_copy_but_not_a_replacement(
     home: Path, tmp_path: Path, new: Path
 ) -> None:
@@ -339,6 +340,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.promise("INV-7")
 def test_killed_at_any_step_it_is_old_or_new(tmp_path: Path, home: Path, kind: str) -> None:
     """After a kill -9 anywhere the target is the old or the new one; run again, the new one."""
     size = 512 if "pages" in kind else 4096

@@ -185,6 +185,7 @@ def test_the_same_plan_twice(world: World) -> None:
     assert (world.both(), world.lock()) == (before, lock)
 
 
+@pytest.mark.promise("INV-16")
 def test_an_old_plan_after_a_newer_one(world: World) -> None:
     """A plan is for one state of the lockfile; that state does not come back."""
     old = world.plan()

@@ -37,6 +37,7 @@ def world(tmp_path: Path) -> World:
 # -- documents that were touched -------------------------------------------------------------------
 
 
+@pytest.mark.promise("INV-16")
 def test_an_edited_plan(world: World) -> None:
     """Every part is under the digest."""
     data = planfile.write(world.plan())
@@ -127,6 +128,7 @@ HOSTILE: Final[dict[str, tuple[Values, tuple[str, ...]]]] = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.promise("INV-16")
 def test_a_hostile_action(tmp_path: Path, name: str) -> None:
     """Reviewed or not: apply goes nowhere that the configuration does not lead."""
     one, words = HOSTILE[name]

@@ -74,6 +74,7 @@ def test_nothing_was_deleted_yet(world: World) -> None:
     assert kept(world) == []
 
 
+@pytest.mark.promise("INV-15")
 def test_all_that_was_replaced_or_deleted_is_listed(world: World) -> None:
     """On either side: by its path here, by its key there, with its size, time and plan."""
     world.write("a", b"one")
@@ -158,6 +159,7 @@ def test_buckets_can_be_asked_about_alone(tmp_path: Path) -> None:
 # -- bringing back ---------------------------------------------------------------------------------
 
 
+@pytest.mark.promise("INV-15")
 def test_a_deleted_file_comes_back_from_the_local_trash(world: World) -> None:
     """It leaves the trash, and the next plan sees a new file."""
     world.drop("a")

@@ -53,6 +53,7 @@ def sweeps(request: pytest.FixtureRequest) -> Iterator[dict[World, Future[Result
 
 @pytest.mark.crash
 @pytest.mark.parametrize("world", WORLDS, ids=lambda world: "-".join(map(str, world)))
+@pytest.mark.promise("L3", "INV-7")
 def test_every_crash_converges(
     world: World,
     sweeps: dict[World, Future[Result]],
@@ -61,6 +62,7 @@ def test_every_crash_converges(
     judge(world, sweeps[world].result(), record_property)
 
 
+@pytest.mark.promise("L3")
 def test_some_crashes_converge(record_property: Callable[[str, object], None]) -> None:
     """The quick sample of every day."""
     world = ("local", 0, "serial")

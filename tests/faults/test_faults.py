@@ -157,6 +157,7 @@ def test_a_fault_of_a_store(tmp_path: Path, record_property: Any, row: Row) -> N
 
 @pytest.mark.faults
 @pytest.mark.parametrize("count", [4, 100])
+@pytest.mark.promise("L6")
 def test_a_listing_that_stays_short_deletes_nothing(tmp_path: Path, count: int) -> None:
     """However often half a bucket does not show: a file goes only if a look finds no object."""
     store = FaultyStore(MemoryStore())

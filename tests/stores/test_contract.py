@@ -229,6 +229,7 @@ def test_put_reads_any_stream(store: Store, data: bytes) -> None:
     assert read(store, entry) == data
 
 
+@pytest.mark.promise("INV-6")
 def test_put_onto_an_existing_key_needs_its_name(store: Store) -> None:
     """`replacing=None` refuses an existing object and leaves it alone."""
     write(store, "key", b"first")
@@ -245,6 +246,7 @@ def test_put_replaces_the_version_it_names(store: Store) -> None:
     assert content(store, "key") == b"second"
 
 
+@pytest.mark.promise("INV-6")
 def test_put_refuses_a_stale_version(store: Store) -> None:
     """`replacing=e` refuses when the object is no longer `e`, and leaves it alone."""
     first = write(store, "key", b"first")
@@ -300,6 +302,7 @@ def test_conditions_hold_for_every_size(store: Store, data: bytes) -> None:
 )
 @pytest.mark.parametrize("data", [b"some bytes", LARGE], ids=["small", "large"])
 @pytest.mark.parametrize("before", [None, b"before"], ids=["create", "replace"])
+@pytest.mark.promise("INV-11")
 def test_put_refuses_bytes_that_were_not_announced(
     store: Store, lie: dict[str, str | int], data: bytes, before: bytes | None
 ) -> None:
@@ -319,6 +322,7 @@ def test_put_refuses_bytes_that_were_not_announced(
     assert listed(store) == ([] if before is None else ["key"])
 
 
+@pytest.mark.promise("INV-10")
 def test_put_changes_nothing_when_the_body_breaks(store: Store) -> None:
     """An error of the body comes out as it is, and nothing has changed."""
     for data in (b"x" * 10, LARGE):
@@ -468,6 +472,7 @@ def test_delete_of_nothing_is_done(store: Store) -> None:
     assert listed(store) == []
 
 
+@pytest.mark.promise("INV-5")
 def test_delete_refuses_a_changed_object(store: Store) -> None:
     """An object that changed is not deleted."""
     old = write(store, "key", b"old")

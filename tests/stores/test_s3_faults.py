@@ -116,6 +116,7 @@ LISTINGS: dict[str, tuple[Answer, ...]] = {
 
 
 @pytest.mark.parametrize("answers", LISTINGS.values(), ids=LISTINGS)
+@pytest.mark.promise("INV-1")
 def test_a_doubtful_listing_raises(serve: Serve, answers: tuple[Answer, ...]) -> None:
     """A listing in doubt is an error, never a shorter listing."""
     store, _ = serve(in_turn(*answers))
