@@ -16,6 +16,7 @@ from buckia import __version__
 from buckia.cli import applying, checking, planning, touring, trashing, unlocking, verifying
 from buckia.cli.arguments import spread
 from buckia.cli.failures import report, tell
+from buckia.cli.signals import leave
 from buckia.errors import UsageError
 
 EXIT_CODES: Final = """\b
@@ -77,4 +78,4 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name no terminal can show is no end
-    sys.exit(run(sys.argv[1:]))
+    leave(run(sys.argv[1:]))

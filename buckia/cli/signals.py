@@ -7,9 +7,9 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import Final
+from typing import Final, NoReturn
 
 from buckia.errors import Interrupted
 
@@ -75,6 +75,19 @@ def _give_up() -> None:
     """Leave although something, a server that does not answer say, is still being waited for."""
     os.write(2, f"\nError: {UNCHANGED}\n".encode())
     _leave()
+
+
+def leave(code: int) -> NoReturn:
+    """End the program when all is saved and said.
+
+    A transfer that a stop has abandoned may hang for minutes; Python would wait for its thread.
+    """
+    if any(not (one.daemon or one is threading.current_thread()) for one in threading.enumerate()):
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _leave() -> None:
