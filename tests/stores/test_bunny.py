@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -39,6 +40,7 @@ def test_listings_go_four_at_once_and_no_more(
     def gate(kind: str) -> None:
         if 2 <= next(numbers) < 6:  # behind those of the root
             together.wait()
+        time.sleep(0.01)  # so that any more would be seen
 
     bunny.gate = gate
     with ThreadPoolExecutor(2) as pool:
@@ -74,6 +76,7 @@ def test_a_tree_is_whole_though_requests_fail(
     for key in keys:
         bunny_zone.put(key, b"x")
     bunny.switches.faults = 0.02
+    bunny.gate = lambda kind: time.sleep(0.005)  # so that any sixth would be seen
     with ThreadPoolExecutor(3) as pool:
         assert list(pool.map(lambda _: listed(bunny_store), range(6))) == [keys] * 6
     assert bunny.failed
