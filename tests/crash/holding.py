@@ -21,16 +21,20 @@ _LONG: Final = 60.0
 
 
 class Door:
-    """A WSGI application in front of another. A write of the held key waits until `open` is set."""
+    """A WSGI application in front of another. A write of the held key waits until `open` is set,
+    and if the door is `shut` every request that comes after it."""
 
     def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
         self._app = app
         self._arrived = threading.Event()
         self.open = threading.Event()
+        self.shut = False
 
     def __call__(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] == "PUT" and environ["PATH_INFO"].endswith(f"/{HELD}"):
             self._arrived.set()
+            self.open.wait()
+        if self.shut and self._arrived.is_set():
             self.open.wait()
         return self._app(environ, start)
 
