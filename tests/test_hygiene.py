@@ -147,6 +147,28 @@ def test_a_lockfile_that_would_hold_a_secret_is_not_written(tmp_path: Path) -> N
 
 
 @pytest.mark.promise("HYG-1")
+@pytest.mark.parametrize(
+    "words", [["plan", "--out", "p"], ["status", "--json"], ["verify", "--json"]]
+)
+def test_a_report_that_would_hold_a_secret_is_not_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    """Not to a file and not to a pipe."""
+    (tmp_path / ".buckia").write_text(
+        "main: {provider: local, bucket_name: bucket, paths: [tree/], password: hunter2-horse}\n"
+    )
+    (tmp_path / "bucket").mkdir()
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "hunter2-horse").write_bytes(b"1")
+    monkeypatch.chdir(tmp_path)
+    ended = buckia(*words)
+    assert (ended.code, ended.out) == (65, "")
+    assert "a secret of the configuration" in ended.err
+    assert "hunter2" not in ended.err
+    assert not (tmp_path / "p").exists()
+
+
+@pytest.mark.promise("HYG-1")
 def test_secrets_of_the_environment_count_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """The provider packages take them from there by themselves."""
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "from the environment")

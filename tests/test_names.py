@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import unicodedata
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from buckia import layout, lockfile, planfile
-from buckia.cli import show, text
+from buckia.cli import show, show_verify, text
 from buckia.errors import BuckiaError, DocumentError
 from buckia.layout import collisions, refuse_key
 from buckia.lockfile import BucketState, Locked
@@ -132,6 +133,14 @@ def test_a_key_becomes_its_own_file_or_none(world: World, key: str) -> None:
     assert world.local() == ({key: b"hostile"} if key in ALLOWED.values() else {})
     assert world.store().head(key) == before
     assert ops(world.plan()) == []
+    assert verified(world) == []
+
+
+def verified(world: World) -> list[str]:
+    """The names that `verify` finds wrong, as its document has them."""
+    with world.open() as project:
+        found = project.verify(deep="all")
+    return [item["key"] for item in json.loads(show_verify.document(found))["findings"]]
 
 
 def test_an_empty_folder_marker_is_not_worth_a_word(world: World) -> None:

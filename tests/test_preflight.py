@@ -133,6 +133,10 @@ def test_the_cases_are_whole() -> None:
         (FETCH_OVER, View(OTHER, NEW), "the local file has changed since the plan"),
         (MOVE, View(OLD, None, OTHER), "the object 'old' it is copied from has changed"),
         (MOVE, View(OLD, None, OLD, OLD), "the local file 'old' has appeared"),
+        (FETCH, View(None, OTHER), "the object in the bucket has changed since the plan"),
+        (COPY, View(OTHER, None, OLD), "the local file has changed since the plan"),
+        (ADOPT, View(OTHER, OLD), "the local file has changed since the plan"),
+        (ADOPT, View(OLD, OTHER), "the object in the bucket has changed since the plan"),
     ],
 )
 def test_a_divergence_says_what_happened_to_what(one: Action, view: View, words: str) -> None:

@@ -163,7 +163,7 @@ def status(
         with session.looking():
             found = session.project.status(choice.wanted)
         if json:
-            papers.write(documents.render(show_status.data(found), {}), papers.STREAM)
+            session.publish(documents.render(show_status.data(found), {}))
         else:
             draw(show_status.view(found))
         for item in found:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from buckia.cli import papers
 from buckia.cli.narration import narrating
 from buckia.cli.options import Choice, Shared
 from buckia.cli.signals import UNCHANGED, Stop
@@ -81,6 +82,10 @@ class Session:
             return self.project.apply(
                 plan, preflight_only=preflight_only, lock_timeout=lock_timeout
             )
+
+    def publish(self, report: bytes) -> None:
+        """Print a report as JSON, if it holds nothing that none may hold."""
+        papers.write(self.project.hygiene.demand_clean(report, "the report"), papers.STREAM)
 
     @contextmanager
     def looking(self) -> Iterator[None]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from buckia.cli import papers, text
+from buckia.cli import text
 from buckia.cli.options import Buckets, Shared, unfold
 from buckia.cli.planning import draw
 from buckia.cli.session import can_ask, opened
@@ -48,7 +48,7 @@ def list_kept(
         if json:
             head = {"format": "buckia.trash", "format_version": "1.0"}
             rows = {"kept": [_data(item) for item in kept]}
-            papers.write(documents.render(head, rows), papers.STREAM)
+            session.publish(documents.render(head, rows))
         else:
             _show(kept)
         session.note(_counted(kept))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from buckia.cli import papers, text
+from buckia.cli import text
 from buckia.cli.options import Buckets, Shared, unfold
 from buckia.cli.planning import draw
 from buckia.cli.session import opened
@@ -51,7 +51,7 @@ def verify(
         with session.looking():
             found = session.project.verify(choice.wanted, deep)
         if json:
-            papers.write(show_verify.document(found), papers.STREAM)
+            session.publish(show_verify.document(found))
         elif not session.quiet:
             draw(show_verify.view(found, everything=bool(session.verbose)))
         _refuse_unread(found)

@@ -14,6 +14,7 @@ import shutil
 import subprocess  # noqa: TID251  (each worker is a process of its own)
 import sys
 import tempfile
+import time
 import tomllib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,8 +28,8 @@ ROOT: Final = Path(__file__).parent.parent.parent
 LEAST: Final = 90
 """Percent of the mutants of each module that have to be killed."""
 WORKERS: Final = 2
-SECONDS: Final = 60
-"""How long the tests of one mutant may take: some run for ever."""
+PATIENCE: Final = 10
+"""How many times as long as the whole module a mutant may take: some run for ever."""
 _SHORT: Final = 12
 
 TESTS: Final = {
@@ -85,7 +86,6 @@ def _copy(tree: Path) -> Path:
 def _attempts(tree: Path, modules: Iterable[str]) -> Iterator[Tried]:
     workers = [_Worker(tree) for _ in range(WORKERS)]
     idle = list(workers)
-    jobs = [job for module in modules for job in _jobs(tree, module)]
 
     def attempt(job: dict[str, Any]) -> str:
         worker = idle.pop()
@@ -95,8 +95,8 @@ def _attempts(tree: Path, modules: Iterable[str]) -> Iterator[Tried]:
             idle.append(worker)
 
     try:
-        for module in modules:
-            _refuse_failing(workers[0].ask(_job(tree, module, None)), module)
+        limits = {module: PATIENCE * _time(workers[0], tree, module) for module in modules}
+        jobs = [job for module in modules for job in _jobs(tree, module, limits[module])]
         with ThreadPoolExecutor(WORKERS) as threads:
             for job, result in zip(jobs, threads.map(attempt, jobs), strict=True):
                 yield Tried(job["module"], job["line"], job["code"], job["what"], result)
@@ -105,12 +105,15 @@ def _attempts(tree: Path, modules: Iterable[str]) -> Iterator[Tried]:
             worker.close()
 
 
-def _refuse_failing(result: str, module: str) -> None:
-    if result != "survived":
+def _time(worker: _Worker, tree: Path, module: str) -> float:
+    """Seconds that the tests of a module take without a mutant."""
+    began = time.monotonic()
+    if worker.ask(_job(tree, module, None, 600)) != "survived":
         raise SystemExit(f"the tests of {module} fail without a mutant; mend them first")
+    return time.monotonic() - began
 
 
-def _jobs(tree: Path, module: str) -> Iterator[dict[str, Any]]:
+def _jobs(tree: Path, module: str, timeout: float) -> Iterator[dict[str, Any]]:
     source = (tree / "buckia" / f"{module}.py").read_text(encoding="utf-8")
     lines = source.splitlines()
     known = _equivalents(module)
@@ -118,7 +121,7 @@ def _jobs(tree: Path, module: str) -> Iterator[dict[str, Any]]:
         code = _code(lines, mutant.line)
         if (code, mutant.what) not in known:
             told = {"line": mutant.line, "code": code, "what": mutant.what}
-            yield {**_job(tree, module, number), **told}
+            yield {**_job(tree, module, number, timeout), **told}
 
 
 def _code(lines: list[str], number: int) -> str:
@@ -127,7 +130,7 @@ def _code(lines: list[str], number: int) -> str:
     return code if len(code) > _SHORT else f"{lines[number - 2].strip()} {code}"
 
 
-def _job(tree: Path, module: str, number: int | None) -> dict[str, Any]:
+def _job(tree: Path, module: str, number: int | None, timeout: float) -> dict[str, Any]:
     paths = [f"tests/{name}.py" for name in TESTS[module]]
     found = [path for path in paths if (tree / path).exists()]
     shown = bool(os.environ.get("SHOW"))
@@ -135,7 +138,7 @@ def _job(tree: Path, module: str, number: int | None) -> dict[str, Any]:
         "module": module,
         "number": number,
         "tests": found,
-        "timeout": SECONDS,
+        "timeout": timeout,
         "shown": shown,
     }
 
@@ -158,7 +161,7 @@ class _Worker:
         )
 
     def ask(self, job: dict[str, Any]) -> str:
-        """Try one mutant: `killed` or `survived`."""
+        """Try one mutant: `killed`, `late` or `survived`."""
         self._to.write(json.dumps(job) + "\n")
         self._to.flush()
         for line in self._from:
@@ -186,10 +189,12 @@ class _Worker:
 
 def _report(module: str, tried: list[Tried]) -> float:
     survived = [one for one in tried if one.result == "survived"]
+    late = sum(one.result == "late" for one in tried)
     killed = len(tried) - len(survived)
     score = 100 * killed / len(tried)
     known = len(_equivalents(module))
     print(f"buckia/{module}.py: {killed} of {len(tried)} killed, {score:.1f} %", end="")
+    print(f" ({late} by running too long)" if late else "", end="")
     print(f" ({known} equivalents left out)" if known else "")
     for one in survived:
         print(one)

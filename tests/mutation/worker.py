@@ -57,7 +57,7 @@ def attempt(job: dict[str, Any]) -> int:
 
 
 def _run(job: dict[str, Any]) -> str:
-    """`killed`, `survived`, or `killed` by running too long."""
+    """`killed`, `survived`, or `late`: killed by running too long."""
     sys.stdout.flush()
     child = os.fork()
     if not child:
@@ -71,7 +71,7 @@ def _run(job: dict[str, Any]) -> str:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    return "killed"
+    return "late"
 
 
 def _become_child(job: dict[str, Any]) -> None:
