@@ -65,6 +65,8 @@ def inspect(
     return sorted(tasks, key=lambda task: rank[task.action.id])
 
 
+_FIRST_WRITE: Final = 1
+_DELETES: Final = 4
 _LAST_WRITE: Final = 2
 """The phase after which every copy has been made and old keys may go."""
 
@@ -168,8 +170,10 @@ class Run:
         self._drain(leave, todo)
 
     def _forbidden(self, task: Task, *, deleting: bool = False) -> bool:
-        deletes = deleting or task.action.op in (Op.DELETE_REMOTE, Op.DELETE_LOCAL)
-        return deletes and task.action.bucket in self._failed
+        """Whether a task has to wait for another run, because a write of its bucket failed: all
+        deletions, and databases, which name files that may be the ones that failed."""
+        waits = deleting or _FIRST_WRITE < phase(task.action) <= _DELETES
+        return waits and task.action.bucket in self._failed
 
     def _drain(self, function: Callable[[Task], Outcome], tasks: list[Task]) -> None:
         sizes = {task.action.id: _size(task) for task in tasks}

@@ -6,6 +6,7 @@ refuse what no longer fits.
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable
 from typing import BinaryIO, Final, cast
@@ -13,6 +14,7 @@ from typing import BinaryIO, Final, cast
 from msgspec import Struct
 
 from buckia.errors import BuckiaError, IntegrityError, Interrupted, PreconditionError
+from buckia.layout import MAX_KEY_BYTES
 from buckia.model import Action, Content, Entry, Op, Outcome, Undo, replace, same_content
 from buckia.preflight import State, View
 from buckia.rules import RESERVED_PREFIX
@@ -31,8 +33,14 @@ class Stores(Struct, frozen=True):
     stop: threading.Event
 
     def trash_key(self, key: str) -> str:
-        """Where an overwritten or deleted object is kept in a bucket without versions."""
-        return f"{TRASH}{self.plan.removeprefix('sha256:')[:12]}/{key}"
+        """Where an overwritten or deleted object is kept in a bucket without versions.
+
+        A key so long that none can stand before it is kept under its digest.
+        """
+        place = f"{TRASH}{self.plan.removeprefix('sha256:')[:12]}/"
+        if len((place + key).encode()) > MAX_KEY_BYTES:
+            return f"{place}{hashlib.sha256(key.encode()).hexdigest()}"
+        return place + key
 
 
 class Task(Struct, frozen=True):

@@ -88,6 +88,7 @@ def test_nothing_is_deleted_after_a_failed_write(tmp_path: Path, refused: str) -
     assert [outcome.key for outcome in applied.failed] == [refused.split()[1]]
     assert "the service is not available" in str(applied.failed[0].error)
     assert not [step for step in store.steps if step.startswith("delete")]
+    assert "put App" not in store.steps  # it may name the file that failed
     assert "lost" in world.local()
     assert world.lock().state("main").partial
     store.refused = set()
@@ -106,6 +107,16 @@ def test_what_is_lost_in_the_bucket_is_kept_in_its_trash(tmp_path: Path) -> None
     place = f".buckia/trash/{plan.digest.removeprefix('sha256:')[:12]}/"
     kept = {key: data for key, data in read_all(world.store()).items() if "trash" in key}
     assert kept == {f"{place}a": b"1", f"{place}b": b"2"}
+
+
+def test_a_key_too_long_for_the_trash_is_kept_under_its_digest(tmp_path: Path) -> None:
+    """The longest key there can be is replaced like any other, and its old bytes are kept."""
+    key = "/".join(["x" * 200] * 5)
+    world = World(tmp_path, **ALL_DELETIONS).settled({key: b"1"})
+    world.write(key, b"new")
+    assert not world.sync().failed
+    kept = [data for name, data in read_all(world.store()).items() if "trash" in name]
+    assert kept == [b"1"]
 
 
 def test_what_is_lost_locally_is_kept_in_the_local_trash(tmp_path: Path) -> None:
