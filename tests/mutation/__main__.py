@@ -34,11 +34,11 @@ _SHORT: Final = 12
 
 TESTS: Final = {
     "reconcile": ("test_reconcile", "test_reconcile_edges", "test_reconcile_many", "test_laws"),
-    "engine": ("test_engine", "test_engine_edges", "test_laws", "test_laws_runs"),
-    "planner": ("test_planner", "test_planfile", "test_safeguards", "test_rules", "test_laws"),
+    "engine": ("test_engine", "test_engine_edges", "test_stops", "test_laws", "test_laws_runs"),
+    "planner": ("test_planner", "test_moves", "test_planfile", "test_safeguards", "test_laws"),
     "preflight": ("test_preflight", "test_engine", "test_laws"),
-    "safeguards": ("test_safeguards", "test_overrides", "test_planner", "test_rules", "test_laws"),
-    "steps": ("test_engine", "test_engine_edges", "test_lockfile", "test_laws", "test_laws_runs"),
+    "safeguards": ("test_safeguards_edges", "test_safeguards", "test_overrides", "test_planner"),
+    "steps": ("test_engine", "test_engine_edges", "test_stops", "test_laws", "test_laws_runs"),
 }
 """The tests that hold a module, the quickest first."""
 
