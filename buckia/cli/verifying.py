@@ -41,7 +41,8 @@ def verify(
     Says what is not as the last apply left it: on the local side changed, missing and new files,
     in the bucket changed, vanished and foreign objects. That is told from the listing; --deep also
     downloads objects and hashes them, all or a sample that is always the same for one state of the
-    lockfile. Exit code 0 means that all is as recorded, 2 that something differs.
+    lockfile. Exit code 0 means that all is as recorded, 2 that something differs. What --json
+    prints is described by schemas/verify.schema.json.
     """
     from buckia.cli import show_verify
     from buckia.verify import sample
