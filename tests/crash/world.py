@@ -49,10 +49,13 @@ _BIG: Final = 200_000
 """Bytes of a file that is read, written and sent in several pieces."""
 
 _TEMPORARY: Final = re.compile(r"(/|^)\.buckia(\.d)?/tmp/.|\.buckia\.[0-9a-f]{16}|\.buckia-\w{8}")
-_CHANCE: Final = re.compile(r"[0-9a-f]{16}(?=/|$)|(?<=\.buckia-)\w{8}")
-"""What is random in the names of temporary files."""
+_CHANCE: Final = re.compile(r"[0-9a-f-]{8,}(~[0-9a-f]+)?(?=/|$)|(?<=\.buckia-)\w{8}")
+"""What is random in the names of temporary files and claims."""
 
 _CLOCK: Final = re.compile(rb'"(started|at)":"[^"]*"|"pid":\d+')
+_ONLY_THERE: Final = re.compile(r"\.buckia/(claims/|lease)|\.buckia\.d/(leases/|folders)")
+"""Notes on who is running and where: their words differ from run to run, but not what they do."""
+
 _NO_STATE: Final = {"trace", "told", "cache.sqlite", "lock"}
 """Files that have no say in what the next run does."""
 
@@ -251,11 +254,17 @@ def fingerprint(folder: Path, server: BucketServer | None) -> str:
     for path in sorted(folder.rglob("*"), key=os.fspath):
         if path.name in _NO_STATE:
             continue
-        digest.update(_CHANCE.sub("", path.relative_to(folder).as_posix()).encode() + b"\0")
-        if path.is_file():
-            data = path.read_bytes()
-            digest.update(_CLOCK.sub(b"", data) if path.suffix == ".jsonl" else data)
+        data = path.read_bytes() if path.is_file() else b""
+        digest.update(_print(path.relative_to(folder).as_posix(), data))
     for name, objects in _buckets(folder, server).items() if server else ():
         for key, data in objects.items():
-            digest.update(f"{name}/{key}\0".encode() + data)
+            digest.update(_print(f"{name}/{key}", data))
     return digest.hexdigest()
+
+
+def _print(name: str, data: bytes) -> bytes:
+    if _ONLY_THERE.search(name):
+        data = b""
+    elif name.endswith(".jsonl"):
+        data = _CLOCK.sub(b"", data)
+    return hashlib.sha256(_CHANCE.sub("", name).encode() + b"\0" + data).digest()
