@@ -67,9 +67,9 @@ class BuckiaClient:
         return cls(Path(path), bucket)
 
     def _from_file(self, path: Path, name: str | None) -> BucketConfig:
-        from buckia import config_file  # brings the YAML parser along
+        from buckia.config import file  # brings the YAML parser along
 
-        loaded = config_file.load(path)
+        loaded = file.load(path)
         self._root, self._path = loaded.root, path
         if name is None and "default" in loaded.buckets:
             name = "default"

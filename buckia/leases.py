@@ -12,10 +12,12 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from pathlib import Path
 from typing import Final
 
-from buckia import lease, lease_claims, lease_note
+from buckia import lease
 from buckia.errors import AccessError, IncompleteError, LocalError, LockedError, NotFoundError
 from buckia.layout import Layout, Mapping
 from buckia.lease import Held
+from buckia.lease import claims as lease_claims
+from buckia.lease import note as lease_note
 from buckia.model import Op
 from buckia.planfile import Plan
 from buckia.rules import RESERVED_PREFIX

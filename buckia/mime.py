@@ -28,7 +28,7 @@ _NEWER: Final = {
 
 
 def guess(key: str) -> str:
-    """The content type of a key, by its ending; `application/octet-stream` if that tells nothing."""
+    """The content type of a key by its ending, `DEFAULT` where that tells nothing."""
     dot = key.rfind(".")
     if dot < 0 or "/" in key[dot:]:
         return DEFAULT

@@ -19,8 +19,8 @@ key, and leaves out what is to stay a conflict."""
 
 class Wish(Struct, frozen=True):
     """What a plan was asked for: the paths, the direction, who answers for conflicts, which limits
-    are lifted; `written` collects which bucket changes which local path, and `told` is whether to say
-    what changes in databases, which means fetching them."""
+    are lifted; `written` collects which bucket changes which local path, and `told` is whether to
+    say what changes in databases, which means fetching them."""
 
     paths: tuple[str, ...]
     direction: Direction | None

@@ -23,7 +23,7 @@ from typer.models import ArgumentInfo, ParameterInfo
 from buckia import documents, errors
 from buckia.cli import app
 from buckia.cli.options import Shared
-from buckia.config_file import NAMES, VARIABLE
+from buckia.config.file import NAMES, VARIABLE
 from buckia.reconcile import RESURRECTED, SETTLED, TABLE, Verdict
 from buckia.rules import BUILT_IN
 from buckia.stores import STORES

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from buckia import sqlite_replacement
 from buckia.sqlite import logical_hash, replace, snapshot
-from buckia.sqlite_file import connect
+from buckia.sqlite import replacement as sqlite_replacement
+from buckia.sqlite.file import connect
 
 Rows = list[tuple[Any, ...]]
 Run = Callable[[str], Any]

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from buckia.config import BucketConfig, Config, InvalidConfig
-from buckia.config_advice import guessable
-from buckia.config_file import InvalidFile, build, check, find, load
-from buckia.config_schema import API_ONLY, options, problems
-from buckia.config_template import template
+from buckia.config.advice import guessable
+from buckia.config.file import InvalidFile, build, check, find, load
+from buckia.config.schema import API_ONLY, options, problems
+from buckia.config.template import template
 from buckia.documents import digest, schema
 from buckia.errors import ConfigError
 from buckia.model import Direction, Policy

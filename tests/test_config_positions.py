@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from buckia.config_file import InvalidFile, check, load
-from buckia.config_source import MAX_BYTES
+from buckia.config.file import InvalidFile, check, load
+from buckia.config.source import MAX_BYTES
 
 ID = "k7Qm2ZtV9cXw4Rb8LpHs3N"
 HEAD = "a:\n  provider: s3\n  bucket_name: x\n"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from buckia import config_file
 from buckia.config import Config
+from buckia.config import file as config_file
 from buckia.planfile import Plan
 from buckia.project import Project
 from tests.helpers import ops

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from buckia import journal, lease, lease_claims, lease_note
+from buckia import journal, lease
 from buckia.errors import (
     AccessError,
     IncompleteError,
@@ -23,6 +23,8 @@ from buckia.errors import (
     UnavailableError,
 )
 from buckia.lease import Held, Holder, Pace
+from buckia.lease import claims as lease_claims
+from buckia.lease import note as lease_note
 from buckia.model import Entry
 from buckia.rules import RESERVED_PREFIX
 from buckia.stores.base import Store

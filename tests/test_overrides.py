@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from buckia import planfile, safeguards
+from buckia.applying import refuse_unfit
 from buckia.errors import BlockedError, BuckiaError
 from buckia.identity import FILE, object_key
 from buckia.model import Entry
-from buckia.project import refuse_unfit
 from buckia.rules import NO_OVERRIDES, Overrides
 from buckia.stores.memory import MemoryStore
 from tests.helpers import ALL_DELETIONS, NO_LIMITS, Side, World, ops

@@ -19,7 +19,7 @@ from tests.servers.s3 import S3Server
 SOURCES = [Path(sysconfig.get_path("stdlib")), Path(sysconfig.get_path("purelib"))]
 
 
-def s3_bucket(server: S3Server, **options: str) -> BucketConfig:
+def s3_bucket(server: S3Server) -> BucketConfig:
     """A new bucket on an S3 server, as a configuration has it."""
     return BucketConfig(
         provider="s3",
@@ -31,7 +31,6 @@ def s3_bucket(server: S3Server, **options: str) -> BucketConfig:
         folders=[FOLDER],
         delete_orphaned=True,
         max_workers=8,
-        **options,
     )
 
 

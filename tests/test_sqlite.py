@@ -26,7 +26,7 @@ from buckia.sqlite import (
     logical_hash,
     snapshot,
 )
-from buckia.sqlite_file import connect
+from buckia.sqlite.file import connect
 from tests.sqlite_helpers import (
     SPAWN,
     crashed,

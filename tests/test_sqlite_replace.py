@@ -11,9 +11,9 @@ from stat import S_IMODE
 
 import pytest
 
-from buckia import sqlite_replacement
 from buckia.errors import LocalError
 from buckia.sqlite import SIDECARS, is_database, logical_hash, replace
+from buckia.sqlite import replacement as sqlite_replacement
 from tests.sqlite_helpers import (
     crashed,
     interrupted,

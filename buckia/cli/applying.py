@@ -99,8 +99,8 @@ def _read(name: str, expected: str | None) -> Plan:
 
 def _propose(session: Session, choice: Choice) -> Plan:
     """A new plan, shown on stderr and fit to be applied."""
+    from buckia.applying import refuse_unfit
     from buckia.cli import show
-    from buckia.project import refuse_unfit
 
     made = session.plan(choice)
     if not session.quiet and (made.actions or made.conflicts or made.warnings):

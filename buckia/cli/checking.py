@@ -40,8 +40,9 @@ def init(
     ] = ".buckia",
 ) -> None:
     """Write a commented configuration to begin with. Never overwrites one."""
-    from buckia import config_file, config_template
     from buckia.config import InvalidConfig
+    from buckia.config import file as config_file
+    from buckia.config import template as config_template
 
     path = Path(config)
     _refuse(path)
@@ -64,7 +65,7 @@ def init(
 
 def _refuse(path: Path) -> None:
     """Raise `UsageError` where writing would overwrite or hide a configuration."""
-    from buckia.config_file import NAMES
+    from buckia.config.file import NAMES
 
     if path.suffix == ".toml":
         raise UsageError(f"init writes YAML, so {path} would not be read; name it .buckia")
@@ -79,8 +80,8 @@ def validate(*, shared: Shared) -> None:
 
     Every error and warning is told at once, each with its file, line and column.
     """
-    from buckia import config_file
     from buckia.cli.session import locate
+    from buckia.config import file as config_file
 
     path = locate(shared.config)
     findings = config_file.check(path)

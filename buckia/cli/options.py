@@ -19,7 +19,7 @@ def complete_bucket(ctx: typer.Context, incomplete: str) -> list[str]:
     """The buckets that a shell can complete to; none where there is no sound configuration."""
     from pathlib import Path
 
-    from buckia import config_file
+    from buckia.config import file as config_file
 
     try:
         config = config_file.load(config_file.find(Path(), ctx.params.get("config")))

@@ -108,8 +108,8 @@ class Session:
 @contextmanager
 def opened(shared: Shared) -> Iterator[Session]:
     """The configuration that the options name, at work."""
-    from buckia import config_file
     from buckia.cli.progress import Display
+    from buckia.config import file as config_file
     from buckia.project import Project
 
     stop = Stop()
@@ -138,7 +138,7 @@ def _answers(old: Plan) -> Ask:
 
 def locate(explicit: str | None) -> Path:
     """The configuration file, named as shortly as it can be from here."""
-    from buckia import config_file
+    from buckia.config import file as config_file
 
     path, here = config_file.find(Path(), explicit), Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path

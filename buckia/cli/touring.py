@@ -90,7 +90,7 @@ def _command(folder: Path) -> str:
 @contextmanager
 def _own_configuration() -> Iterator[None]:
     """Keep a configuration named in the environment out of the tour."""
-    from buckia.config_file import VARIABLE
+    from buckia.config.file import VARIABLE
 
     named = os.environ.pop(VARIABLE, None)
     try:

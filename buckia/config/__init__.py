@@ -12,9 +12,9 @@ from functools import cached_property
 from pathlib import Path, PurePath
 from typing import Any, Final, Literal
 
-import buckia.config_schema as judge
-from buckia.config_checks import contradictions
-from buckia.config_schema import Problem, dotted, one_line, suggest
+import buckia.config.schema as judge
+from buckia.config.checks import contradictions
+from buckia.config.schema import Problem, dotted, one_line, suggest
 from buckia.errors import ConfigError
 from buckia.layout import Layout, clean
 from buckia.layout import Mapping as Place

@@ -10,8 +10,8 @@ from itertools import combinations, pairwise
 from typing import Any, Final
 
 from buckia.config import BucketConfig, Settings
-from buckia.config_env import refers
-from buckia.config_schema import SECRETS, Path, Problem, options
+from buckia.config.env import refers
+from buckia.config.schema import SECRETS, Path, Problem, options
 from buckia.layout import Mapping as Place
 from buckia.model import Direction
 

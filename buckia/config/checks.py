@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from buckia.config_schema import Problem
+from buckia.config.schema import Problem
 from buckia.layout import clean, refuse_key
 from buckia.rules import built_in_exclude
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from msgspec import Struct, field
 
-from buckia.config_schema import SECRETS, Path, Problem, dotted
+from buckia.config.schema import SECRETS, Path, Problem, dotted
 
 _REFERENCE: Final = re.compile(r"\$\$\{|\$\{(?:([A-Za-z_][A-Za-z0-9_]*)\})?")
 _NOT_TEXT: Final = frozenset({"max_workers", "min", "max_delete", "delete_orphaned", "trash"})

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-import buckia.config_schema as judge
+import buckia.config.schema as judge
 from buckia.config import BucketConfig, Config, InvalidConfig, Settings, limits_from
-from buckia.config_advice import advise
-from buckia.config_checks import nesting
-from buckia.config_env import Expanded, expand
-from buckia.config_schema import Problem, dotted, one_line, suggest
-from buckia.config_source import MAX_BYTES, Source, kind_of, read
+from buckia.config.advice import advise
+from buckia.config.checks import nesting
+from buckia.config.env import Expanded, expand
+from buckia.config.schema import Problem, dotted, one_line, suggest
+from buckia.config.source import MAX_BYTES, Source, kind_of, read
 from buckia.errors import ConfigError
 
 NAMES: Final = (".buckia", ".buckia.yaml", ".buckia.toml")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from msgspec import Struct, field
 
-from buckia.config_schema import Path
+from buckia.config.schema import Path
 
 if TYPE_CHECKING:
     import yaml

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
-import buckia.config_schema as judge
+import buckia.config.schema as judge
 from buckia.config import InvalidConfig
 
 _YAML_WORDS: Final = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null"])

@@ -17,13 +17,14 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from buckia import lease_claims, lease_note
 from buckia.errors import Interrupted, LockedError, NotFoundError, PreconditionError
-from buckia.lease_keeper import Held as Held
-from buckia.lease_keeper import Pace as Pace
-from buckia.lease_note import Found as Found
-from buckia.lease_note import Holder as Holder
-from buckia.lease_note import look as look
+from buckia.lease import claims as lease_claims
+from buckia.lease import note as lease_note
+from buckia.lease.keeper import Held as Held
+from buckia.lease.keeper import Pace as Pace
+from buckia.lease.note import Found as Found
+from buckia.lease.note import Holder as Holder
+from buckia.lease.note import look as look
 from buckia.model import Entry
 from buckia.stores.base import Store
 

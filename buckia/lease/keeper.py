@@ -12,9 +12,10 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from buckia import lease_note, pool
+from buckia import pool
 from buckia.errors import BuckiaError, NotFoundError, PreconditionError
-from buckia.lease_note import Found
+from buckia.lease import note as lease_note
+from buckia.lease.note import Found
 from buckia.stores.base import Store
 
 RENEWALS: Final = 3

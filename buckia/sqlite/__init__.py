@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Final
 
 from buckia.errors import LocalError
-from buckia.sqlite_diff import Difference as Difference
-from buckia.sqlite_diff import TableDifference as TableDifference
-from buckia.sqlite_diff import describe as describe
-from buckia.sqlite_diff import difference as difference
-from buckia.sqlite_file import SIDECARS as SIDECARS
-from buckia.sqlite_file import (
+from buckia.sqlite.diff import Difference as Difference
+from buckia.sqlite.diff import TableDifference as TableDifference
+from buckia.sqlite.diff import describe as describe
+from buckia.sqlite.diff import difference as difference
+from buckia.sqlite.file import SIDECARS as SIDECARS
+from buckia.sqlite.file import (
     TICK,
     back_up,
     beside,
@@ -33,9 +33,9 @@ from buckia.sqlite_file import (
     reported,
     verify,
 )
-from buckia.sqlite_file import is_database as is_database
-from buckia.sqlite_hash import logical_hash as logical_hash
-from buckia.sqlite_replacement import replace as replace
+from buckia.sqlite.file import is_database as is_database
+from buckia.sqlite.hash import logical_hash as logical_hash
+from buckia.sqlite.replacement import replace as replace
 
 _UNREADABLE_HERE: Final = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 

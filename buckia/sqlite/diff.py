@@ -13,7 +13,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from buckia.sqlite_file import has_null, primary_code, quote, read, reported
+from buckia.sqlite.file import has_null, primary_code, quote, read, reported
 
 _SAMPLES: Final = 5
 _ENCODINGS: Final = ("UTF-8", "UTF-8", "UTF-16le", "UTF-16be")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import msgpack
 
-from buckia.sqlite_file import connect, has_null, primary_code, quote, reported
+from buckia.sqlite.file import connect, has_null, primary_code, quote, reported
 
 if TYPE_CHECKING:
     from hashlib import _Hash

@@ -19,7 +19,7 @@ from stat import S_IMODE
 from typing import BinaryIO, Final
 
 from buckia.errors import LocalError
-from buckia.sqlite_file import (
+from buckia.sqlite.file import (
     DAMAGED,
     SIDECARS,
     TICK,
@@ -34,7 +34,7 @@ from buckia.sqlite_file import (
     stop_when_busy,
     verify,
 )
-from buckia.sqlite_hash import logical_hash
+from buckia.sqlite.hash import logical_hash
 
 Keep = Callable[[Path], None]
 """Takes a file away for good, into the trash say. It carries the name it had beside the target."""

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from buckia import config_file, planfile
+from buckia import planfile
+from buckia.config import file as config_file
 from buckia.model import Policy
 from buckia.project import Project
 from tests.cli.console import buckia

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from buckia import lease, lease_note
+from buckia import lease
 from buckia.cli import unlocking
 from buckia.lease import Holder
+from buckia.lease import note as lease_note
 from buckia.stores.local import LocalStore
 from tests.cli.console import buckia
 

@@ -16,7 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from buckia import config_file, planfile
+from buckia import planfile
+from buckia.config import file as config_file
 from buckia.project import Project
 from buckia.stores import files, s3_parts, s3_session
 from buckia.stores.s3_services import Conditions

@@ -1,0 +1,258 @@
+"""Applying a plan: refused whole, or preflighted, executed, recorded and remembered."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager
+from typing import Final
+
+from msgspec import Struct
+
+from buckia import (
+    bounds,
+    engine,
+    identity,
+    journal,
+    leases,
+    planner,
+    recorder,
+    safeguards,
+)
+from buckia.connect import WORK
+from buckia.errors import (
+    BlockedError,
+    ConflictError,
+    DocumentError,
+    Interrupted,
+    StaleError,
+)
+from buckia.leases import Leases
+from buckia.lockfile import Held, Lockfile
+from buckia.model import Outcome
+from buckia.planfile import Plan
+from buckia.preflight import State
+from buckia.steps import Stores, Task
+from buckia.stores.base import Store
+from buckia.stores.local import LocalStore
+from buckia.trash import expire
+from buckia.workspace import Workspace
+
+_FEW: Final = 32
+_PER_LOOK: Final = 500
+"""Preflight asks for each key alone while that is fewer requests than listing the bucket anew."""
+
+
+_SHOWN: Final = 5
+"""Reasons named in an error; the plan has them all."""
+
+
+class Applied(Struct, frozen=True):
+    """What an apply did. `already` means that this very plan had been applied before."""
+
+    plan: str
+    outcomes: tuple[Outcome, ...] = ()
+    already: bool = False
+    serials: dict[str, int] = {}
+
+    @property
+    def failed(self) -> tuple[Outcome, ...]:
+        """The actions that could not be done, with the reason in `error`."""
+        return tuple(outcome for outcome in self.outcomes if not outcome.done)
+
+
+def apply_plan(
+    space: Workspace,
+    plan: Plan,
+    *,
+    preflight_only: bool = False,
+    lock_timeout: float = 0.0,
+    executor: Executor | None = None,
+) -> Applied:
+    """Execute exactly this plan. `lock_timeout` is how many seconds to wait for another run.
+
+    Raises `ConflictError`, `BlockedError`, `StaleError`, `LockedError` before anything is
+    changed, `Interrupted` after a signal and `IncompleteError` after the loss of a lease, when
+    all is saved. Actions that failed are in the result; then deletes of that bucket were not
+    begun.
+    """
+    refuse_unfit(plan)
+    _refuse_other_config(space, plan)
+    _refuse_unsound(space, plan)
+    with space.only_run(), _hold(space, plan, lock_timeout, preflight_only) as leases:
+        held = _recover(space, None if preflight_only else plan)
+        serials = _serials(plan, held.lock)
+        busy = sorted({action.bucket for action in plan.actions})
+        fresh = [name for name in busy if not _is_applied(space, plan, name, held.lock)]
+        tasks = [task for name in fresh for task in _inspect(space, plan, name, held.lock, leases)]
+        if all(_is_repeated(task, held.lock) for task in tasks):
+            tasks = []
+        if preflight_only or not tasks:
+            return Applied(plan.digest, already=bool(busy and not tasks), serials=serials)
+        return _run(space, plan, tasks, held, leases, executor)
+
+
+def _refuse_other_config(space: Workspace, plan: Plan) -> None:
+    missing = [name for name in plan.buckets if name not in space.config.buckets]
+    if missing:
+        raise StaleError(
+            f"the plan is for the bucket {missing[0]!r}, which this configuration does not "
+            "have; nothing was changed; plan again"
+        )
+    if space.config_digest(plan.buckets) != plan.config_digest:
+        raise StaleError(
+            "the configuration has changed since the plan; nothing was changed; plan again"
+        )
+
+
+def _refuse_unsound(space: Workspace, plan: Plan) -> None:
+    """Whoever wrote it: a plan goes nowhere that this configuration does not lead."""
+    bounds.demand_sound(plan)
+    for name, head in plan.buckets.items():
+        bucket = space.config.bucket(name)
+        if (head.provider, head.bucket) != (bucket.provider, bucket.bucket_name):
+            raise DocumentError(
+                f"the plan is not sound: it names {head.bucket!r} at {head.provider} for "
+                f"`{name}`, which is {bucket.bucket_name!r} at {bucket.provider}; nothing was "
+                "changed; plan again"
+            )
+    for name in sorted({action.bucket for action in plan.actions}):
+        bucket = space.config.bucket(name)
+        refuse = space.refuse(name)
+        kept = planner.kept_by(space.remote(name).capabilities, trash=bucket.keeps_trash)
+        bounds.demand_within(plan, name, bucket.layout, refuse, kept)
+
+
+def _hold(
+    space: Workspace, plan: Plan, timeout: float, looking: bool
+) -> AbstractContextManager[Leases]:
+    """The leases of the buckets that are written to; none where the plan is only checked."""
+    stores: dict[str, Store] = {}
+    wanted = leases.wanted(plan)
+    if state := space.config.settings.state_bucket:
+        found = {name for record in space.unfinished() for name in record.header.buckets}
+        wanted |= dict.fromkeys(found & space.config.buckets.keys(), True)
+        if not looking and not leases.swaps(space.remote(state)):
+            wanted[state] = True
+    if not looking:
+        stores = {name: space.remote(name) for name in wanted}
+    return leases.hold(
+        space.folder() / "leases",
+        stores,
+        plan.digest,
+        optional={name for name, needed in wanted.items() if not needed},
+        timeout=timeout,
+        stop=space.stop,
+    )
+
+
+def _recover(space: Workspace, plan: Plan | None) -> Held:
+    """Bring the lockfile up to what unfinished runs did and to what a plan found in order, and
+    clear what they left lying."""
+    LocalStore(space.root, work=WORK).tidy()
+    found = space.unfinished()
+
+    def change(lock: Lockfile) -> Lockfile:
+        lock = journal.absorb(lock, found)
+        return recorder.settle(lock, plan) if plan else lock
+
+    held = recorder.update(space.state, change, space.state_key)
+    journal.finish(found)
+    return held
+
+
+def _is_applied(space: Workspace, plan: Plan, name: str, lock: Lockfile) -> bool:
+    """Whether this plan is done for a bucket; `StaleError` if it no longer fits its state."""
+    state, base = lock.state(name), plan.buckets[name].base
+    if state.ref == base:
+        return False
+    if state.plan == plan.digest:
+        return not state.partial
+    if state.lineage != base.lineage:
+        why = "its lockfile belongs to another history (lineage)"
+    elif state.serial != base.serial:
+        why = f"the lockfile is at serial {state.serial}, the plan was made from {base.serial}"
+    else:
+        why = "the lockfile's entries are not those the plan was made from"
+    raise StaleError(f"the plan is stale for `{name}`: {why}; nothing was changed; plan again")
+
+
+def _inspect(space: Workspace, plan: Plan, name: str, lock: Lockfile, leases: Leases) -> list[Task]:
+    bucket = space.config.bucket(name)
+    base = lock.state(name).base()
+    actions = [action for action in plan.actions if action.bucket == name]
+    named = {a.key: a.source.path for a in actions if a.source and a.source.path}
+    local, remote = space.local(name, base, plan.digest, named), space.remote(name)
+    many = len(actions) > max(_FEW, len(base) // _PER_LOOK)
+    seen = space.take(bucket, local, remote, base) if many else None
+    if not many and not all(action.key.isascii() for action in actions):
+        local.listing(progress=space.progress)  # only a walk tells which form a disk has
+    sides = Stores(local, remote, plan.digest, leases.halt)
+    return engine.inspect(actions, sides, bucket.max_workers, space.progress, seen)
+
+
+def _run(
+    space: Workspace,
+    plan: Plan,
+    tasks: list[Task],
+    held: Held,
+    leases: Leases,
+    executor: Executor | None,
+) -> Applied:
+    names = sorted({task.action.bucket for task in tasks})
+    for store in map(space.remote, names):
+        if isinstance(store, LocalStore):  # a folder keeps what a killed run left half-written
+            store.tidy()
+    workers = max(space.config.bucket(name).max_workers for name in names)
+    with recorder.recording(
+        space.state, held, plan.digest, names, space.folder(), space.state_key, space.hygiene
+    ) as record:
+        run = engine.Run(
+            tasks,
+            record=record.add,
+            progress=space.progress,
+            stop=leases.halt,
+            workers=workers,
+            executor=executor,
+        )
+        outcomes = run.execute()
+        lock = record.save(run.finished)
+    for name in run.finished:
+        layout, lineage = space.config.bucket(name).layout, str(lock.state(name).lineage)
+        identity.mark_folders(space.work, space.root, layout, lineage)
+        if any(action.undo for action in plan.actions if action.bucket == name):
+            identity.mark_bucket(space.remote(name), lineage)
+        expire(space.trash_of([name]), space.config.bucket(name).retention)
+    if not run.finished.issuperset(names):
+        leases.refuse_lost()
+    if space.stop.is_set():
+        raise Interrupted("stopped; what was done is saved; run the same plan again to resume")
+    return Applied(plan.digest, tuple(outcomes), serials=_serials(plan, lock))
+
+
+def refuse_unfit(plan: Plan) -> None:
+    """Raise `BlockedError` or `ConflictError` for a plan that apply may not take."""
+    limits = [why for why in plan.blocked if not why.startswith("conflicts")]
+    if limits:
+        more = f"; and {len(limits) - _SHOWN} more" if len(limits) > _SHOWN else ""
+        advice = dict.fromkeys(safeguards.advice(why, plan.actions) for why in limits)
+        raise BlockedError(
+            f"the plan is blocked by {'; '.join(limits[:_SHOWN])}{more}; nothing was changed; "
+            f"{'; '.join(words for words in advice if words)}"
+        )
+    if not plan.applyable:
+        count = len(plan.conflicts)
+        raise ConflictError(
+            f"the plan has {count} unresolved conflict{'' if count == 1 else 's'}; nothing was "
+            "changed; settle them on one side, or plan with `--skip-conflicts`"
+        )
+
+
+def _is_repeated(task: Task, lock: Lockfile) -> bool:
+    """Whether the plan applied last did this already and left the same entries as before."""
+    state = lock.state(task.action.bucket)
+    applied = state.plan == task.stores.plan and not state.partial
+    return applied and task.state is State.SATISFIED
+
+
+def _serials(plan: Plan, lock: Lockfile) -> dict[str, int]:
+    return {name: lock.state(name).serial for name in plan.buckets}

@@ -1,0 +1,93 @@
+"""Making a plan: both sides listed, held against the lockfile, decided and written down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from buckia import (
+    identity,
+    planner,
+    selection,
+)
+from buckia.config import BucketConfig
+from buckia.contents import Databases
+from buckia.lockfile import BucketState
+from buckia.model import replace
+from buckia.planfile import BucketHead, Plan, PlanScope
+from buckia.planner import BucketPlan
+from buckia.reconcile import reconcile
+from buckia.selection import Wish
+from buckia.stores.base import Store
+from buckia.stores.hashing import now
+from buckia.workspace import Workspace
+
+_NONE: Final[frozenset[str]] = frozenset()
+
+
+def make_plan(
+    space: Workspace, names: Sequence[str], wish: Wish, *, skip_conflicts: bool = False
+) -> Plan:
+    """Scan both sides of the buckets and say what apply would do. Changes neither side."""
+    buckets = space.names(names)
+    lock = space.load_state().lock
+    parts: dict[str, BucketPlan] = {}
+    heads: dict[str, BucketHead] = {}
+    for name in buckets:
+        state = lock.state(name)
+        parts[name] = _plan_bucket(space, name, state, wish)
+        heads[name] = _head(space, name, state)
+    made = planner.assemble(
+        parts,
+        heads,
+        config_digest=space.config_digest(buckets),
+        scope=PlanScope(selection.clean_paths(wish.paths), wish.direction),
+        skip_conflicts=skip_conflicts,
+        overrides=wish.overrides,
+    )
+    space.hygiene.demand_clean(msgspec.json.encode(made), "the plan")
+    return made
+
+
+def _plan_bucket(space: Workspace, name: str, state: BucketState, wish: Wish) -> BucketPlan:
+    bucket, remote, base = space.config.bucket(name), space.remote(name), state.base()
+    local = space.local(name, base)
+    sides = space.take(bucket, local, remote, base)
+    scope = selection.scope(bucket.layout, space.refuse(name), wish.paths)
+    databases = Databases(local, remote, base, bucket.max_workers, space.progress)
+    sides = databases.recognise(sides, scope)
+    decisions = reconcile(sides.local, base, sides.remote, bucket.rules, scope, now())
+    sure = sides.local.complete and sides.remote.complete
+    rules = bucket.rules if sure else replace(bucket.rules, delete="no")
+    decisions = selection.settle_asked(name, decisions, scope, rules, wish.ask)
+    decisions = selection.one_way(decisions, wish.direction)
+    decisions = selection.one_writer(decisions, local.path_of, name, wish.written)
+    part = planner.plan_bucket(
+        name,
+        decisions,
+        sides.local,
+        base,
+        sides.remote,
+        bucket.rules,
+        remote.capabilities,
+        trash=bucket.keeps_trash,
+        overrides=wish.overrides,
+        known=_recall(space, bucket, remote, state) if selection.deletes(decisions) else _NONE,
+    )
+    return databases.describe(part, sides) if wish.told else part
+
+
+def _recall(
+    space: Workspace, bucket: BucketConfig, remote: Store, state: BucketState
+) -> frozenset[str]:
+    if state.lineage is None:
+        return _NONE
+    return identity.recall(space.work, space.root, bucket.layout, remote, state.lineage)
+
+
+def _head(space: Workspace, name: str, state: BucketState) -> BucketHead:
+    bucket = space.config.bucket(name)
+    guards = planner.guards(space.remote(name).capabilities)
+    return BucketHead(bucket.provider, bucket.bucket_name, state.ref, guards)

@@ -1,0 +1,200 @@
+"""A configuration at work: its stores, its lockfile, its folder of journals, its locks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+from filelock import FileLock, Timeout
+
+from buckia import (
+    connect,
+    documents,
+    journal,
+    lockfile,
+    sidecars,
+    snapshot,
+)
+from buckia.config import BucketConfig, Config
+from buckia.connect import WORK
+from buckia.errors import (
+    DocumentError,
+    LocalError,
+    LockedError,
+)
+from buckia.hygiene import Hygiene
+from buckia.lockfile import Held
+from buckia.model import Base, Progress, silent
+from buckia.snapshot import Sides
+from buckia.stores.base import Store
+from buckia.stores.hashing import HashCache
+from buckia.stores.local import LocalStore
+from buckia.trash import Place, Trash
+
+
+class Workspace:
+    """A configuration at work. Close it, or use it as a context manager.
+
+    `stores` are buckets that are open already, by name; the others are opened when first used.
+    Raises the errors of `buckia.errors`; nothing else escapes but bugs.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        progress: Progress = silent,
+        stop: threading.Event | None = None,
+        stores: Mapping[str, Store] | None = None,
+    ) -> None:
+        self.config = config
+        self.root = config.root
+        self.work = self.root / WORK
+        self.stop = stop or threading.Event()
+        self.progress = progress
+        self._stores: dict[str, Store] = dict(stores or {})
+        self._cache: HashCache | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Save the hash cache and give connections back."""
+        if self._cache is not None and self._cache.learnt:
+            self.folder()
+            self._cache.save()
+        for store in self._stores.values():
+            store.close()
+        self._stores.clear()
+
+    def names(self, wanted: Sequence[str] = ()) -> tuple[str, ...]:
+        """The buckets asked for, or all. Raises `ConfigError` for a name that does not exist."""
+        for name in wanted:
+            self.config.bucket(name)
+        return tuple(dict.fromkeys(wanted)) or tuple(self.config.buckets)
+
+    def remote(self, name: str) -> Store:
+        """The bucket of that name, opened once."""
+        if name not in self._stores:
+            bucket = self.config.bucket(name)
+            self._stores[name] = connect.open_remote(bucket, self.root, self.cache)
+        return self._stores[name]
+
+    def local(
+        self,
+        name: str,
+        base: Base | None = None,
+        plan: str | None = None,
+        paths: Mapping[str, str] | None = None,
+    ) -> LocalStore:
+        """The local side of a bucket. `plan` names the folder of the trash, `paths` are local files
+        by key where the layout alone would not find them."""
+        bucket = self.config.bucket(name)
+        return connect.open_local(
+            bucket,
+            self.root,
+            self.cache,
+            self.remote(name).capabilities.digests,
+            paths={key: item.path for key, item in (base or {}).items() if item.path}
+            | dict(paths or {}),
+            trash=self.work / "trash" / plan.removeprefix("sha256:")[:12] if plan else None,
+            refuse=connect.refuse_also(bucket.rules, self.config.path, self.root),
+        )
+
+    @cached_property
+    def hygiene(self) -> Hygiene:
+        """What no document of this project may hold."""
+        return Hygiene(
+            connect.secrets(self.config.buckets.values()),
+            (str(self.root.absolute()), str(self.root.resolve())),
+            (str(Path.home()),),
+        )
+
+    @property
+    def cache(self) -> HashCache:
+        """The hash cache of this project; its file is made when there is something to keep."""
+        if self._cache is None:
+            self._cache = HashCache(self.work / "cache.sqlite")
+        return self._cache
+
+    def folder(self) -> Path:
+        """`.buckia.d/`, which keeps itself out of version control."""
+        try:
+            self.work.mkdir(mode=0o700, exist_ok=True)
+            ignore = self.work / ".gitignore"
+            if not ignore.exists():
+                ignore.write_text("*\n", encoding="utf-8")
+        except OSError as problem:
+            raise LocalError(
+                f"{WORK}/ cannot be made here ({problem.strerror}); buckia keeps its journal there"
+            ) from None
+        return self.work
+
+    @property
+    def state(self) -> Store:
+        """Where the lockfile is kept. `DocumentError` for a link, which would look like none."""
+        if (bucket := self.config.settings.state_bucket) is not None:
+            return self.remote(bucket)
+        path = self.root / lockfile.KEY
+        if path.is_symlink() or path.is_dir():
+            raise DocumentError(f"{lockfile.KEY} is a link or a folder; it has to be a plain file")
+        return LocalStore(self.root, work=WORK)
+
+    @property
+    def state_key(self) -> str:
+        """The lockfile's key in that store."""
+        return lockfile.BUCKET_KEY if self.config.settings.state_bucket else lockfile.KEY
+
+    def load_state(self) -> Held:
+        """The lockfile with whatever unfinished runs did since it was written."""
+        held = lockfile.load(self.state, self.state_key)
+        return Held(journal.absorb(held.lock, self.unfinished()), held.entry)
+
+    def unfinished(self) -> list[journal.Record]:
+        """The journals that no lockfile is known to hold."""
+        return journal.unfinished(self.work / "journal")
+
+    def take(self, bucket: BucketConfig, local: LocalStore, remote: Store, base: Base) -> Sides:
+        """Both sides of a bucket, complete, with what a listing leaves open looked up."""
+        sides = snapshot.take(
+            local, remote, bucket.layout, bucket.rules, self.progress, bucket.max_workers
+        )
+        sides = snapshot.prove(sides, base, local, remote, bucket.max_workers)
+        sides = Sides(self.hygiene.listing(sides.local), self.hygiene.listing(sides.remote))
+        return sidecars.set_aside(sides, base)
+
+    def refuse(self, name: str) -> Callable[[str], str | None]:
+        """Why a key of a bucket is out of scope, or None."""
+        return connect.refuse_also(self.config.bucket(name).rules, self.config.path, self.root)
+
+    def config_digest(self, names: Iterable[str]) -> str:
+        """What binds a plan to the part of the configuration it was made with."""
+        identity = {name: self.config.bucket(name).identity() for name in sorted(names)}
+        return documents.digest(identity)
+
+    @contextmanager
+    def only_run(self) -> Iterator[None]:
+        """Hold the lock of this machine; it goes with the process, however that ends."""
+        lock = FileLock(self.folder() / "lock", timeout=0, mode=0o600)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise LockedError(
+                "another buckia is applying in this folder; wait for it, or end it first"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def trash_of(self, names: Iterable[str], *, whole: bool = False) -> Trash:
+        """What these buckets and the folder keep of what was overwritten or deleted."""
+        places = {name: Place(self.config.bucket(name).layout, self.remote(name)) for name in names}
+        return Trash(self.root, self.work, places, self.stop, whole=whole)
