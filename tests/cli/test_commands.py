@@ -63,7 +63,8 @@ def test_every_command_and_option_is_explained(name: str) -> None:
 def test_help_lists_the_commands_and_exit_codes() -> None:
     shown = command("--help")
     assert set(GROUP) == {
-        "init", "validate", "plan", "show", "apply", "sync", "status", "verify", "trash", "tour",
+        "init", "validate", "plan", "show", "apply", "sync", "status", "verify", "trash",
+        "unlock", "tour",
     }  # fmt: skip
     assert all(f"  {name} " in shown.out for name in GROUP)
     assert "..." not in shown.out.partition("Commands:")[2], "a first sentence is too long"
@@ -283,7 +284,7 @@ def test_a_signal_while_the_plan_is_checked_changes_nothing(
     ended = command("sync", "-q")
     assert ended.code == 130
     made = tree(project).keys() - before.keys() - {".buckia.lock"}
-    assert made <= {"bucket/.buckia", "bucket/.buckia/leases", "bucket/.buckia/leases/tmp"}
+    assert all(f"{name}/".startswith("bucket/.buckia/") for name in made)  # the lease's own
     assert command("sync", "-q").code == 0
 
 
