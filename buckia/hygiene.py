@@ -19,6 +19,10 @@ from buckia.model import Listing, Outcome, replace
 LEAST: Final = 6
 """Characters a secret has at least: a shorter one would be found in any text."""
 
+_WORD: Final = re.compile(r"[a-z]{0,15}")
+"""A secret that is a plain word, as test servers have (`testing`, `minioadmin`): it is found in
+names that have nothing to do with it, and gives nothing away that a dictionary does not."""
+
 HIDDEN: Final = "(hidden)"
 _NAMES: Final = ("key", "place", "paths")
 """Fields that hold names from a bucket, which may look like a path and are nobody's."""
@@ -73,7 +77,7 @@ class Hygiene(Struct, frozen=True):
         return data
 
     def _worth_it(self) -> list[str]:
-        return sorted({one for one in self.secrets if len(one) >= LEAST}, key=len, reverse=True)
+        return sorted({one for one in self.secrets if _tells(one)}, key=len, reverse=True)
 
     def _refuse(self, what: str, found: str, name: str) -> None:
         raise DocumentError(
@@ -112,3 +116,8 @@ def _texts(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
         for field, item in value.items():
             yield "key", field
             yield from _texts(item, field)
+
+
+def _tells(secret: str) -> bool:
+    """Whether a secret is one that can be told from ordinary text."""
+    return len(secret) >= LEAST and not _WORD.fullmatch(secret)

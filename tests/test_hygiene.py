@@ -142,9 +142,16 @@ def test_what_could_not_be_read_is_named_without_its_whole_path(tmp_path: Path) 
 @pytest.mark.promise("HYG-1")
 def test_a_lockfile_that_would_hold_a_secret_is_not_written(tmp_path: Path) -> None:
     """Whoever writes it, for whatever reason."""
-    lock = lockfile.EMPTY.with_state("main", lockfile.NEW)
+    lock = lockfile.EMPTY.with_state(SECRET, lockfile.NEW)
     with pytest.raises(DocumentError, match="it was not written"):
-        lockfile.save(MemoryStore(), lockfile.Held(lock, None), lock, "k", Hygiene(("lineage",)))
+        lockfile.save(MemoryStore(), lockfile.Held(lock, None), lock, "k", Hygiene((SECRET,)))
+
+
+def test_a_secret_that_is_a_plain_word_is_not_looked_for() -> None:
+    """The credentials of test servers are words, and a folder may well be called `testing`."""
+    careful = Hygiene(("testing", "minioadmin"))
+    data = b'{"key": "numpy/testing/utils.py", "message": "minioadmin"}'
+    assert careful.demand_clean(data, "the plan") == data
 
 
 @pytest.mark.promise("HYG-1")

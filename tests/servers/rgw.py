@@ -86,7 +86,7 @@ class Gateway:
         self.conf = home / "ceph.conf"
         self.fsid = str(uuid.uuid4())
         self.mon, self.http, self.https = free_ports(3)
-        self.access, self.secret = "access", secrets.token_hex(16)
+        self.access, self.secret = secrets.token_hex(10), secrets.token_hex(20)
         self._daemons: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> None:
