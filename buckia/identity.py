@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Final
@@ -46,7 +47,8 @@ def mark_folders(work: Path, root: Path, layout: Layout, lineage: str) -> None:
     seen = dict(_folders(root, layout, lineage))
     if not seen.items() <= remembered.items():
         text = json.dumps({**remembered, **seen}, indent=1, sort_keys=True)
-        files.write_atomically(work / FILE, text.encode(), 0o600)
+        with suppress(OSError):
+            files.write_atomically(work / FILE, text.encode(), 0o600)
 
 
 def mark_bucket(remote: Store, lineage: str) -> None:

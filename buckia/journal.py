@@ -12,6 +12,7 @@ import os
 import socket
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Literal
 
@@ -69,10 +70,17 @@ class Journal:
 
     def __init__(self, path: Path, header: Header) -> None:
         self.path = path
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        except OSError as problem:
+            raise self._unwritable(problem) from None
         self._file = os.fdopen(handle, "wb")
-        self._write([header])
+        try:
+            self._write([header])
+        except LocalError:
+            self.close()
+            raise
 
     def record(self, outcomes: list[Outcome]) -> None:
         """Put outcomes on the disk, all with one flush. Raises `LocalError` when that fails."""
@@ -84,7 +92,8 @@ class Journal:
 
     def close(self) -> None:
         """Close the file; without `finish` the next run picks it up."""
-        self._file.close()
+        with suppress(OSError):  # what could not be written has been told
+            self._file.close()
 
     def _write(self, items: Iterable[object]) -> None:
         try:
@@ -92,10 +101,13 @@ class Journal:
             self._file.flush()
             os.fsync(self._file.fileno())
         except OSError as problem:
-            raise LocalError(
-                f"the journal {self.path.name} cannot be written ({problem.strerror}); stopped, "
-                "because nothing may happen unrecorded; free some space and run the same plan again"
-            ) from None
+            raise self._unwritable(problem) from None
+
+    def _unwritable(self, problem: OSError) -> LocalError:
+        return LocalError(
+            f"the journal {self.path.name} cannot be written ({problem.strerror}); stopped, "
+            "because nothing may happen unrecorded; free some space and run the same plan again"
+        )
 
 
 def start(folder: Path, plan: str, origins: dict[str, Origin]) -> Journal:
@@ -143,10 +155,11 @@ def unfinished(folder: Path) -> list[Record]:
 
 
 def _closed(path: Path) -> bool:
-    """Whether the last line is a finish, told without reading the whole file."""
+    """Whether the last line is a whole finish, told without reading the whole file."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - 200))
-        return _is_finish(file.read().rpartition(b"\n{")[2])
+        end = file.read()
+    return end.endswith(b"\n") and _is_finish(end.rpartition(b"\n{")[2])
 
 
 def _is_finish(line: bytes) -> bool:
@@ -196,12 +209,17 @@ def _continues(state: BucketState, plan: str, origin: Origin) -> bool:
 
 
 def finish(found: Iterable[Record]) -> None:
-    """Mark journals whose outcomes a lockfile now holds."""
+    """Mark journals whose outcomes a lockfile now holds. Where that fails the next run does it."""
     for record in found:
-        whole = record.path.read_bytes().rpartition(b"\n")[0]
-        with record.path.open("r+b") as file:
-            file.truncate(len(whole) + 1 if whole else 0)
-            file.seek(0, os.SEEK_END)
-            file.write(msgspec.json.encode(Finish("finish", _utc())) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        with suppress(OSError):
+            _finish(record)
+
+
+def _finish(record: Record) -> None:
+    whole = record.path.read_bytes().rpartition(b"\n")[0]
+    with record.path.open("r+b") as file:
+        file.truncate(len(whole) + 1 if whole else 0)
+        file.seek(0, os.SEEK_END)
+        file.write(msgspec.json.encode(Finish("finish", _utc())) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())

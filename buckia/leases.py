@@ -21,6 +21,7 @@ from buckia.lease import note as lease_note
 from buckia.model import Op
 from buckia.planfile import Plan
 from buckia.rules import RESERVED_PREFIX
+from buckia.stores import files
 from buckia.stores.base import Store
 from buckia.stores.local import LocalStore
 
@@ -139,13 +140,14 @@ def _trace(folder: Path) -> tuple[Path, frozenset[str]]:
 
     Only one run at a time is in this folder, so each that is found is dead.
     """
-    folder.mkdir(mode=0o700, exist_ok=True)
-    for path in folder.iterdir():
-        if time.time() - path.stat().st_mtime > _FORGET:
-            path.unlink()
-    dead = frozenset(path.name for path in folder.iterdir())
-    trace = folder / secrets.token_hex(8)
-    trace.touch(mode=0o600)
+    with files.explained(f"{folder.parent.name}/{folder.name}"):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        for path in folder.iterdir():
+            if time.time() - path.stat().st_mtime > _FORGET:
+                path.unlink()
+        dead = frozenset(path.name for path in folder.iterdir())
+        trace = folder / secrets.token_hex(8)
+        trace.touch(mode=0o600)
     return trace, dead
 
 

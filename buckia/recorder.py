@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import Final
 
 from buckia import journal, lockfile
-from buckia.errors import BuckiaError, IncompleteError, StaleError, UnavailableError
+from buckia.errors import (
+    BuckiaError,
+    IncompleteError,
+    LocalError,
+    StaleError,
+    UnavailableError,
+)
 from buckia.hygiene import CARELESS, Hygiene
 from buckia.journal import Journal, Origin
 from buckia.lockfile import Held, Lockfile
@@ -55,7 +61,10 @@ class Recorder:
     def add(self, outcomes: list[Outcome]) -> None:
         """Remember a batch: it is on the disk when this returns."""
         outcomes = self._hygiene.scrubbed(outcomes)
-        self._journal.record(outcomes)
+        try:
+            self._journal.record(outcomes)
+        except LocalError as problem:
+            raise IncompleteError(str(problem)) from None
         self._outcomes += outcomes
         for item in outcomes:
             log.info("%s %s/%s: %s", item.op, item.bucket, item.key, item.error or "done")
@@ -125,7 +134,10 @@ class Recorder:
                 f"what was done is done, but the lockfile could not be written: {problem}; the "
                 "journal holds it and the next plan or apply picks it up"
             ) from None
-        self._journal.finish()
+        try:
+            self._journal.finish()
+        except LocalError as problem:  # the lockfile holds it all; the next run says so
+            log.info("%s", problem)
         return self._held.lock
 
 

@@ -192,6 +192,15 @@ def _replace(temporary: Path, path: Path) -> None:
         supersede(temporary, path.name, inside)
 
 
+@contextlib.contextmanager
+def explained(path: str) -> Iterator[None]:
+    """Have an error of the operating system told by `explain`."""
+    try:
+        yield
+    except OSError as problem:
+        raise explain(path, problem) from None
+
+
 def explain(path: str, problem: OSError) -> LocalError:
     """An error of the operating system as one for a person; `path` is the file it is about."""
     hint = {
