@@ -43,9 +43,10 @@ class Hygiene(Struct, frozen=True):
     def scrub(self, text: str) -> str:
         """A text for people with secrets hidden and paths relative to the project."""
         for root in _places(self.roots):
-            text = text.replace(f"{root}/", "").replace(root, ".")
+            text = re.sub(f"{_absolute(root)}/", "", text)
+            text = re.sub(_absolute(root), ".", text)
         for home in _places(self.homes):
-            text = text.replace(home, HIDDEN)
+            text = re.sub(_absolute(home), HIDDEN, text)
         for secret in self._worth_it():
             text = _whole(secret).sub(HIDDEN, text)
         return text
@@ -72,7 +73,7 @@ class Hygiene(Struct, frozen=True):
         for name, text in _texts(json.loads(data)):
             if any(_whole(secret).search(text) for secret in self._worth_it()):
                 self._refuse(what, "a secret of the configuration", name)
-            if name not in _NAMES and any(place in text for place in places):
+            if name not in _NAMES and any(re.search(_absolute(place), text) for place in places):
                 self._refuse(what, "an absolute path of this machine", name)
         return data
 
@@ -103,6 +104,11 @@ def _whole(secret: str) -> re.Pattern[str]:
 def _spellings(text: str) -> tuple[bytes, ...]:
     """A text as JSON may have it."""
     return text.encode(), *(json.dumps(text, ensure_ascii=a)[1:-1].encode() for a in (True, False))
+
+
+def _absolute(place: str) -> str:
+    """A pattern for a folder that a path begins with, and not a longer name or a path within."""
+    return rf"(?:(?<![\w./-])|(?<=file://)){re.escape(place)}(?![\w.-])"
 
 
 def _texts(value: Any, name: str = "") -> Iterator[tuple[str, str]]:

@@ -51,7 +51,9 @@ def test_a_document_with_a_secret_is_refused(value: Any, plain: bool) -> None:
 
 
 @pytest.mark.promise("HYG-2")
-@pytest.mark.parametrize("place", ["/srv/project", "/real/project/assets/x", "/home/somebody/x"])
+@pytest.mark.parametrize(
+    "place", ["/srv/project", "/real/project/a", "/home/somebody/x", "file:///srv/project"]
+)
 def test_a_document_with_a_path_of_this_machine_is_refused(place: str) -> None:
     """Except as the name of an object: that is the bucket's, and whoever may write there could
     otherwise stop every plan."""
@@ -69,6 +71,15 @@ def test_what_only_looks_alike_is_not_refused(fine: str) -> None:
     """A short secret, or one inside a longer word, would be found everywhere."""
     data = documents.render({"key": fine, "message": fine.replace("/srv/projects", "")}, {})
     assert CAREFUL.demand_clean(data, "the plan") == data
+
+
+@pytest.mark.promise("HYG-2")
+@pytest.mark.parametrize("path", ["backup/home/somebody/x", "a/srv/project/b", "b/real/project"])
+def test_a_folder_that_is_named_like_one_of_this_machine_is_no_path_of_it(path: str) -> None:
+    """A backup of a disk has the disk's folders in it."""
+    data = documents.render({"path": path, "message": f"is one file with '{path}', or so"}, {})
+    assert CAREFUL.demand_clean(data, "the plan") == data
+    assert CAREFUL.scrub(path) == path
 
 
 @pytest.mark.promise("HYG-1", "HYG-2")
