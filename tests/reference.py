@@ -52,7 +52,7 @@ NEVER: Final = (
     "App.sqlite-journal",
 )
 """Names that no configuration includes; each pattern of the code has one here."""
-IDLE: Final = ("state", "sets", "checksum_algorithm")
+IDLE: Final = ("sets",)
 """Options that are checked and have no effect yet."""
 _NO_EFFECT: Final = " (Checked, and without effect in this version.)"
 
