@@ -110,7 +110,7 @@ def test_a_colon_is_a_drive_only_where_it_can_be_one(monkeypatch: pytest.MonkeyP
     """`c:/x` looks like one anywhere; `c:x` is a name, though on Windows a drive or a stream."""
     assert refuse_key("c:/x") == refuse_key("C:/") == "begins like a drive letter"
     names = ("c:x", "a:b/c", "file:stream", "d/c:/x")
-    assert [refuse_key(name) for name in names] == [None] * len(names)
+    assert not any(map(refuse_key, names))
     monkeypatch.setattr(layout, "_WINDOWS", True)
     assert all("Windows" in str(refuse_key(name)) for name in names)
 
@@ -188,15 +188,15 @@ def s3() -> Iterator[S3Store]:
 def test_keys_come_through_an_s3_listing_as_they_are(s3: S3Store, tmp_path: Path) -> None:
     """Whatever a server took it lists, and what can be a file is one, all at once."""
     listed = {entry.key for entry in s3.entries()}
-    assert len(listed) >= 60
     world = World(tmp_path, {"main": s3})
     before = around(world)
     plan = world.plan()
-    fine = {key for key in ALLOWED.values() if key in listed}
-    assert len(fine) >= 40
+    fine = listed & set(ALLOWED.values())
+    assert len(listed) >= 100
     assert {action.key for action in plan.actions} == fine
-    reported = {notice.key for notice in plan.warnings}
-    assert reported >= {key for key in REFUSED.values() if key in listed and key[-1] != "/"}
+    assert {notice.key for notice in plan.warnings} >= {
+        key for key in REFUSED.values() if key in listed and key[-1] != "/"
+    }
     world.sync()
     assert world.local() == dict.fromkeys(fine, b"hostile")
     assert around(world) == before
