@@ -1,4 +1,4 @@
-"""Services that treat conditions in every way seen in the wild, and a clock that tests turn."""
+"""Services that treat conditions in every way seen in the wild, a clock that tests turn, leases."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from io import BytesIO
-from typing import BinaryIO, Final, Literal
+from typing import Any, BinaryIO, Final, Literal
 
+from buckia import lease
 from buckia.errors import PreconditionError, StoreError
+from buckia.lease import Held, Holder, Pace
+from buckia.lease import note as lease_note
 from buckia.model import Entry, replace
 from buckia.stores.base import Capabilities, Store
 from buckia.stores.memory import MemoryStore
@@ -178,3 +181,27 @@ def until(happened: Callable[[], bool]) -> None:
             return
         threading.Event().wait(0.01)
     raise AssertionError("it did not happen")
+
+
+PLAN: Final = "sha256:" + "ab" * 32
+
+
+def hold(
+    store: Store, clock: Clock, run_id: str = "mine", **more: Any
+) -> AbstractContextManager[Held]:
+    """The lease of a store, in this clock's time."""
+    pace = Pace(clock.now, clock.wait)
+    return lease.hold(store, name="main", plan=PLAN, run_id=run_id, pace=pace, **more)
+
+
+def leave(store: Store, run_id: str = "theirs", **more: Any) -> Entry:
+    """Somebody's lease, whatever is there."""
+    holder = Holder(id=run_id, who="Ada", where="ci-7", pid=42, plan=PLAN, **more)
+    return lease_note.write(store, holder, replacing=store.head(lease_note.KEY))
+
+
+def holder_of(store: Store) -> Holder:
+    """Who holds the lease."""
+    found = lease.look(store)
+    assert found
+    return found.holder

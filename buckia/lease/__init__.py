@@ -17,7 +17,13 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from buckia.errors import Interrupted, LockedError, NotFoundError, PreconditionError
+from buckia.errors import (
+    Interrupted,
+    LockedError,
+    NotFoundError,
+    PreconditionError,
+    UnavailableError,
+)
 from buckia.lease import claims as lease_claims
 from buckia.lease import note as lease_note
 from buckia.lease.keeper import Held as Held
@@ -150,11 +156,18 @@ class _Seeker:
                 return None
             if self._is_guarded(found, claim):
                 return self._take(found, claim, began, stop)
-            self._settle(stop)
-            if lease_claims.present(self._store, claim)[0].key != claim.key:
+            if not self._is_first(claim, stop):
                 return None
             found = look(self._store)
             return None if self._is_held(found, claim) else self._take(found, claim, began, stop)
+
+    def _is_first(self, claim: Entry, stop: threading.Event) -> bool:
+        """Whether ours is the oldest of all claims that can matter."""
+        self._settle(stop)
+        present = lease_claims.present(self._store, claim)
+        if not present:
+            raise UnavailableError(f"{self._store.url}: what was written is not listed; try again")
+        return present[0].key == claim.key
 
     def _is_unchanged(self) -> bool:
         """Whether the lease that was held at the last try is there still, and cannot have expired.

@@ -53,9 +53,13 @@ class Provable(Protocol):
 def claim(store: Store, run_id: str) -> Iterator[Entry]:
     """A claim as the service reports it: `modified` is its time, in nanoseconds since 1970."""
     key = PREFIX + run_id
-    withdraw(store, run_id)  # an earlier one, if it could not be removed
     try:
-        yield _seen(store, _put(store, key, "claim", None))
+        try:
+            mine = _put(store, key, "claim", None)
+        except PreconditionError:  # an earlier one that could not be removed
+            withdraw(store, run_id)
+            mine = _put(store, key, "claim", None)
+        yield _seen(store, mine)
     finally:
         withdraw(store, run_id)
 
@@ -126,13 +130,13 @@ def replaces_exactly(store: Store, mine: Entry) -> bool:
 def present(store: Store, mine: Entry) -> list[Entry]:
     """The claims of all who try at this moment, ours among them, the oldest first.
 
-    What killed runs left is removed. Raises `UnavailableError` where even our own is not listed:
-    then the listing tells nothing.
+    What killed runs left is removed. Empty where even our own is not listed: then the listing
+    tells nothing.
     """
     found = {entry.key: entry for entry in store.entries(PREFIX)}
     own = found.pop(mine.key, None)
     if own is None:
-        raise UnavailableError(f"{store.url}: what was just written is not listed; try again")
+        return []
     fresh = [own]
     for entry in found.values():
         if _moment(own) - _moment(entry) > STALE:
