@@ -15,19 +15,17 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO
 
-from buckia import pool, sqlite
+from buckia import sqlite
 from buckia.errors import AccessError, LocalError, NotFoundError, PreconditionError, StoreError
 from buckia.layout import EVERYTHING, Layout, refuse_key
-from buckia.model import Entry, Listing, Progress, Skipped, Tick, replace, silent
+from buckia.model import Entry, Listing, Progress, Skipped, replace, silent
 from buckia.stores import files, folders
 from buckia.stores.base import Capabilities, Store
 from buckia.stores.hashing import HashCache
-from buckia.stores.reading import Reader, open_file
+from buckia.stores.reading import Reader, open_file, read_all
 from buckia.stores.tree import Found, Refuse, walk
 
 _SCRATCH = "tmp"
-_BATCH = 64
-"""Files hashed per task: small files cost more in hand-over than in reading."""
 
 
 class LocalStore:
@@ -103,15 +101,14 @@ class LocalStore:
             for file in walk(self.root, self._layout, self._refuse, skipped.append)
             if file.key.startswith(prefix) and not file.path.startswith(self._scratch)
         ]
-        entries: dict[str, Entry] = {}
-        unread: list[Found] = []
-        for file in found:
-            known = self._reader.known(file)
-            if known:
-                entries[file.key] = known
-            else:
-                unread.append(file)
-        self._read(unread, entries, skipped, progress)
+        entries = read_all(
+            found,
+            self._reader,
+            lambda f: self.head(f.key, path=f.path),
+            skipped.append,
+            workers=self._workers,
+            progress=progress,
+        )
         ordered = {file.key: entries[file.key] for file in found if file.key in entries}
         self._paths.update({file.key: file.path for file in found})
         return Listing(ordered, tuple(skipped))
@@ -119,36 +116,6 @@ class LocalStore:
     @property
     def _scratch(self) -> str:
         return f"{self.work.name}/{_SCRATCH}/"
-
-    def _read(
-        self,
-        unread: list[Found],
-        entries: dict[str, Entry],
-        skipped: list[Skipped],
-        progress: Progress,
-    ) -> None:
-        total = sum(file.stat.st_size for file in unread)
-        done = size = 0
-        if unread:
-            progress(Tick("hash", "", 0, 0, len(unread), total))
-        work = pool.batches(sorted(unread, key=lambda f: -f.stat.st_size), _BATCH)
-        for results in pool.each(self._hash_batch, work, workers=self._workers, name="hash"):
-            for file, result in (pair for batch in results for pair in batch):
-                done, size = done + 1, size + file.stat.st_size
-                if isinstance(result, Skipped):
-                    skipped.append(result)
-                elif result is not None:
-                    entries[file.key] = result
-                progress(Tick("hash", file.key, done, size, len(unread), total))
-
-    def _hash_batch(self, files: list[Found]) -> list[tuple[Found, Entry | Skipped | None]]:
-        return [(file, self._hash_found(file)) for file in files]
-
-    def _hash_found(self, file: Found) -> Entry | Skipped | None:
-        try:
-            return self.head(file.key, path=file.path)
-        except (LocalError, StoreError) as problem:
-            return Skipped(file.key, f"cannot be read: {problem}", unknown=True)
 
     def head(self, key: str, *, path: str | None = None) -> Entry | None:
         """See `Store.head`. Reads the file unless the cache knows it."""

@@ -8,11 +8,14 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO
 
-from buckia import sqlite
-from buckia.errors import LocalError, NotFoundError
-from buckia.model import Entry
+from buckia import pool, sqlite
+from buckia.errors import LocalError, NotFoundError, StoreError
+from buckia.model import Entry, Progress, Skipped, Tick
 from buckia.stores.hashing import Digests, HashCache, hash_file, now
 from buckia.stores.tree import Found
+
+_BATCH = 64
+"""Files read per task: small files cost more in hand-over than in reading."""
 
 
 class Reader:
@@ -119,3 +122,47 @@ def _same(one: os.stat_result, other: os.stat_result) -> bool:
         other.st_size,
         other.st_mtime_ns,
     )
+
+
+def read_all(
+    found: list[Found],
+    reader: Reader,
+    look: Callable[[Found], Entry | None],
+    skip: Callable[[Skipped], None],
+    *,
+    workers: int,
+    progress: Progress,
+) -> dict[str, Entry]:
+    """The entries of many files by key: known ones at once, the others read on several threads,
+    the largest first. What cannot be read is handed to `skip` as unknown."""
+    entries: dict[str, Entry] = {}
+    unread: list[Found] = []
+    for file in found:
+        if known := reader.known(file):
+            entries[file.key] = known
+        else:
+            unread.append(file)
+
+    def read(file: Found) -> Entry | Skipped | None:
+        try:
+            return look(file)
+        except (LocalError, StoreError) as problem:
+            return Skipped(file.key, f"cannot be read: {problem}", unknown=True)
+
+    def read_batch(files: list[Found]) -> list[tuple[Found, Entry | Skipped | None]]:
+        return [(file, read(file)) for file in files]
+
+    total = sum(file.stat.st_size for file in unread)
+    done = size = 0
+    if unread:
+        progress(Tick("hash", "", 0, 0, len(unread), total))
+    work = pool.batches(sorted(unread, key=lambda f: -f.stat.st_size), _BATCH)
+    for results in pool.each(read_batch, work, workers=workers, name="hash"):
+        for file, result in (pair for batch in results for pair in batch):
+            done, size = done + 1, size + file.stat.st_size
+            if isinstance(result, Skipped):
+                skip(result)
+            elif result is not None:
+                entries[file.key] = result
+            progress(Tick("hash", file.key, done, size, len(unread), total))
+    return entries
