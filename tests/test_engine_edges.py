@@ -229,3 +229,20 @@ def test_a_move_that_was_stopped_halfway_is_not_finished(tmp_path: Path) -> None
     world.apply(plan)
     assert not world.lock().state("main").partial
     assert world.remote().keys() == {"new", "stays"}
+
+
+@pytest.mark.promise("L4")
+def test_what_only_the_lockfile_remembers_waits_for_nothing(tmp_path: Path) -> None:
+    """An adoption and a forgetting change no side: they are done though a write failed."""
+    store = Watched()
+    world = World(tmp_path, {"main": store}).settled({"gone": b"1", "stays": b"2"})
+    world.remove("gone")
+    world.drop("gone")
+    world.write("same", b"3")
+    world.put("same", b"3")
+    world.write("fresh", b"4")
+    plan = world.plan()
+    assert ops(plan) == ["upload fresh", "forget gone", "adopt same"]
+    store.refused = {"put fresh"}
+    assert [item.key for item in world.apply(plan).failed] == ["fresh"]
+    assert world.lock().state("main").entries.keys() == {"same", "stays"}

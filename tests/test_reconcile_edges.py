@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from buckia.model import Direction, Entry, Listing, Policy, Skipped, replace
-from buckia.reconcile import Decision, Scope, decide, reconcile, row_of
+from buckia.reconcile import Decision, Scope, Verdict, decide, reconcile, row_of
 from buckia.rules import Rules
 from tests.test_reconcile import NOW, sides
 
@@ -127,6 +127,15 @@ def test_a_deletion_in_doubt_is_reported_as_what_it_is(row: str, sure: str, unsu
         )
         (made,) = reconcile(Listing(here, skipped), then, Listing(there), rules, upload, NOW)
         assert made.verdict == expected
+
+
+def test_a_key_that_left_the_scope_says_so() -> None:
+    """Apply does not look for a file that may have no place any more, and goes by this word."""
+    left = Scope(lambda key, path: None)
+    _, base, _ = sides("-b-")
+    assert base
+    (made,) = reconcile(Listing({}), {"k": base}, Listing({}), EVERYTHING, left, NOW)
+    assert made == Decision("k", Verdict.FORGET, "scope_left", None, base, None)
 
 
 def test_a_skipped_file_freezes_no_other_of_the_same_beginning() -> None:

@@ -34,7 +34,10 @@ _SHORT: Final = 12
 
 TESTS: Final = {
     "reconcile": ("test_reconcile", "test_reconcile_edges", "test_reconcile_many", "test_laws"),
-    "engine": ("test_engine", "test_engine_edges", "test_stops", "test_laws", "test_laws_runs"),
+    "engine": (
+        *("test_engine", "test_engine_edges", "crash/test_again", "test_stops"),
+        *("test_laws", "test_laws_runs"),
+    ),
     "planner": ("test_planner", "test_moves", "test_planfile", "test_safeguards", "test_laws"),
     "preflight": ("test_preflight", "test_engine", "test_laws"),
     "safeguards": ("test_safeguards_edges", "test_safeguards", "test_overrides", "test_planner"),
