@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication as MotoApp
 
-from buckia import config_file, lockfile, planfile
+from buckia import lockfile, planfile
+from buckia.config import file as config_file
 from buckia.lockfile import BUCKET_KEY
 from buckia.project import Project
 from buckia.rules import RESERVED_PREFIX
@@ -34,8 +35,8 @@ _BUCKET = (
 )
 _STALE, _LOCKED = 4, 7
 _PATIENT = 240
-"""Seconds for `--lock-timeout` of every other process, so that some of them wait and find that
-their plan is stale."""
+"""Seconds for `--lock-timeout` of every third process, so that some wait, and then find their plan
+stale."""
 
 
 class Machine:
@@ -55,7 +56,7 @@ class Machine:
 
     def begin(self) -> None:
         """Apply the plan in a process of its own."""
-        patience = _PATIENT if self.number % 2 else 0
+        patience = 0 if self.number % 3 else _PATIENT
         words = ("apply", "plan.json", "--lock-timeout", str(patience), "--quiet")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "buckia", *words],

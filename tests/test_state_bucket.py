@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import pytest
 
-from buckia import journal, lease_note, lockfile
+from buckia import journal, lockfile
 from buckia.config import BucketConfig, Settings
 from buckia.errors import (
     BuckiaError,
@@ -22,6 +22,7 @@ from buckia.errors import (
     StaleError,
     UnavailableError,
 )
+from buckia.lease import note as lease_note
 from buckia.lockfile import BUCKET_KEY, Locked, Lockfile
 from buckia.model import Entry, replace
 from buckia.rules import RESERVED_PREFIX
