@@ -71,23 +71,21 @@ def open_all(root: Path, mode: str) -> Project:
     return project
 
 
-def apply(project: Project, plan: Path, last: int, mode: str) -> int:
+def apply(project: Project, plan: planfile.Plan, last: int, mode: str) -> int:
     """Apply a plan until the `last` step; how many steps there were, where it came to its end."""
-    made = planfile.read(plan.read_bytes(), "the plan")
     steps = Steps(last, project.root.parent / "trace")
     install(steps)
     with project:
-        _carry_out(project, made, mode)
+        _carry_out(project, plan, mode)
     steps.note(f"steps {steps.count}")
     return steps.count
 
 
-def resume(project: Project, plan: Path | None, mode: str) -> None:
+def resume(project: Project, plan: planfile.Plan | None, mode: str) -> None:
     """Apply the plan again, or a new one, and see that nothing is left to do."""
     install(Steps(0, project.root.parent / "trace"))
     with project:
-        made = project.plan() if plan is None else planfile.read(plan.read_bytes(), "the plan")
-        _carry_out(project, made, mode)
+        _carry_out(project, plan or project.plan(), mode)
         left = project.plan()
         assert not left.actions, [(str(action.op), action.key) for action in left.actions]
 
@@ -118,4 +116,5 @@ def forked(function: Callable[..., object], *args: object, told: Path) -> int:
 
 if __name__ == "__main__":
     _, root, plan, last, mode = sys.argv
-    print(apply(open_all(Path(root), mode), Path(plan), int(last), mode))
+    made = planfile.read(Path(plan).read_bytes(), "the plan")
+    print(apply(open_all(Path(root), mode), made, int(last), mode))

@@ -14,11 +14,16 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Final
 
+from buckia import planfile
 from buckia.model import replace
 from tests.crash import child, world
 from tests.crash.server import BucketServer, serve_buckets
 from tests.crash.world import Look
+
+_MEMORY: Final = Path("/dev/shm")
+"""Where files are in memory, if there is such a place: SIGKILL spares the kernel anyway."""
 
 
 @dataclass
@@ -51,6 +56,7 @@ class Sweep:
         self._saved = {self._pristine: b"", self._cut: b""}
         self._save(self._pristine)
         self._project = child.open_all(self._world / "project", mode)
+        self._plan = planfile.read((self._world / "plan.json").read_bytes(), "the plan")
         self._end = self._finish_uncut()
 
     def run(self, every: int) -> Result:
@@ -87,8 +93,8 @@ class Sweep:
 
     def _apply(self, last: int) -> int:
         """Apply the plan in a child, up to a step."""
-        plan = self._world / "plan.json"
-        return child.forked(child.apply, self._project, plan, last, self._mode, told=self._told)
+        told = self._told
+        return child.forked(child.apply, self._project, self._plan, last, self._mode, told=told)
 
     def _finish_uncut(self) -> Look:
         """The end that every other run is held against, and how many steps lead there."""
@@ -118,7 +124,7 @@ class Sweep:
         """Go on from the cut; what is not as it should be."""
         self._load(self._cut)
         before = world.look(self._world, self._server).sides
-        plan = self._world / "plan.json" if same else None
+        plan = self._plan if same else None
         self._told.unlink(missing_ok=True)
         code = child.forked(child.resume, self._project, plan, self._mode, told=self._told)
         if code:
@@ -174,7 +180,7 @@ def sweep(store: str, seed: int, mode: str, every: int, room: Path) -> Result:
 
 def main(store: str, seed: str, mode: str, every: str = "1") -> None:
     """Print the result of a sweep."""
-    with TemporaryDirectory() as room:
+    with TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as room:
         print(json.dumps(asdict(sweep(store, int(seed), mode, int(every), Path(room)))))
 
 
