@@ -41,7 +41,7 @@ TESTS: Final = {
     "planner": ("test_planner", "test_moves", "test_planfile", "test_safeguards", "test_laws"),
     "preflight": ("test_preflight", "test_engine", "test_laws"),
     "safeguards": ("test_safeguards_edges", "test_safeguards", "test_overrides", "test_planner"),
-    "steps": ("test_engine", "test_engine_edges", "test_stops", "test_laws", "test_laws_runs"),
+    "steps": ("test_steps", "test_engine", "test_engine_edges", "test_stops", "test_laws"),
 }
 """The tests that hold a module, the quickest first."""
 
