@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from enum import StrEnum
 from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 from msgspec.structs import replace as replace  # re-exported: the one way to change a struct
+
+from buckia.terms import Direction as Direction
+from buckia.terms import Op as Op
+from buckia.terms import Policy as Policy
+from buckia.terms import Undo as Undo
 
 DIGESTS: Final = ("sha256", "md5", "sha1")
 """Content digests an entry can carry, the strongest first. All lower-case hexadecimal."""
@@ -87,46 +91,6 @@ class Listing(Struct, frozen=True):
     def complete(self) -> bool:
         """Whether every part of the side was seen."""
         return not any(item.unknown for item in self.skipped)
-
-
-class Direction(StrEnum):
-    """Which way changes may travel."""
-
-    BOTH = "both"
-    UPLOAD = "upload"
-    DOWNLOAD = "download"
-
-
-class Policy(StrEnum):
-    """What to do when both sides changed."""
-
-    ASK = "ask"
-    LOCAL_WINS = "local_wins"
-    REMOTE_WINS = "remote_wins"
-    NEWEST_WINS = "newest_wins"
-
-
-class Op(StrEnum):
-    """What an action does. The closed set: apply refuses any other."""
-
-    CONFIGURE = "configure"
-    UPLOAD = "upload"
-    DOWNLOAD = "download"
-    COPY = "copy"
-    MOVE = "move"
-    DELETE_REMOTE = "delete_remote"
-    DELETE_LOCAL = "delete_local"
-    ADOPT = "adopt"
-    FORGET = "forget"
-    PURGE = "purge"
-
-
-class Undo(StrEnum):
-    """Where the bytes an action overwrites or deletes can be found afterwards."""
-
-    VERSION = "version"
-    TRASH = "trash"
-    NONE = "none"
 
 
 class Content(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

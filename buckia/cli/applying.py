@@ -15,7 +15,7 @@ from buckia.cli.options import Allowance, Choice, LockTimeout, Shared, unfold
 from buckia.cli.planning import called, draw, refuse_doubtful, refuse_incomplete
 from buckia.cli.session import Session, can_ask, opened
 from buckia.errors import BuckiaError, DocumentError, IncompleteError, UsageError
-from buckia.model import Op
+from buckia.terms import Op
 
 if TYPE_CHECKING:
     from buckia.model import Outcome

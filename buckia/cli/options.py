@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
 from functools import wraps
-from typing import Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from buckia.model import Direction
-from buckia.rules import Overrides
+from buckia.terms import Direction
+
+if TYPE_CHECKING:
+    from buckia.rules import Overrides
 
 
 def complete_bucket(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -96,6 +98,8 @@ class Allowance:
     @property
     def overrides(self) -> Overrides:
         """The same as the rules have it."""
+        from buckia.rules import Overrides
+
         return Overrides(self.allow_deletes, frozenset(map(str, self.accept_empty or ())))
 
 

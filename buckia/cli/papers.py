@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -69,6 +68,8 @@ def write(data: bytes, name: str) -> None:
 
 
 def _replace(path: Path, data: bytes) -> None:
+    import tempfile  # only `--out` needs it
+
     with tempfile.NamedTemporaryFile(
         dir=path.parent, prefix=f".{path.name}.", delete=False
     ) as file:

@@ -14,10 +14,11 @@ from buckia.cli.narration import narrating
 from buckia.cli.options import Choice, Shared
 from buckia.cli.signals import UNCHANGED, Stop
 from buckia.errors import Interrupted, StaleError
-from buckia.model import Policy, Tick
+from buckia.terms import Policy
 
 if TYPE_CHECKING:
     from buckia.cli.progress import Display
+    from buckia.model import Tick
     from buckia.planfile import Plan
     from buckia.project import Applied, Project
     from buckia.selection import Ask

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from buckia.model import Content, Entry
+if TYPE_CHECKING:
+    from buckia.model import Content, Entry
 
 _UNITS: Final = ("bytes", "kB", "MB", "GB", "TB", "PB")
 

@@ -78,7 +78,7 @@ def test_the_version() -> None:
 HEAVY = [
     *("boto3", "botocore", "obstore", "b2sdk", "requests", "keyring"),
     *("jsonschema", "yaml", "jinja2", "sqlite3", "pathspec", "filelock", "rich", "pydantic"),
-    *("buckia.project", "buckia.config", "buckia.stores"),
+    *("buckia.project", "buckia.config", "buckia.stores", "msgspec", "hashlib"),
 ]
 
 
