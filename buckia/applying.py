@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from typing import Final
@@ -68,17 +69,22 @@ def apply_plan(
     lock_timeout: float = 0.0,
     executor: Executor | None = None,
 ) -> Applied:
-    """Execute exactly this plan. `lock_timeout` is how many seconds to wait for another run.
+    """Execute exactly this plan. `lock_timeout` is how many seconds to wait for other runs, in this
+    folder and in the buckets together.
 
     Raises `ConflictError`, `BlockedError`, `StaleError`, `LockedError` before anything is
-    changed, `Interrupted` after a signal and `IncompleteError` after the loss of a lease, when
-    all is saved. Actions that failed are in the result; then deletes of that bucket were not
-    begun.
+    changed, `Interrupted` after a signal and `IncompleteError` after the loss of a lease, or when
+    another run wrote over the lockfile; then all is saved. Actions that failed are in the result;
+    then deletes of that bucket were not begun.
     """
     refuse_unfit(plan)
     _refuse_other_config(space, plan)
     _refuse_unsound(space, plan)
-    with space.only_run(), _hold(space, plan, lock_timeout, preflight_only) as leases:
+    deadline = time.monotonic() + lock_timeout
+    with (
+        space.only_run(plan.digest, lock_timeout),
+        _hold(space, plan, deadline - time.monotonic(), preflight_only) as leases,
+    ):
         held = _recover(space, None if preflight_only else plan)
         serials = _serials(plan, held.lock)
         busy = sorted({action.bucket for action in plan.actions})

@@ -88,9 +88,11 @@ def hold(
     """Hold the leases of these buckets, taken in the order of their names.
 
     `folder` keeps, under the project's own lock, the traces of runs: what a killed one left is
-    known to be nobody's. `optional` names the buckets to which nothing is written: where even a
-    lease may not be, the run goes on without one. Raises `LockedError` naming the holder.
+    known to be nobody's. `timeout` is how many seconds to wait for all of them. `optional` names
+    the buckets to which nothing is written: where even a lease may not be, the run goes on without
+    one. Raises `LockedError` naming the holder.
     """
+    deadline = time.monotonic() + timeout
     trace, dead = _trace(folder)
     held: list[Held] = []
     unsure = True  # whether a lease of ours may be in a bucket that nobody gives back
@@ -106,7 +108,7 @@ def hold(
                     plan=plan,
                     run_id=trace.name,
                     dead=dead,
-                    timeout=timeout,
+                    timeout=deadline - time.monotonic(),
                     stop=stop,
                 )
                 held += _enter(stack, taking, "" if name not in optional else name)

@@ -70,12 +70,13 @@ class Project(Workspace):
         lock_timeout: float = 0.0,
         executor: Executor | None = None,
     ) -> Applied:
-        """Execute exactly this plan. `lock_timeout` is how many seconds to wait for another run.
+        """Execute exactly this plan. `lock_timeout` is how many seconds to wait for other runs, in
+        this folder and in the buckets together.
 
         Raises `ConflictError`, `BlockedError`, `StaleError`, `LockedError` before anything is
-        changed, `Interrupted` after a signal and `IncompleteError` after the loss of a lease, when
-        all is saved. Actions that failed are in the result; then deletes of that bucket were not
-        begun.
+        changed, `Interrupted` after a signal and `IncompleteError` after the loss of a lease, or
+        when another run wrote over the lockfile; then all is saved. Actions that failed are in the
+        result; then deletes of that bucket were not begun.
         """
         return apply_plan(
             self,

@@ -74,7 +74,7 @@ class Recorder:
     def _checkpoint(self) -> None:
         try:
             self._write(finished=())
-        except StaleError:
+        except IncompleteError:
             raise
         except BuckiaError as problem:  # the journal holds everything; the end will try again
             log.warning("the lockfile could not be saved meanwhile: %s", problem)
@@ -83,7 +83,8 @@ class Recorder:
     def _write(self, finished: Collection[str]) -> None:
         """Write the lockfile over what other runs wrote of their own buckets meanwhile.
 
-        Raises `StaleError`, and overwrites nothing, when one of ours is not as this run left it.
+        Raises `IncompleteError`, and overwrites nothing, when one of ours is not as this run left
+        it: by now something was changed, so that it is not the plan that is stale.
         """
         for _ in range(_WRITES):
             wanted = self._lock(finished)
@@ -103,7 +104,7 @@ class Recorder:
         for name in self._origins:
             now = found.lock.state(name)
             if now not in (self._held.lock.state(name), wanted.state(name)):
-                raise StaleError(
+                raise IncompleteError(
                     f"another run changed the lockfile's entries of `{name}` meanwhile; nothing of "
                     "it was overwritten, the journal keeps what this run did; plan again"
                 )
@@ -127,7 +128,7 @@ class Recorder:
         """
         try:
             self._write(finished)
-        except StaleError:
+        except IncompleteError:
             raise
         except BuckiaError as problem:
             raise IncompleteError(

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from typing import Self
 
-from filelock import FileLock, Timeout
-
 from buckia import (
     connect,
     documents,
+    folder_lock,
     journal,
     lockfile,
     sidecars,
@@ -24,7 +23,6 @@ from buckia.connect import WORK
 from buckia.errors import (
     DocumentError,
     LocalError,
-    LockedError,
 )
 from buckia.hygiene import Hygiene
 from buckia.lockfile import Held
@@ -179,20 +177,12 @@ class Workspace:
         identity = {name: self.config.bucket(name).identity() for name in sorted(names)}
         return documents.digest(identity)
 
-    @contextmanager
-    def only_run(self) -> Iterator[None]:
-        """Hold the lock of this machine; it goes with the process, however that ends."""
-        lock = FileLock(self.folder() / "lock", timeout=0, mode=0o600)
-        try:
-            lock.acquire()
-        except Timeout:
-            raise LockedError(
-                "another buckia is applying in this folder; wait for it, or end it first"
-            ) from None
-        try:
-            yield
-        finally:
-            lock.release()
+    def only_run(self, plan: str = "", timeout: float = 0.0) -> AbstractContextManager[None]:
+        """Hold the lock of this machine; it goes with the process, however that ends.
+
+        `plan` is the digest of what is applied, `timeout` how many seconds to wait for another run.
+        """
+        return folder_lock.hold(self.folder(), plan=plan, timeout=timeout, stop=self.stop)
 
     def trash_of(self, names: Iterable[str], *, whole: bool = False) -> Trash:
         """What these buckets and the folder keep of what was overwritten or deleted."""

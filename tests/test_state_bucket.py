@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import pytest
 
-from buckia import journal, lockfile
+from buckia import journal, lockfile, recorder
 from buckia.config import BucketConfig, Settings
 from buckia.errors import (
     BuckiaError,
@@ -168,18 +168,56 @@ def test_what_others_wrote_of_their_buckets_stays(tmp_path: Path) -> None:
 
 
 def test_a_bucket_changed_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
-    """Nothing of it; the journal keeps what this run did, and the next plan adopts it."""
+    """Nothing of it; the journal keeps what this run did, and the next plan adopts it. By then
+    something was changed, so this is no stale plan, of which nothing was."""
     store = Hooked()
     world = world_of(tmp_path, "main", stores={STATE: store})
     world.write("main/a", b"1")
     plan = world.plan(["main"])
     store.others = [lambda: finish(store, "main", "x")]
-    with pytest.raises(StaleError, match="changed the lockfile's entries of `main` meanwhile"):
+    with pytest.raises(IncompleteError, match="changed the lockfile's entries of `main` meanw"):
         world.apply(plan)
+    assert world.remote("main") == {"a": b"1"}
     assert entries(world, "main") == ["x"]
     (record,) = journal.records(world.root / ".buckia.d" / "journal")
     assert not record.finished and [item.key for item in record.outcomes] == ["a"]
     assert ops(world.plan(["main"])) == ["adopt a", "forget x"]
+
+
+def test_a_bucket_changed_meanwhile_stops_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the next time it is saved, and not only at the end."""
+    monkeypatch.setattr(recorder, "CHECKPOINT", -1.0)
+    store = Hooked()
+    world = world_of(tmp_path, "main", stores={STATE: store})
+    for number in range(40):
+        world.write(f"main/{number:02}", b"1")
+    plan = world.plan(["main"])
+    store.others = [lambda: finish(store, "main", "x")]
+    with pytest.raises(IncompleteError, match="plan again"):
+        world.apply(plan)
+    assert 0 < len(world.remote("main")) < 40
+
+
+def test_a_lockfile_that_never_holds_still_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is that a stale plan: all of it is done."""
+    store = Hooked()
+    world = world_of(tmp_path, "main", stores={STATE: store})
+    world.write("main/a", b"1")
+    plan = world.plan(["main"])
+
+    def unsteady() -> None:
+        finish(store, "other", "x")
+        monkeypatch.setattr(lockfile, "_READS", 0)
+
+    store.others = [unsteady]
+    with pytest.raises(IncompleteError, match="changed each time it was read"):
+        world.apply(plan)
+    monkeypatch.undo()
+    assert ops(world.plan(["main"])) == []
 
 
 def test_a_write_is_not_tried_for_ever(tmp_path: Path) -> None:

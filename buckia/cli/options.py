@@ -129,7 +129,7 @@ LockTimeout = Annotated[
     typer.Option(
         metavar="SECONDS",
         min=0,
-        help="How long to wait while somebody else applies.",
+        help="How long to wait while others apply, here or there.",
     ),
 ]
 """An option of whatever applies."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
 
-from buckia import lease
+from buckia import folder_lock, lease
 from buckia.cli import unlocking
 from buckia.lease import Holder
 from buckia.lease import note as lease_note
@@ -104,3 +105,16 @@ def test_names_in_a_lease_cannot_deceive(bucket: LocalStore) -> None:
     lease_note.write(bucket, evil, replacing=found.entry)
     err = buckia("unlock", "main").err
     assert "\x1b" not in err and "\u202e" not in err and len(err) < 1000
+
+
+def test_who_is_at_work_in_the_folder_is_told(bucket: LocalStore, workspace: Path) -> None:
+    """On the command line, with control characters taken out."""
+    work = workspace / ".buckia.d"
+    work.mkdir()
+    with folder_lock.hold(work, plan="sha256:" + "ab" * 32, stop=threading.Event()):
+        note = work / folder_lock.NOTE
+        told = json.loads(note.read_bytes())
+        note.write_text(json.dumps({**told, "who": "Ada\x1b[2J"}))
+        ended = buckia("apply", "--yes", "-q", "--lock-timeout", "0.4")
+    assert ended.code == 7
+    assert "in this folder: Ada" in ended.err and "\x1b" not in ended.err
