@@ -15,6 +15,7 @@ from buckia.lease import note as lease_note
 from buckia.model import Entry, replace
 from buckia.stores.base import Capabilities, Store
 from buckia.stores.memory import MemoryStore
+from buckia.stores.traffic import Traffic
 
 Mood = Literal["atomic", "ignored", "inverted", "racy", "501", "checked", "create-only"]
 
@@ -61,6 +62,10 @@ class Moody:
                 told, create_if_absent=False, replace_if_match=False, delete_if_match=False
             )
         return told
+
+    @property
+    def traffic(self) -> Traffic:
+        return self.inner.traffic
 
     def put(self, entry: Entry, body: BinaryIO, *, replacing: Entry | None) -> Entry:
         token = object()

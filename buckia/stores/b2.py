@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
@@ -27,6 +26,7 @@ from buckia.stores.b2_session import Account
 from buckia.stores.b2_session import B2Options as B2Options
 from buckia.stores.base import Capabilities, Store
 from buckia.stores.meter import Meter, announced
+from buckia.stores.traffic import Traffic
 
 if TYPE_CHECKING:
     from b2sdk.v3 import B2HttpApiConfig  # type: ignore[import-untyped]
@@ -66,9 +66,9 @@ class B2Store:
         return _CAPABILITIES
 
     @property
-    def requests(self) -> Counter[str]:
-        """Requests so far by class: A is free, B costs little, C ten times as much."""
-        return Counter(self._account.requests)
+    def traffic(self) -> Traffic:
+        """Requests so far, and what bounds them."""
+        return self._account.traffic
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         """Every object below `prefix` that is not hidden; complete, or it raises."""
@@ -105,7 +105,8 @@ class B2Store:
         def again(offset: int) -> Response:
             return self._download(by_id, (offset, held.size - 1), place)
 
-        return io.BufferedReader(Stream(read_version(response, again, held, place)), _BUFFER)
+        chunks = read_version(response, again, held, place, self.traffic.received)
+        return io.BufferedReader(Stream(chunks), _BUFFER)
 
     def put(self, entry: Entry, body: BinaryIO, *, replacing: Entry | None) -> Entry:
         """Write the whole body, checked against `entry` before it can be seen."""

@@ -24,6 +24,7 @@ from buckia.errors import (
     StoreError,
     UnavailableError,
 )
+from buckia.stores import retry
 
 Result = TypeVar("Result")
 
@@ -185,4 +186,5 @@ def persist(
             asked = getattr(problem, "wait", 0)
         pause = max(asked, random.uniform(0.5, 1) * _FIRST_WAIT * 2**number)  # noqa: S311
         time.sleep(min(pause, _LONGEST_WAIT))
+        retry.repeating()
     raise AssertionError  # the last attempt returns or raises

@@ -60,11 +60,11 @@ def list_objects(account: Account, prefix: str) -> Iterator[tuple[str, Entry]]:
 
 
 def _fetch(account: Account, prefix: str, start: str) -> Any:
-    """One page. Each thousand names are one more request of class C."""
+    """One page. Each thousand names are billed as one more request."""
     names = account.session.list_file_names(
         account.bucket_id, start or None, account.options.page_size, prefix or None
     )
-    account.count("C", max(len(names["files"]) - 1, 0) // 1000)
+    account.traffic.listed(len(names["files"]))
     return names
 
 

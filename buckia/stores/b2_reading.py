@@ -23,7 +23,11 @@ _CHUNK: Final = 256 * 1024
 
 
 def read_version(
-    response: Response, again: Callable[[int], Response], held: Entry, place: str
+    response: Response,
+    again: Callable[[int], Response],
+    held: Entry,
+    place: str,
+    received: Callable[[int], None],
 ) -> Generator[bytes, None, None]:
     """The bytes of a download. `again` asks for the rest of the same version from an offset on.
 
@@ -36,6 +40,7 @@ def read_version(
             response = again(done)
         for chunk in _receive(response):
             done += len(chunk)
+            received(len(chunk))
             digest.update(chunk)
             if done >= held.size:
                 _prove(done, digest.hexdigest(), held, place)

@@ -7,7 +7,6 @@ own that counts and bounds them, above it `persist`, the one that tries again.
 from __future__ import annotations
 
 import os
-from collections import Counter
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, Final
@@ -24,6 +23,8 @@ from requests.adapters import HTTPAdapter
 
 from buckia.errors import AccessError
 from buckia.stores.b2_errors import Unanswered, persist, shown
+from buckia.stores.traffic import Traffic, shares
+from buckia.stores.usage import Kind
 
 MIB: Final = 1024 * 1024
 
@@ -44,22 +45,31 @@ _SLOW: Final = {
     "b2_copy_part",
 }
 
-_CLASS: Final = {
-    "b2_upload_file": "A",
-    "b2_upload_part": "A",
-    "b2_get_upload_url": "A",
-    "b2_get_upload_part_url": "A",
-    "b2_start_large_file": "A",
-    "b2_finish_large_file": "A",
-    "b2_cancel_large_file": "A",
-    "b2_hide_file": "A",
-    "b2_get_file_info": "B",
-    "b2_download_file_by_id": "B",
-    "b2_download_file_by_name": "B",
+_KINDS: Final = {
+    "b2_upload_file": Kind.WRITE,
+    "b2_upload_part": Kind.WRITE,
+    "b2_get_upload_url": Kind.WRITE,
+    "b2_get_upload_part_url": Kind.WRITE,
+    "b2_start_large_file": Kind.WRITE,
+    "b2_finish_large_file": Kind.WRITE,
+    "b2_cancel_large_file": Kind.DELETE,
+    "b2_hide_file": Kind.DELETE,
+    "b2_delete_file_version": Kind.DELETE,
+    "b2_get_file_info": Kind.LOOK,
+    "b2_download_file_by_id": Kind.READ,
+    "b2_download_file_by_name": Kind.READ,
+    "b2_copy_file": Kind.COPY,
+    "b2_copy_part": Kind.COPY,
+    "b2_list_file_names": Kind.LIST,
+    "b2_list_file_versions": Kind.LIST,
+    "b2_list_parts": Kind.LIST,
+    "b2_list_unfinished_large_files": Kind.LIST,
 }
-"""What a request costs (Backblaze, "transactions price"): A nothing, B little, all others are C."""
+"""The class of each operation; all others are about the account or the bucket."""
 
 _BUSY: Final = {408, 429}
+
+_CROWDED: Final = {429, 503}
 
 
 @dataclass(frozen=True)
@@ -96,8 +106,8 @@ class Account:
 
     def __init__(self, options: B2Options, api: B2HttpApiConfig | None = None) -> None:
         self.options = options
-        self.requests: Counter[str] = Counter(A=0, B=0, C=0)
-        self._lock, self._counting = Lock(), Lock()
+        self.traffic = Traffic(shares(options.workers), tariff="b2")
+        self._lock = Lock()
         self._http = requests.Session()
         self._http.auth = lambda request: request  # the token counts, never a `.netrc`
         line = _Line(self)
@@ -165,11 +175,6 @@ class Account:
             and name.startswith(allowed.get("namePrefix") or "")
         )
 
-    def count(self, kind: str, more: int = 1) -> None:
-        """Note requests of a class."""
-        with self._counting:
-            self.requests[kind] += more
-
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
@@ -218,11 +223,12 @@ class _Line(HTTPAdapter):
         """Send one request; an answer that asks for patience is an error."""
         operation = _operation(request)
         options["timeout"] = (_CONNECT, _WORK if operation in _SLOW else _SILENCE)
-        self._account.count(_CLASS.get(operation, "C"))
         try:
-            response = super().send(request, stream=stream, **options)
-            if not stream:
-                _ = response.content  # a line that breaks here has broken, too
+            with self._account.traffic.request(_kind(request, operation)) as turn:
+                response = super().send(request, stream=stream, **options)
+                if not stream:
+                    _ = response.content  # a line that breaks here has broken, too
+                turn.crowded = response.status_code in _CROWDED
         except requests.exceptions.SSLError:
             raise Unanswered("certificate") from None
         except requests.Timeout:
@@ -234,6 +240,13 @@ class _Line(HTTPAdapter):
             response.close()
             raise Unanswered("busy", float(wait) if wait.isdigit() else 0)
         return response
+
+
+def _kind(request: requests.PreparedRequest, operation: str) -> Kind:
+    """The class of a request. A HEAD is a look, whatever it would bring."""
+    if request.method == "HEAD":
+        return Kind.LOOK
+    return _KINDS.get(operation, Kind.SETTINGS)
 
 
 def _operation(request: requests.PreparedRequest) -> str:

@@ -13,6 +13,7 @@ from typing import BinaryIO, Protocol
 from msgspec import Struct
 
 from buckia.model import Entry
+from buckia.stores.traffic import Traffic
 
 
 class Capabilities(Struct, frozen=True):
@@ -51,6 +52,10 @@ class Store(Protocol):
     @property
     def capabilities(self) -> Capabilities:
         """What this store promises."""
+
+    @property
+    def traffic(self) -> Traffic:
+        """What it asked of its service so far; nothing where there is none to ask."""
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         """Every object whose key starts with `prefix`, each once, each with its `version`.

@@ -23,6 +23,7 @@ from buckia.stores.bunny_listing import File, find, is_sha256, walk
 from buckia.stores.bunny_session import BunnyOptions as BunnyOptions
 from buckia.stores.bunny_session import BunnySession, reject
 from buckia.stores.meter import Meter
+from buckia.stores.traffic import Traffic
 
 _BUFFER: Final = 256 * 1024
 """Bytes a reader takes at once."""
@@ -52,6 +53,11 @@ class BunnyStore:
         """SHA-256 in listings, and nothing else."""
         return _CAPABILITIES
 
+    @property
+    def traffic(self) -> Traffic:
+        """Requests so far, and what bounds them."""
+        return self._session.traffic
+
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         """Every object below `prefix`, by the UTF-8 bytes of the keys; complete, or it raises."""
         cut = len(self._options.prefix)
@@ -73,7 +79,9 @@ class BunnyStore:
             raise NotFoundError(f"{place}: the object is gone; plan again")
         if not is_sha256(version):
             self._look(entry.key, entry)
-        source = Download(lambda offset: self._fetch(entry.key, offset), place)
+        source = Download(
+            lambda offset: self._fetch(entry.key, offset), place, self.traffic.received
+        )
         meter = Meter({"sha256"})
         chunks = verified(source.chunks(), meter, lambda: self._prove(entry, meter))
         return io.BufferedReader(Reader(chunks, source.close), _BUFFER)
@@ -146,6 +154,7 @@ class BunnyStore:
         url = self._session.file_url(self._full(known.key))
         # requests would send an empty stream in chunks, which Bunny does not take
         self._session.ask(Doing.PUT, url, headers=headers, body=body if len(body) else body.read())
+        self.traffic.sent(known.size)
 
     def _fetch(self, key: str, offset: int) -> requests.Response:
         url = self._session.file_url(self._full(key))

@@ -89,12 +89,18 @@ def _rewind(entry: Entry, body: BinaryIO, start: int) -> Outgoing:
 class Download:
     """The chunks of one object; a broken connection is taken up where it broke.
 
-    `fetch` sends a request for the bytes from an offset on.
+    `fetch` sends a request for the bytes from an offset on; `received` is told of bytes that came.
     """
 
-    def __init__(self, fetch: Callable[[int], requests.Response], place: str) -> None:
+    def __init__(
+        self,
+        fetch: Callable[[int], requests.Response],
+        place: str,
+        received: Callable[[int], None],
+    ) -> None:
         self._fetch = fetch
         self._place = place
+        self._received = received
         self._answer = fetch(0)
 
     def chunks(self) -> Iterator[bytes]:
@@ -104,6 +110,7 @@ class Download:
             try:
                 for chunk in self._answer.iter_content(_CHUNK):
                     got += len(chunk)
+                    self._received(len(chunk))
                     yield chunk
                 return
             except requests.RequestException as problem:

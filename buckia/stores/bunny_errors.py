@@ -25,6 +25,8 @@ from buckia.errors import (
     StoreError,
     UnavailableError,
 )
+from buckia.stores import retry
+from buckia.stores.usage import Kind
 
 Result = TypeVar("Result")
 
@@ -51,12 +53,25 @@ class Doing(Enum):
         return "GET" if self is Doing.LIST else self.value
 
     @property
+    def kind(self) -> Kind:
+        """The class of requests that it is."""
+        return _KINDS[self.value]
+
+    @property
     def crowded(self) -> frozenset[int]:
         """The statuses that say "too many at once"."""
         return _CROWDED | {400} if self in (Doing.LIST, Doing.DELETE) else _CROWDED
 
 
 _CROWDED: Final = frozenset({429, 503})
+
+_KINDS: Final = {
+    "list": Kind.LIST,
+    "DESCRIBE": Kind.LOOK,
+    "GET": Kind.READ,
+    "PUT": Kind.WRITE,
+    "DELETE": Kind.DELETE,
+}
 
 
 class BadAnswer(Exception):
@@ -170,4 +185,5 @@ def persist(step: Callable[[int], Result], place: str) -> Result:
 
 def pause(number: int) -> None:
     """Wait after the attempt of that number, from 0."""
+    retry.repeating()
     time.sleep(random.uniform(0.5, 1) * min(_FIRST_WAIT * 2**number, _LONGEST_WAIT))  # noqa: S311

@@ -14,8 +14,9 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from buckia.errors import AccessError, ConfigError, StoreError
-from buckia.stores.bunny_budget import Budget
 from buckia.stores.bunny_errors import BadAnswer, Doing
+from buckia.stores.traffic import Share, Traffic
+from buckia.stores.usage import Kind
 
 HOSTS: Final = {
     "DE": "storage.bunnycdn.com",
@@ -87,8 +88,7 @@ class BunnySession:
         self.endpoint = _endpoint(options)
         self.describes = True
         self._zone = options.zone
-        self._transfers = Budget(max(1, min(TRANSFERS, options.workers)))
-        self._budgets = {Doing.LIST: Budget(LISTINGS), Doing.DELETE: Budget(DELETIONS)}
+        self.traffic = Traffic(_shares(options.workers), tariff="bunny")
         self._http = pooled(options.workers + LISTINGS, {"AccessKey": options.password})
 
     def file_url(self, path: str) -> str:
@@ -113,7 +113,7 @@ class BunnySession:
         What Doing.GET brings is left to be read, and to be closed by the caller. Redirects are not
         followed: the password would go with them. Raises `BadAnswer` or what requests raises.
         """
-        with self._budgets.get(doing, self._transfers).turn() as turn:
+        with self.traffic.request(doing.kind) as turn:
             answer = self._http.request(
                 doing.method,
                 url,
@@ -132,6 +132,15 @@ class BunnySession:
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+
+
+def _shares(workers: int) -> tuple[Share, ...]:
+    others = frozenset(Kind) - {Kind.LIST, Kind.DELETE}
+    return (
+        Share(frozenset({Kind.LIST}), LISTINGS),
+        Share(frozenset({Kind.DELETE}), DELETIONS),
+        Share(others, min(TRANSFERS, workers)),
+    )
 
 
 def pooled(size: int, headers: Mapping[str, str]) -> requests.Session:

@@ -23,9 +23,11 @@ from buckia.stores import files, folders
 from buckia.stores.base import Capabilities, Store
 from buckia.stores.hashing import HashCache
 from buckia.stores.reading import Reader, open_file, read_all
+from buckia.stores.traffic import Traffic
 from buckia.stores.tree import Found, Refuse, walk
 
 _SCRATCH = "tmp"
+_SILENCE = Traffic()
 
 
 class LocalStore:
@@ -80,6 +82,11 @@ class LocalStore:
         return Capabilities(
             digests=frozenset({"sha256"} | self._digests), create_if_absent=True, copy=True
         )
+
+    @property
+    def traffic(self) -> Traffic:
+        """None: a folder is no service."""
+        return _SILENCE
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         """See `Store.entries`. Links and devices are not objects and not listed."""

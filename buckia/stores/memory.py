@@ -14,6 +14,8 @@ from buckia.errors import NotFoundError, PreconditionError
 from buckia.model import DIGESTS, Entry, replace
 from buckia.stores.base import Capabilities, Store
 from buckia.stores.meter import Meter
+from buckia.stores.traffic import Traffic
+from buckia.stores.usage import Kind
 
 _CAPABILITIES = Capabilities(
     digests=frozenset(DIGESTS),
@@ -39,6 +41,7 @@ class MemoryStore:
         self._clock = clock
         self._objects: dict[str, tuple[Entry, bytes]] = {}
         self._lock = threading.Lock()
+        self._traffic = Traffic()
 
     @property
     def url(self) -> str:
@@ -50,25 +53,37 @@ class MemoryStore:
         """Everything but versions."""
         return _CAPABILITIES
 
+    @property
+    def traffic(self) -> Traffic:
+        """One request for each call, as a service would be asked."""
+        return self._traffic
+
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         """Every object below `prefix` as of the first step, by the UTF-8 bytes of the keys."""
-        with self._lock:
+        with self._traffic.request(Kind.LIST), self._lock:
             found = [entry for entry, _ in self._objects.values() if entry.key.startswith(prefix)]
+        self._traffic.listed(len(found))
         yield from sorted(found, key=lambda entry: entry.key.encode("utf-8", "surrogatepass"))
 
     def head(self, key: str) -> Entry | None:
         """The object at `key`, or None."""
-        with self._lock:
+        with self._traffic.request(Kind.LOOK), self._lock:
             held = self._objects.get(key)
         return held[0] if held else None
 
     def open(self, entry: Entry) -> AbstractContextManager[BinaryIO]:
         """Read exactly `entry.version`."""
-        return io.BytesIO(self._held(entry)[1])
+        with self._traffic.request(Kind.READ):
+            data = self._held(entry)[1]
+        self._traffic.received(len(data))
+        return io.BytesIO(data)
 
     def put(self, entry: Entry, body: BinaryIO, *, replacing: Entry | None) -> Entry:
         """Write the whole body, if it is what `entry` says and replaces what `replacing` says."""
-        return self._write(entry, body.read(), replacing)
+        with self._traffic.request(Kind.WRITE):
+            data = body.read()
+            self._traffic.sent(len(data))
+            return self._write(entry, data, replacing)
 
     def copy(
         self, source: Store, entry: Entry, *, key: str, replacing: Entry | None
@@ -76,12 +91,13 @@ class MemoryStore:
         """Copy from this or another `MemoryStore`; None for any other source."""
         if not isinstance(source, MemoryStore):
             return None
-        held, data = source._held(entry)
-        return self._write(replace(held, key=key), data, replacing)
+        with self._traffic.request(Kind.COPY):
+            held, data = source._held(entry)
+            return self._write(replace(held, key=key), data, replacing)
 
     def delete(self, entry: Entry) -> None:
         """Delete the object if it still is `entry.version`."""
-        with self._lock:
+        with self._traffic.request(Kind.DELETE), self._lock:
             if entry.key in self._objects:
                 self._expect(entry.key, entry)
                 del self._objects[entry.key]

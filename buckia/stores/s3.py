@@ -37,6 +37,7 @@ from buckia.stores.s3_parts import (
 )
 from buckia.stores.s3_session import S3Options as S3Options
 from buckia.stores.s3_session import S3Session
+from buckia.stores.traffic import Traffic
 
 _BUFFER: Final = 256 * 1024
 """Bytes a reader takes at once."""
@@ -73,6 +74,11 @@ class S3Store:
             versions=self._versions,
             headers=True,
         )
+
+    @property
+    def traffic(self) -> Traffic:
+        """Requests so far, and what bounds them."""
+        return self._session.traffic
 
     @cached_property
     def _versions(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import itertools
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -22,6 +22,9 @@ from buckia.stores.probe import ABSENT
 from buckia.stores.s3_errors import ATTEMPTS, FAILURES, translate
 from buckia.stores.s3_listing import is_md5, nanoseconds
 from buckia.stores.s3_session import MIB, S3Session
+from buckia.stores.s3_traffic import asking
+from buckia.stores.traffic import Traffic
+from buckia.stores.usage import Kind
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -82,7 +85,8 @@ class Obstore:
 
     def head(self, key: str) -> Entry:
         """The object at a key."""
-        found = obstore.get(self._session.asker, key, options={"head": True})
+        with asking(self._session.traffic, Kind.LOOK):
+            found = obstore.get(self._session.asker, key, options={"head": True})
         return _describe(
             key,
             found.meta["size"],
@@ -94,22 +98,25 @@ class Obstore:
 
     def get(self, key: str, version: str) -> tuple[int, Iterator[bytes]]:
         """The size and the bytes of one version."""
-        found = obstore.get(self._session.reader, key, options={"if_match": version})
-        return found.meta["size"], iter(found.stream(min_chunk_size=MIB))
+        with asking(self._session.traffic, Kind.READ):
+            found = obstore.get(self._session.reader, key, options={"if_match": version})
+        return found.meta["size"], _count(found.stream(min_chunk_size=MIB), self._session.traffic)
 
     def put(self, key: str, data: bytes, announced: Entry, condition: Condition) -> str:
         """Write; the new ETag, empty where the service does not tell."""
         mode: PutMode = "create" if condition == ABSENT else {"e_tag": condition}
         attributes = {_SHA256: announced.sha256, "Content-Type": announced.type}
         try:
-            result = obstore.put(
-                self._session.writer,
-                key,
-                data,
-                attributes={name: value for name, value in attributes.items() if value},
-                mode="overwrite" if condition is None else mode,
-                use_multipart=False,
-            )
+            with asking(self._session.traffic, Kind.WRITE):
+                result = obstore.put(
+                    self._session.writer,
+                    key,
+                    data,
+                    attributes={name: value for name, value in attributes.items() if value},
+                    mode="overwrite" if condition is None else mode,
+                    use_multipart=False,
+                )
+                self._session.traffic.sent(len(data))
         except BaseError as problem:
             if "MissingEtag" in str(problem):  # written all the same
                 return ""
@@ -119,7 +126,8 @@ class Obstore:
     def delete(self, key: str, condition: Condition) -> None:
         """Delete; conditions are beyond obstore and left to boto3."""
         if condition is None:
-            obstore.delete(self._session.writer, key)
+            with asking(self._session.traffic, Kind.DELETE):
+                obstore.delete(self._session.writer, key)
         else:
             Boto(self._session).delete(key, condition)
 
@@ -131,6 +139,7 @@ class Boto:
 
     def __init__(self, session: S3Session) -> None:
         self._client = session.client
+        self._traffic = session.traffic
         self._bucket = session.options.bucket
 
     def head(self, key: str) -> Entry:
@@ -148,7 +157,7 @@ class Boto:
     def get(self, key: str, version: str) -> tuple[int, Iterator[bytes]]:
         """The size and the bytes of one version."""
         found = self._client.get_object(Bucket=self._bucket, Key=key, IfMatch=version)
-        return found["ContentLength"], _pass_on(found["Body"])
+        return found["ContentLength"], _count(_pass_on(found["Body"]), self._traffic)
 
     def put(self, key: str, data: bytes, announced: Entry, condition: Condition) -> str:
         """Write; the new ETag, empty where the service does not tell."""
@@ -164,6 +173,12 @@ class Boto:
     def delete(self, key: str, condition: Condition) -> None:
         """Delete. A missing object is an error only where a condition makes it one."""
         self._client.delete_object(Bucket=self._bucket, Key=key, **conditions(condition))
+
+
+def _count(chunks: Iterable[bytes], traffic: Traffic) -> Iterator[bytes]:
+    for chunk in chunks:
+        traffic.received(len(chunk))
+        yield chunk
 
 
 def _pass_on(body: StreamingBody) -> Iterator[bytes]:

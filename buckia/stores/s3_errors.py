@@ -27,6 +27,7 @@ from buckia.errors import (
     StoreError,
     UnavailableError,
 )
+from buckia.stores import retry
 
 Result = TypeVar("Result")
 
@@ -215,6 +216,15 @@ def _read_words(text: str) -> tuple[str, int]:
     return next((name for words, name in _WORDS if words.search(text)), ""), 0
 
 
+def is_crowded(problem: Exception) -> bool:
+    """Whether the service says that there are too many requests, or too fast ones."""
+    code, status = symptom(problem)
+    return code in _CROWDED or status in (429, 503)
+
+
+_CROWDED: Final = {"SlowDown", "TooManyRequests", "RequestLimitExceeded", "BandwidthLimitExceeded"}
+
+
 def asked_to_wait(problem: Exception) -> float:
     """The seconds that `Retry-After` asks for, in a number or a date; 0 where there is none."""
     said = problem.after if isinstance(problem, BadAnswer) else ""
@@ -263,4 +273,5 @@ def persist(
                 raise error from None
         pause = random.uniform(0.5, 1) * min(_FIRST_WAIT * 2**number, _LONGEST_WAIT)  # noqa: S311
         time.sleep(wait + pause)
+        retry.repeating()
     raise AssertionError  # the last attempt returns or raises

@@ -21,6 +21,8 @@ from buckia.errors import StoreError
 from buckia.model import Entry
 from buckia.stores.s3_errors import BadAnswer, persist
 from buckia.stores.s3_session import S3Session
+from buckia.stores.s3_traffic import asking
+from buckia.stores.usage import Kind
 
 _TIMES: Final = (10, 60)
 """Seconds to wait for a connection, and for the next byte."""
@@ -102,17 +104,20 @@ def _fetch(session: S3Session, prefix: str, token: str | None) -> Page:
     S3SigV4Auth(session.credentials.get_frozen_credentials(), "s3", session.region).add_auth(
         request
     )
-    answer = session.http.get(
-        url,
-        headers=dict(request.headers),
-        timeout=_TIMES,
-        allow_redirects=False,
-        verify=session.http.verify,  # else REQUESTS_CA_BUNDLE would win over the options
-    )
-    if answer.status_code != HTTPStatus.OK:
-        after = answer.headers.get("Retry-After", "")
-        raise BadAnswer(answer.status_code, _error_code(answer.content), after)
-    return _parse(answer.content)
+    with asking(session.traffic, Kind.LIST):
+        answer = session.http.get(
+            url,
+            headers=dict(request.headers),
+            timeout=_TIMES,
+            allow_redirects=False,
+            verify=session.http.verify,  # else REQUESTS_CA_BUNDLE would win over the options
+        )
+        if answer.status_code != HTTPStatus.OK:
+            after = answer.headers.get("Retry-After", "")
+            raise BadAnswer(answer.status_code, _error_code(answer.content), after)
+    page = _parse(answer.content)
+    session.traffic.listed(len(page.objects))
+    return page
 
 
 def _parse(body: bytes) -> Page:

@@ -33,6 +33,8 @@ from buckia.stores.s3_services import (
     bucket_in_host,
     find_service,
 )
+from buckia.stores.s3_traffic import watch
+from buckia.stores.traffic import Traffic, shares
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -104,6 +106,7 @@ class S3Session:
             self._boto = self._sign_in()
             self._given = self._find_endpoint()
             self.service = self._find_service(self._given)
+            self.traffic = Traffic(shares(options.workers), tariff=self.service.name)
             self.region = self._boto.region_name or self.service.region
             self.endpoint: str = self.client.meta.endpoint_url
             self.credentials: Credentials = self._find_credentials()
@@ -144,6 +147,7 @@ class S3Session:
             ),
         )
         client.meta.events.register("before-call.s3", _stay)
+        watch(client.meta.events, self.traffic)
         return client
 
     @cached_property

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Final, TypeVar, cast
 from buckia.errors import IntegrityError, PreconditionError, StoreError, UnavailableError
 from buckia.model import Entry, replace
 from buckia.stores.base import Capabilities, Store
+from buckia.stores.traffic import Traffic
 
 Result = TypeVar("Result")
 
@@ -141,6 +142,11 @@ class FaultyStore:
     def capabilities(self) -> Capabilities:
         """Those of the other store."""
         return self.inner.capabilities
+
+    @property
+    def traffic(self) -> Traffic:
+        """That of the other store."""
+        return self.inner.traffic
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         """The listing, or what a bad service makes of it."""

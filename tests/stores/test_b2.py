@@ -14,8 +14,10 @@ from buckia.config import BucketConfig
 from buckia.connect import open_remote
 from buckia.errors import AccessError, IntegrityError, NotFoundError, PreconditionError, StoreError
 from buckia.model import Entry, replace
+from buckia.stores import prices
 from buckia.stores.b2 import B2Options, B2Store
 from buckia.stores.hashing import HashCache
+from buckia.stores.usage import NOTHING
 from tests.servers.b2 import B2Server, serve_b2
 from tests.servers.b2_state import Bucket, File
 from tests.stores.conftest import open_b2
@@ -190,7 +192,7 @@ def test_names_that_b2_cannot_hold_are_refused_before_any_request(key: str) -> N
     store = B2Store(B2Options("bucket", "id", "key", realm="http://127.0.0.1:1"))
     with pytest.raises(StoreError, match="B2"):
         store.head(key)
-    assert store.requests.total() == 0
+    assert store.traffic.usage == NOTHING
 
 
 def test_the_longest_names_work(store: B2Store) -> None:
@@ -282,6 +284,13 @@ def test_a_large_file_does_not_appear_below_a_newer_one(
 # what it costs
 
 
+def billed(store: B2Store) -> dict[str, int]:
+    """The requests so far by the classes of B2's price list."""
+    tariff = prices.find_tariff(store.traffic.tariff)
+    assert tariff
+    return prices.billed(tariff, store.traffic.usage)
+
+
 def test_requests_are_counted_as_they_are_billed(server: B2Server, make: Maker) -> None:
     """The store's books are the service's, class by class; a listing costs by the thousand."""
     store = make(page_size=10_000)
@@ -289,17 +298,17 @@ def test_requests_are_counted_as_they_are_billed(server: B2Server, make: Maker) 
         held = bucket_of(server, store).files[f"n{number:04}"]
         held.append(File(str(number), f"n{number:04}", "", number, data=b"", sha1=sha1(b"")))
     server.cost.update({kind: -count for kind, count in server.cost.items()})
-    assert store.requests == {"A": 0, "B": 0, "C": 0}
+    assert billed(store) == {"A": 0, "B": 0, "C": 0}
     assert len(list(store.entries())) == 2500
-    assert store.requests == {"A": 0, "B": 0, "C": 2 + 3}  # sign in, find the bucket, list
+    assert billed(store) == {"A": 0, "B": 0, "C": 2 + 3}  # sign in, find the bucket, list
     entry = put(store, "key", b"x")
-    assert store.requests == {"A": 2, "B": 1, "C": 5}  # an upload URL, the upload; a look
+    assert billed(store) == {"A": 2, "B": 1, "C": 5}  # an upload URL, the upload; a look
     entry = store.put(Entry("key", 1), io.BytesIO(b"y"), replacing=entry)
-    assert store.requests == {"A": 3, "B": 2, "C": 5}
+    assert billed(store) == {"A": 3, "B": 2, "C": 5}
     assert read(store, entry) == b"y"
-    assert store.requests == {"A": 3, "B": 3, "C": 5}
+    assert billed(store) == {"A": 3, "B": 3, "C": 5}
     store.delete(entry)
-    assert store.requests == {"A": 4, "B": 4, "C": 5} == server.cost
+    assert billed(store) == {"A": 4, "B": 4, "C": 5} == server.cost
 
 
 # keys
@@ -312,7 +321,7 @@ def test_a_key_limited_to_a_bucket_need_not_look_for_it(server: B2Server, make: 
     store = make(bucket=bucket.name, key_id=key.key_id, application_key=key.secret)
     entry = put(store, "key", b"x")
     assert read(store, entry) == b"x"
-    assert store.requests["C"] == 1
+    assert billed(store)["C"] == 1
     other = make(key_id=key.key_id, application_key=key.secret)
     with pytest.raises(AccessError, match="limited to other buckets"):
         list(other.entries())

@@ -13,7 +13,6 @@ from buckia.errors import IntegrityError, StoreError, UnavailableError
 from buckia.model import replace
 from buckia.stores import bunny_errors
 from buckia.stores.bunny import BunnyOptions, BunnyStore
-from buckia.stores.bunny_budget import Budget
 from tests.servers.lying_s3 import Answer, Liar, Script, serve_lies
 from tests.stores.test_contract import entry_for, listed
 
@@ -145,34 +144,3 @@ def test_no_connection_is_said_in_one_line() -> None:
         with pytest.raises(UnavailableError, match="no connection; check `region` or `domain`"):
             listed(store)
     store.close()
-
-
-# budgets
-
-
-def test_a_budget_halves_once_for_those_that_were_under_way_together() -> None:
-    """And grows by one after as many successes as it allows."""
-    budget = Budget(8)
-    with budget.turn() as one, budget.turn() as other:
-        one.crowded = other.crowded = True
-    assert budget.limit == 4
-    with budget.turn() as turn:
-        turn.crowded = True
-    assert budget.limit == 2
-    for _ in range(2 + 3 + 4 + 5 + 6 + 7):
-        with budget.turn():
-            pass
-    assert budget.limit == 8
-    with budget.turn():
-        pass
-    assert budget.limit == 8
-
-
-def test_a_budget_never_ends() -> None:
-    """One at a time is the least; an error gives its place back."""
-    budget = Budget(1)
-    for _ in range(3):
-        with pytest.raises(OSError), budget.turn() as turn:
-            turn.crowded = True
-            raise OSError
-    assert budget.limit == 1

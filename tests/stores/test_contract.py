@@ -18,7 +18,9 @@ import pytest
 from buckia.errors import BuckiaError, IntegrityError, NotFoundError, PreconditionError
 from buckia.model import Entry, replace
 from buckia.stores.base import Store
+from buckia.stores.local import LocalStore
 from buckia.stores.memory import MemoryStore
+from buckia.stores.usage import NOTHING
 
 Made = TypeVar("Made")
 LARGE = bytes(range(256)) * (12 * 1024 * 4)
@@ -540,6 +542,25 @@ def test_a_delete_takes_no_newer_object(store: Store) -> None:
         replaced = any(isinstance(result, Entry) for result in race(4, act))
         if atomic:
             assert content(store, key) == (b"new" if replaced else None)
+
+
+# traffic
+
+
+def test_what_is_asked_is_counted(store: Store) -> None:
+    """A folder is no service: it is asked nothing."""
+    began = store.traffic.usage
+    entry = write(store, "key", b"content")
+    assert listed(store) == ["key"]
+    assert read(store, entry) == b"content"
+    store.delete(entry)
+    used = store.traffic.usage - began
+    if isinstance(store, LocalStore):
+        assert used == NOTHING
+        return
+    assert used.list and used.pages and used.write and used.read and used.delete
+    assert (used.sent, used.received) == (7, 7)
+    assert (used.retries, used.throttled) == (0, 0)
 
 
 # names

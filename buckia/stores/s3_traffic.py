@@ -1,0 +1,73 @@
+"""The requests of S3's three clients in one count: each is let through, counted, and judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from buckia.stores.s3_errors import FAILURES, is_crowded
+from buckia.stores.traffic import Traffic, Turn
+from buckia.stores.usage import Kind
+
+if TYPE_CHECKING:
+    from botocore.hooks import BaseEventHooks
+
+_TURN: Final = "buckia.turn"
+"""Where a request of boto3 keeps its turn between two events."""
+
+_KINDS: Final = {
+    "HeadObject": Kind.LOOK,
+    "GetObject": Kind.READ,
+    "PutObject": Kind.WRITE,
+    "CreateMultipartUpload": Kind.WRITE,
+    "UploadPart": Kind.WRITE,
+    "CompleteMultipartUpload": Kind.WRITE,
+    "CopyObject": Kind.COPY,
+    "UploadPartCopy": Kind.COPY,
+    "DeleteObject": Kind.DELETE,
+    "DeleteObjects": Kind.DELETE,
+    "AbortMultipartUpload": Kind.DELETE,
+}
+"""The class of each operation; those that begin in `List` list, all others are about the bucket."""
+
+
+@contextmanager
+def asking(traffic: Traffic, kind: Kind) -> Iterator[Turn]:
+    """One request: when there is room, counted, and noted if the service has too many."""
+    with traffic.request(kind) as turn:
+        try:
+            yield turn
+        except FAILURES as problem:
+            turn.crowded = is_crowded(problem)
+            raise
+
+
+def watch(events: BaseEventHooks, traffic: Traffic) -> None:
+    """Count every request of a boto3 client, whoever makes it, and let it wait for its turn."""
+
+    def begin(model: Any, context: dict[str, Any], **_: object) -> None:
+        context[_TURN] = traffic.begin(kind_of(model.name))
+
+    def send(request: Any, **_: object) -> None:
+        traffic.sent(int(request.headers.get("Content-Length") or 0))
+
+    def end(context: dict[str, Any], **told: Any) -> None:
+        turn = context.pop(_TURN, None)
+        if turn is not None:
+            answer = told.get("response_dict") or {}
+            turn.crowded = answer.get("status_code") in (429, 503)
+            turn.end()
+
+    events.register("before-call.s3", begin)
+    events.register("before-send.s3.PutObject", send)
+    events.register("before-send.s3.UploadPart", send)
+    for event in ("response-received", "after-call-error", "after-call"):
+        events.register(f"{event}.s3", end)
+
+
+def kind_of(operation: str) -> Kind:
+    """The class of an operation by its name in the API."""
+    if operation.startswith("List") and operation != "ListBuckets":
+        return Kind.LIST
+    return _KINDS.get(operation, Kind.SETTINGS)

@@ -1,0 +1,123 @@
+"""The traffic of one store with its service: every request counted, and let through in time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from threading import Lock
+from typing import Final
+
+from msgspec import Struct
+
+from buckia.stores import retry
+from buckia.stores.budget import Budget
+from buckia.stores.usage import Kind, Usage
+
+_PAGE: Final = 1000
+"""Names that services bill as one listing."""
+
+
+class Share(Struct, frozen=True):
+    """Classes of requests that share one budget, and how many of them there may be at once."""
+
+    kinds: frozenset[Kind]
+    most: int
+
+
+def shares(workers: int) -> tuple[Share, ...]:
+    """The budgets where a service says nothing of its own: each for all the workers there are."""
+    return tuple(Share(kinds, workers) for kinds in _CLASSES)
+
+
+_CLASSES: Final = (
+    frozenset({Kind.LIST}),
+    frozenset({Kind.LOOK, Kind.READ, Kind.SETTINGS}),
+    frozenset({Kind.WRITE, Kind.COPY, Kind.PURGE}),
+    frozenset({Kind.DELETE}),
+)
+
+
+class Traffic:
+    """What passes between one store and its service. Safe for many threads.
+
+    shares  the budgets; a class in none of them is only counted
+    tariff  the price list of `prices` that the requests are billed by; empty where none is public
+    """
+
+    def __init__(self, shares: Iterable[Share] = (), *, tariff: str = "") -> None:
+        self.tariff = tariff
+        self._budgets: dict[Kind, Budget] = {}
+        for share in shares:
+            budget = Budget(max(1, share.most))
+            self._budgets |= dict.fromkeys(share.kinds, budget)
+        self._counts: Counter[str] = Counter()
+        self._lock = Lock()
+
+    @property
+    def usage(self) -> Usage:
+        """What was used so far."""
+        with self._lock:
+            return Usage(**self._counts)
+
+    @contextmanager
+    def request(self, kind: Kind) -> Iterator[Turn]:
+        """Wait until one request may be sent, and count it; it is answered when this ends."""
+        turn = self.begin(kind)
+        try:
+            yield turn
+        finally:
+            turn.end()
+
+    def begin(self, kind: Kind) -> Turn:
+        """The same, for those who end the turn themselves."""
+        budget = self._budgets.get(kind)
+        era = budget.enter() if budget else 0
+        again = retry.is_repeat()
+        with self._lock:
+            self._counts[kind.value] += 1
+            self._counts["pages"] += kind is Kind.LIST
+            self._counts["retries"] += again
+        return Turn(self, budget, era)
+
+    def end(self, turn: Turn) -> None:
+        """The request is answered."""
+        if turn.crowded:
+            self._add("throttled", 1)
+        if turn.budget:
+            turn.budget.leave(turn.era, crowded=turn.crowded)
+
+    def limit(self, kind: Kind) -> int | None:
+        """How many requests of a class may be under way now; None for any number."""
+        budget = self._budgets.get(kind)
+        return budget.window.limit if budget else None
+
+    def listed(self, names: int) -> None:
+        """The answer to a listing held so many names."""
+        self._add("pages", max(0, names - 1) // _PAGE)
+
+    def sent(self, size: int) -> None:
+        """So many bytes of a body have gone up."""
+        self._add("sent", size)
+
+    def received(self, size: int) -> None:
+        """So many bytes of a body have come down."""
+        self._add("received", size)
+
+    def _add(self, name: str, amount: int) -> None:
+        with self._lock:
+            self._counts[name] += amount
+
+
+class Turn:
+    """One request under way. Set `crowded` where the answer says that there are too many."""
+
+    def __init__(self, traffic: Traffic, budget: Budget | None, era: int) -> None:
+        self.budget = budget
+        self.era = era
+        self.crowded = False
+        self._traffic = traffic
+
+    def end(self) -> None:
+        """The request is answered. To be called once."""
+        self._traffic.end(self)
