@@ -159,10 +159,14 @@ class BuckiaClient:
     # -- single objects -----------------------------------------------------------------------
 
     @property
-    def _store(self) -> Store:
+    def _opened(self) -> Project:
         if self._project is None:
             self._project = self._open()
-        return self._project.remote(self.config.name)
+        return self._project
+
+    @property
+    def _store(self) -> Store:
+        return self._opened.remote(self.config.name)
 
     def upload_file(self, local_file_path: str | Path, remote_path: str | None = None) -> Entry:
         """Upload one file, by default under its own name; return what the bucket now holds."""
@@ -200,6 +204,13 @@ class BuckiaClient:
     def get_public_url(self, remote_path: str) -> str:
         """The URL of an object for those who may read it without credentials."""
         return self._store.public_url(remote_path)
+
+    def get_signed_url(self, remote_path: str, expires: int = 3600) -> str:
+        """A URL that reads an object without credentials until so many seconds from now.
+
+        Raises `UsageError` where the provider has none, or none for so long.
+        """
+        return self._opened.signed_url(self.config.name, remote_path, expires)
 
     def test_connection(self) -> dict[str, bool]:
         """Whether the bucket can be reached and listed with these credentials."""

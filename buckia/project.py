@@ -15,12 +15,14 @@ from buckia import (
 )
 from buckia.applying import Applied as Applied
 from buckia.applying import apply_plan
+from buckia.errors import UsageError
 from buckia.lockfile import BucketState
 from buckia.model import Direction
 from buckia.planfile import Plan
 from buckia.planning import make_plan
 from buckia.rules import NO_OVERRIDES, Overrides
 from buckia.selection import Ask, Wish
+from buckia.stores.base import Signing
 from buckia.trash import Trash
 from buckia.verify import Verified
 from buckia.workspace import Workspace
@@ -102,6 +104,27 @@ class Project(Workspace):
             )
             for name in self.names(names)
         ]
+
+    def signed_url(self, name: str, key: str, seconds: int) -> str:
+        """A URL by which everybody who has it reads an object of a bucket for so long.
+
+        Raises `UsageError` where the bucket cannot, or not for so long.
+        """
+        store = self.remote(name)
+        if not isinstance(store, Signing):
+            provider = self.config.bucket(name).provider
+            raise UsageError(f"`{name}`: the provider `{provider}` signs no URLs")
+        return store.signed_url(key, seconds)
+
+    def public_url(self, name: str, key: str) -> str:
+        """Where an object is for everybody, if the bucket lets everybody read.
+
+        Raises `UsageError` for a directory as bucket, which only this machine can read.
+        """
+        provider = self.config.bucket(name).provider
+        if provider == "local":
+            raise UsageError(f"`{name}`: a directory of this machine has no URL for others")
+        return self.remote(name).public_url(key)
 
     @contextmanager
     def trash(self, names: Sequence[str] = (), *, alone: bool = False) -> Iterator[Trash]:

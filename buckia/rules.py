@@ -34,14 +34,20 @@ _Matcher = Callable[[str], bool]
 
 
 _HOURS: Final = {"h": 1, "d": 24, "w": 24 * 7}
+_WORDS: Final = "12h, 30d or 4w: hours, days or weeks"
 
 
-def seconds(duration: str) -> int:
-    """A duration such as `12h`, `30d` or `4w` in seconds. Raises `UsageError` for anything else."""
+def seconds(duration: str, *, minutes: bool = False) -> int:
+    """A duration such as `12h`, `30d` or `4w` in seconds. Raises `UsageError` for anything else.
+
+    With `minutes` also `15m`: what deletes does not take it, because some would mean months.
+    """
     number, unit = duration[:-1], duration[-1:]
-    if unit not in _HOURS or not (number.isascii() and number.isdecimal() and len(number) <= 5):
-        raise UsageError(f"{duration!r} is no duration; say 12h, 30d or 4w: hours, days or weeks")
-    return int(number) * _HOURS[unit] * 3600
+    units = {**_HOURS, "m": 1 / 60} if minutes else _HOURS
+    if unit not in units or not (number.isascii() and number.isdecimal() and len(number) <= 5):
+        words = "15m, 12h or 7d: minutes, hours or days" if minutes else _WORDS
+        raise UsageError(f"{duration!r} is no duration; say {words}")
+    return round(int(number) * units[unit] * 3600)
 
 
 class Limits(Struct, frozen=True):

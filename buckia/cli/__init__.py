@@ -13,7 +13,16 @@ from typing import Final
 import typer
 
 from buckia import __version__
-from buckia.cli import applying, checking, planning, touring, trashing, unlocking, verifying
+from buckia.cli import (
+    applying,
+    checking,
+    linking,
+    planning,
+    touring,
+    trashing,
+    unlocking,
+    verifying,
+)
 from buckia.cli.arguments import spread
 from buckia.cli.failures import report, tell
 from buckia.cli.signals import leave
@@ -59,7 +68,16 @@ def buckia(
         raise typer.Exit(UsageError.exit_code)
 
 
-for module in (checking, planning, applying, verifying, trashing, touring, unlocking):
+for module in (
+    checking,
+    planning,
+    applying,
+    verifying,
+    trashing,
+    linking,
+    touring,
+    unlocking,
+):
     module.register(app)
 
 

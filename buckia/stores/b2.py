@@ -24,6 +24,7 @@ from buckia.stores.b2_parts import (
 from buckia.stores.b2_reading import Stream, read_version
 from buckia.stores.b2_session import Account
 from buckia.stores.b2_session import B2Options as B2Options
+from buckia.stores.b2_sharing import share
 from buckia.stores.base import Capabilities, Store
 from buckia.stores.meter import Meter, announced
 from buckia.stores.traffic import Traffic
@@ -173,6 +174,11 @@ class B2Store:
         host = self._account.info.get_download_url()
         path = quote(self._options.prefix + key, safe="/~", errors="surrogateescape")
         return f"{host}/file/{self._options.bucket}/{path}"
+
+    def signed_url(self, key: str, seconds: int) -> str:
+        """See `Signing.signed_url`: one request of class C. It also reads names that begin so."""
+        token = share(self._account, self._name(key), seconds)
+        return f"{self.public_url(key)}?Authorization={token}"
 
     def close(self) -> None:
         """Close the connections."""

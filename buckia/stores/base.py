@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -102,3 +102,15 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Give connections back. The store is not used afterwards."""
+
+
+@runtime_checkable
+class Signing(Protocol):
+    """What a store is beside, that can let others read one object for a while."""
+
+    def signed_url(self, key: str, seconds: int) -> str:
+        """A URL that reads `key` without credentials until so many seconds from now.
+
+        Whether there is such an object is not asked. Raises `UsageError` where the service signs
+        for less time, naming its limit, and `AccessError` where the credentials may not share.
+        """

@@ -37,6 +37,7 @@ from buckia.stores.s3_parts import (
 )
 from buckia.stores.s3_session import S3Options as S3Options
 from buckia.stores.s3_session import S3Session
+from buckia.stores.s3_urls import presign
 from buckia.stores.traffic import Traffic
 
 _BUFFER: Final = 256 * 1024
@@ -191,6 +192,10 @@ class S3Store:
         """The object's own URL; whether everybody may read it is the bucket's policy."""
         path = quote(self._full(key), safe="/~", errors="surrogateescape")
         return f"{self._session.bucket_url}/{path}"
+
+    def signed_url(self, key: str, seconds: int) -> str:
+        """See `Signing.signed_url`: by signature, at most seven days. No request is made."""
+        return presign(self._session, self._full(key), seconds)
 
     def close(self) -> None:
         """Close the connections."""

@@ -10,6 +10,7 @@ import json
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,7 +18,7 @@ from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from tests.servers.b2_service import Service
-from tests.servers.b2_state import File, Json, Key, Refusal
+from tests.servers.b2_state import Bucket, File, Json, Key, Refusal
 
 API = "/b2api/v4/"
 
@@ -149,13 +150,20 @@ class Handler(BaseHTTPRequestHandler):
     def _named(self) -> File:
         _, _, name, path = urlsplit(self.path).path.split("/", 3)
         bucket = self.service.by_name(unquote(name))
-        if bucket.settings["bucketType"] != "allPublic":
+        if bucket.settings["bucketType"] != "allPublic" and not self._shared(bucket, path):
             key: Key = self.service.key_of(self._token, self.service.tokens)
             key.check("readFiles", bucket.bucket_id, unquote(path))
         file = bucket.current(unquote(path))
         if file is None:
             raise Refusal(404, "not_found", "File with such name does not exist.")
         return file
+
+    def _shared(self, bucket: Bucket, path: str) -> bool:
+        """Whether the URL carries a token for the name."""
+        (token, *_) = parse_qs(urlsplit(self.path).query).get("Authorization", [""])
+        where, prefix, until = self.service.share_tokens.get(token, ("", "", 0.0))
+        inside = where == bucket.bucket_id and unquote(path).startswith(prefix)
+        return inside and time.time() < until
 
     def _identified(self) -> File:
         (file_id,) = parse_qs(urlsplit(self.path).query)["fileId"]

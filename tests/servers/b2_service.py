@@ -7,6 +7,7 @@ answer or raises the refusal.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -137,6 +138,17 @@ class Service(State):
         key.check("deleteFiles", file.bucket, file.name)
         self.buckets[file.bucket].files[file.name].remove(file)
         return {"fileId": file.file_id, "fileName": file.name}
+
+    def b2_get_download_authorization(self, key: Key, body: Json) -> Json:
+        """A token that reads every name that begins so, for a while."""
+        bucket, prefix = self.bucket(body["bucketId"]), body["fileNamePrefix"]
+        lasting = body["validDurationInSeconds"]
+        key.check("shareFiles", bucket.bucket_id, prefix)
+        if not 1 <= lasting <= 604_800:
+            raise Refusal(400, "bad_request", "validDurationInSeconds out of range")
+        token = f"share{next(self._serials):06}="
+        self.share_tokens[token] = (bucket.bucket_id, prefix, time.time() + lasting)
+        return {**body, "authorizationToken": token}
 
     def b2_get_upload_url(self, key: Key, body: Json) -> Json:
         """A place for uploads to a bucket, one at a time."""

@@ -46,6 +46,7 @@ NEEDS = {
     "b2_create_key": "writeKeys",
     "b2_delete_file_version": "deleteFiles",
     "b2_get_file_info": "readFiles",
+    "b2_get_download_authorization": "shareFiles",
     "b2_list_file_names": "listFiles",
     "b2_list_file_versions": "listFiles",
     "b2_list_unfinished_large_files": "listFiles",
@@ -173,6 +174,7 @@ class State:
         self.buckets: dict[str, Bucket] = {}
         self.tokens: dict[str, Key] = {}
         self.upload_tokens: dict[str, tuple[Key, str, str]] = {}
+        self.share_tokens: dict[str, tuple[str, str, float]] = {}
         self.expired: set[str] = set()
         self.busy: set[str] = set()
         self.asked: list[str] = []
