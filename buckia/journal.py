@@ -29,11 +29,15 @@ FORMAT: Final = "buckia.journal"
 VERSION: Final = "1.0"
 
 
-class Origin(Struct, frozen=True, forbid_unknown_fields=True):
-    """The state a run began from, and the lineage it gives a history that has none."""
+class Origin(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The state a run began from, and the lineage it gives a history that has none.
+
+    `source` is, for a promotion, the state of the bucket that it promotes from.
+    """
 
     base: BaseRef
     lineage: str
+    source: BaseRef | None = None
 
 
 class Header(Struct, frozen=True, forbid_unknown_fields=True):
@@ -194,11 +198,16 @@ def absorb(lock: Lockfile, found: Iterable[Record]) -> Lockfile:
             state = lock.state(name)
             if not _continues(state, record.header.plan, origin):
                 continue
-            done = [item for item in record.outcomes if item.bucket == name and item.done]
+            done = [item for item in lockfile.share(record.outcomes, name) if item.done]
             if done:
                 new = lockfile.fold(state, done)
                 moved = lockfile.advance(
-                    state, new, record.header.plan, origin.lineage, partial=True
+                    state,
+                    new,
+                    record.header.plan,
+                    origin.lineage,
+                    partial=True,
+                    source=origin.source,
                 )
                 lock = lock.with_state(name, moved)
     return lock

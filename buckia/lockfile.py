@@ -7,7 +7,7 @@ into a state that never was: git reports a conflict there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from io import BytesIO
 from typing import Final
 
@@ -17,7 +17,7 @@ from msgspec import Struct
 from buckia import documents
 from buckia.errors import DocumentError, NotFoundError, PreconditionError, StaleError
 from buckia.hygiene import CARELESS, Hygiene
-from buckia.model import Count, Entry, Op, Outcome, replace
+from buckia.model import Count, Entry, Op, Outcome, Source, replace
 from buckia.planfile import BaseRef
 from buckia.rules import RESERVED_PREFIX
 from buckia.stores.base import Store
@@ -40,7 +40,8 @@ _READS: Final = 8
 class Locked(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """One line of the lockfile: the content at a key, and the bucket's token for it.
 
-    `path` is there only where the local file's own spelling is not the one the layout would make.
+    `path` is there only where the local file's own spelling is not the one the layout would make,
+    `origin` only where the object was promoted: the other bucket's token for what it came from.
     """
 
     size: Count
@@ -49,16 +50,18 @@ class Locked(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
     logical: str | None = None
     path: str | None = None
     type: str | None = None
+    origin: str | None = None
 
 
 class BucketState(Struct, frozen=True, forbid_unknown_fields=True):
-    """What is known of one bucket.
+    """What is known of one bucket, or of what was promoted from one bucket to another.
 
     lineage  made at the first apply and never changed: another lineage is another history
     serial   counts the applies that changed something
     digest   of the entries
     plan     the digest of the plan that was applied last
     partial  that plan was not finished
+    source   of a promotion, the state of the source that the target holds
     """
 
     lineage: str | None
@@ -67,6 +70,7 @@ class BucketState(Struct, frozen=True, forbid_unknown_fields=True):
     plan: str | None
     partial: bool
     entries: dict[str, Locked]
+    source: BaseRef | None = None
 
     @property
     def ref(self) -> BaseRef:
@@ -131,27 +135,60 @@ def fold(state: BucketState, outcomes: Iterable[Outcome]) -> BucketState:
     for outcome in outcomes:
         if not outcome.done:
             continue
-        if outcome.op in (Op.DELETE_REMOTE, Op.DELETE_LOCAL, Op.FORGET):
+        if outcome.op in _DELETIONS or _moves_out(outcome):
             entries.pop(outcome.key, None)
         elif outcome.entry is not None:
-            entries[outcome.key] = _locked(outcome.entry)
+            entries[outcome.key] = _locked(outcome.entry, outcome.source)
         if outcome.left is not None:
             entries.pop(outcome.left, None)
     return replace(state, entries=entries)
 
 
-def _locked(entry: Entry) -> Locked:
+_DELETIONS: Final = (Op.DELETE_REMOTE, Op.DELETE_LOCAL, Op.FORGET)
+
+
+def _moves_out(outcome: Outcome) -> bool:
+    """Whether content is on its way from one bucket to another for good. What was remembered of
+    the two goes before the old object does: nothing may take its absence for a deletion."""
+    return outcome.op is Op.MOVE and outcome.source is not None
+
+
+def _locked(entry: Entry, source: Source | None) -> Locked:
     assert entry.sha256  # noqa: S101  (an outcome without its content's digest is a bug)
-    return Locked(entry.size, entry.sha256, entry.version, entry.logical, entry.path, entry.type)
+    return Locked(
+        entry.size,
+        entry.sha256,
+        entry.version,
+        entry.logical,
+        entry.path,
+        entry.type,
+        source.version if source else None,
+    )
+
+
+def share(outcomes: Iterable[Outcome], name: str) -> Iterator[Outcome]:
+    """The outcomes that change what is known under one name: its own, and for each object that was
+    moved out of that bucket that it is gone."""
+    for item in outcomes:
+        if item.bucket == name:
+            yield item
+        elif item.left is not None and item.source and item.source.bucket == name:
+            yield Outcome(item.id, Op.FORGET, name, item.left, item.done)
 
 
 def advance(
-    old: BucketState, new: BucketState, plan: str, lineage: str, *, partial: bool
+    old: BucketState,
+    new: BucketState,
+    plan: str,
+    lineage: str,
+    *,
+    partial: bool,
+    source: BaseRef | None = None,
 ) -> BucketState:
     """`new` as the successor of `old`: the serial moves only if an entry did.
 
     A run that finishes what the same plan began belongs to the same serial. `lineage` is the name
-    a history gets at its first apply.
+    a history gets at its first apply, `source` what a promotion promoted.
     """
     value = digest(new.entries)
     moved = value != (old.digest or digest({}))
@@ -163,6 +200,7 @@ def advance(
         plan=plan,
         partial=partial,
         entries=new.entries,
+        source=source or old.source,
     )
 
 
@@ -180,7 +218,8 @@ def write(lock: Lockfile) -> bytes:
 def _state(state: BucketState) -> str:
     head = "".join(
         f"{_json(name)}: {_json(getattr(state, name))},\n"
-        for name in ("lineage", "serial", "digest", "plan", "partial")
+        for name in ("lineage", "serial", "digest", "plan", "partial", "source")
+        if name != "source" or state.source is not None
     )
     keys = sorted(state.entries, key=lambda key: key.encode())
     lines = "".join(f"{_json(key)}: {_json(state.entries[key])},\n" for key in keys)

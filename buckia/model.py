@@ -182,7 +182,8 @@ class Outcome(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tru
     """What became of one action, whole enough to be understood without the plan.
 
     `entry` is what the remote side is now known to hold at `key`; `left` is the key that a move
-    took the content from.
+    took the content from. `source` is the object of another bucket that was promoted; `left` is in
+    that bucket then.
     """
 
     id: str
@@ -193,6 +194,7 @@ class Outcome(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tru
     entry: Entry | None = None
     left: str | None = None
     error: str | None = None
+    source: Source | None = None
 
 
 class Tick(Struct, frozen=True):

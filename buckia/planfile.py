@@ -43,13 +43,29 @@ class Guards(Struct, frozen=True, forbid_unknown_fields=True):
     lease: Literal["atomic", "advisory"]
 
 
-class BucketHead(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a plan says of a bucket as a whole."""
+class Promotion(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the content of a promotion comes from, and how.
+
+    source  the bucket, by its name in the configuration
+    base    the state of that bucket when the plan was made
+    turn    of several targets, one with a lower number is finished before the next begins
+    copies  whether the service copies by itself, or the bytes pass through this machine
+    """
+
+    source: str
+    base: BaseRef
+    turn: Count
+    copies: Literal["inside", "through"]
+
+
+class BucketHead(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What a plan says of a bucket as a whole, or of a pair of buckets in a promotion."""
 
     provider: str
     bucket: str
     base: BaseRef
     guards: Guards
+    promotion: Promotion | None = None
 
 
 class PlanScope(Struct, frozen=True, forbid_unknown_fields=True):

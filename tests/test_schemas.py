@@ -57,33 +57,42 @@ def refused_as(*kinds: Any) -> Callable[[Any], bool]:
 
 
 def lock_document() -> Any:
-    entry = lockfile.Locked(1, "a" * 64, "token", "rows", "tree/a", "text/plain")
-    state = lockfile.BucketState("one", 3, "sha256:0", "sha256:1", True, {"a": entry})
+    entry = lockfile.Locked(1, "a" * 64, "token", "rows", "tree/a", "text/plain", "other token")
+    source = planfile.BaseRef("two", 1, "sha256:2")
+    state = lockfile.BucketState("one", 3, "sha256:0", "sha256:1", True, {"a": entry}, source)
     return json.loads(lockfile.write(lockfile.EMPTY.with_state("main", state)))
 
 
 def journal_lines() -> list[Any]:
     entry = model.Entry("a", 1, "2" * 64, "3" * 32, "4" * 40, "rows", "v", 17, "t", "tree/a")
     base = planfile.BaseRef("one", 3, "sha256:0")
+    source = model.Source("tree/old", "other", "old", "v")
     lines: list[Any] = [
         journal.Header(
             journal.FORMAT,
             "1.0",
             "sha256:1",
-            {"main": journal.Origin(base, "one")},
+            {"main": journal.Origin(base, "one", base)},
             "t",
             "u",
             "h",
             1,
         ),
-        model.Outcome("id", model.Op.MOVE, "main", "a", True, entry, "old"),
+        model.Outcome("id", model.Op.MOVE, "main", "a", True, entry, "old", source=source),
         model.Outcome("id", model.Op.UPLOAD, "main", "a", False, error="no"),
         journal.Finish("finish", "t"),
     ]
     return [json.loads(msgspec.json.encode(line)) for line in lines]
 
 
-PLAN_DOCUMENT: Final = json.loads(planfile.write(EXAMPLE))
+def plan_document() -> Any:
+    head = EXAMPLE.buckets["main"]
+    promotion = planfile.Promotion("other", head.base, 1, "inside")
+    heads = {**EXAMPLE.buckets, "other>main": model.replace(head, promotion=promotion)}
+    return json.loads(planfile.write(planfile.seal(model.replace(EXAMPLE, buckets=heads))))
+
+
+PLAN_DOCUMENT: Final = plan_document()
 LINE = refused_as(journal.Header, model.Outcome, journal.Finish)
 DOCUMENTS: list[tuple[str, Any, Callable[[Any], bool]]] = [
     ("plan", PLAN_DOCUMENT, refused_by_plan),
@@ -170,6 +179,7 @@ def test_a_schema_is_valid_closed_and_explains_everything(name: str) -> None:
         ("plan", "", planfile.Plan),
         ("plan", "bucket", planfile.BucketHead),
         ("plan", "base", planfile.BaseRef),
+        ("plan", "promotion", planfile.Promotion),
         ("plan", "action", model.Action),
         ("plan", "source", model.Source),
         ("plan", "content", model.Content),
@@ -177,10 +187,12 @@ def test_a_schema_is_valid_closed_and_explains_everything(name: str) -> None:
         ("plan", "notice", model.Notice),
         ("lock", "", lockfile.Lockfile),
         ("lock", "bucket", lockfile.BucketState),
+        ("lock", "base", planfile.BaseRef),
         ("lock", "entry", lockfile.Locked),
         ("journal", "header", journal.Header),
         ("journal", "origin", journal.Origin),
         ("journal", "outcome", model.Outcome),
+        ("journal", "source", model.Source),
         ("journal", "entry", model.Entry),
     ],
 )
