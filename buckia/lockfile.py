@@ -300,6 +300,7 @@ def save(
     if held.entry is not None and lock == held.lock:
         return held
     data = hygiene.demand_clean(write(lock), key)
+    documents.refuse_size(len(data), key)  # nobody could read it again
     try:
         return Held(lock, store.put(Entry(key, len(data)), BytesIO(data), replacing=held.entry))
     except (NotFoundError, PreconditionError):

@@ -35,12 +35,14 @@ class Guards(Struct, frozen=True, forbid_unknown_fields=True):
     itself (`atomic`), or looked at again just before (`checked`).
 
     `lease` is how two runs at once are kept apart: by the service, or by agreement (`advisory`).
+    Where nobody knows yet what a service enforces it is `untried`: apply tries it, and says so if
+    the lease turns out to be advisory.
     """
 
     create: Guard
     replace: Guard
     delete: Guard
-    lease: Literal["atomic", "advisory"]
+    lease: Literal["atomic", "untried", "advisory"]
 
 
 class Promotion(Struct, frozen=True, forbid_unknown_fields=True):

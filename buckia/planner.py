@@ -279,12 +279,13 @@ def _summary(actions: Iterable[Action], unchanged: int) -> Summary:
     )
 
 
-def guards(capabilities: Capabilities) -> Guards:
-    """How each kind of write will be protected, as the plan says it."""
+def guards(capabilities: Capabilities, *, provable: bool = False) -> Guards:
+    """How each kind of write will be protected, as the plan says it. `provable`: apply can find out
+    what the store does not promise."""
     exclusive = capabilities.create_if_absent and capabilities.replace_if_match
     return Guards(
         create="atomic" if capabilities.create_if_absent else "checked",
         replace="atomic" if capabilities.replace_if_match else "checked",
         delete="atomic" if capabilities.delete_if_match else "checked",
-        lease="atomic" if exclusive else "advisory",
+        lease="atomic" if exclusive else "untried" if provable else "advisory",
     )

@@ -14,6 +14,7 @@ from buckia import (
 )
 from buckia.config import BucketConfig
 from buckia.contents import Databases
+from buckia.lease.claims import Provable
 from buckia.lockfile import BucketState
 from buckia.model import replace
 from buckia.planfile import BucketHead, Plan, PlanScope
@@ -88,6 +89,6 @@ def _recall(
 
 
 def _head(space: Workspace, name: str, state: BucketState) -> BucketHead:
-    bucket = space.config.bucket(name)
-    guards = planner.guards(space.remote(name).capabilities)
+    bucket, remote = space.config.bucket(name), space.remote(name)
+    guards = planner.guards(remote.capabilities, provable=isinstance(remote, Provable))
     return BucketHead(bucket.provider, bucket.bucket_name, state.ref, guards)

@@ -15,6 +15,7 @@ from buckia.model import Policy
 RESERVED_PREFIX = ".buckia/"
 """Keys under it are buckia's own (leases, trash, staging) and never part of a folder's content."""
 
+_DOCUMENT = re.compile(rf"{re.escape(RESERVED_PREFIX)}[^/]+")
 _OWN = re.compile(r"(^|/)\.buckia($|[./-])")
 _JUNK = re.compile(r"(^|/)(\.DS_Store|Thumbs\.db|desktop\.ini|\._[^/]*)$")
 _SIDECAR = re.compile(r"\.(sqlite3?|s3db|sl3|db3?)-(wal|shm|journal)$", re.IGNORECASE)
@@ -156,6 +157,12 @@ class Rules(Struct, frozen=True, dict=True):
     @cached_property
     def _exclude_pattern(self) -> re.Pattern[str] | None:
         return re.compile(self.exclude_pattern) if self.exclude_pattern else None
+
+
+def is_document(key: str) -> bool:
+    """Whether a key is one of buckia's own documents, the lockfile or a lease, which others write
+    at the same time."""
+    return _DOCUMENT.fullmatch(key) is not None
 
 
 def built_in_exclude(key: str) -> str | None:

@@ -18,6 +18,7 @@ from buckia import connect, documents, journal, lockfile, planfile
 from buckia.cli import papers
 from buckia.errors import DocumentError, UnavailableError
 from buckia.hygiene import CARELESS, HIDDEN, Hygiene
+from buckia.lockfile import Held
 from buckia.model import Entry, Listing, Outcome, Skipped
 from buckia.stores import hashing
 from buckia.stores.memory import MemoryStore
@@ -235,6 +236,17 @@ def test_a_lockfile_too_large_is_refused_before_it_is_read(
     monkeypatch.setattr(MemoryStore, "open", lambda *given: pytest.fail("it was read"))
     with pytest.raises(DocumentError, match="k is larger than"):
         lockfile.load(store, "k")
+
+
+@pytest.mark.promise("HYG-3")
+def test_a_lockfile_too_large_to_be_read_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one before stays."""
+    store = MemoryStore()
+    held = lockfile.save(store, Held(lockfile.EMPTY, None), lockfile.EMPTY)
+    monkeypatch.setattr(documents, "MAX_BYTES", 100)
+    with pytest.raises(DocumentError, match="is larger than"):
+        lockfile.save(store, held, lockfile.EMPTY.with_state("main", lockfile.NEW))
+    assert store.head(lockfile.KEY) == held.entry
 
 
 # -- permissions -----------------------------------------------------------------------------------

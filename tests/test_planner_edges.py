@@ -142,13 +142,20 @@ def test_the_summary_counts_bytes_that_travel_and_losses_that_stay() -> None:
 @pytest.mark.promise("INV-20")
 @pytest.mark.parametrize("create", [True, False])
 @pytest.mark.parametrize("exchange", [True, False])
-def test_a_lease_is_sure_only_where_both_conditions_are(create: bool, exchange: bool) -> None:
-    """To take it needs one, to take it over the other."""
-    told = guards(Capabilities(create_if_absent=create, replace_if_match=exchange))
+@pytest.mark.parametrize("provable", [True, False])
+def test_a_lease_is_sure_only_where_both_conditions_are(
+    create: bool, exchange: bool, provable: bool
+) -> None:
+    """To take it needs one, to take it over the other; and where apply can find out, nobody knows
+    better before."""
+    known = Capabilities(create_if_absent=create, replace_if_match=exchange)
+    told = guards(known, provable=provable)
     assert told.create == ("atomic" if create else "checked")
     assert told.replace == ("atomic" if exchange else "checked")
     assert told.delete == "checked"
-    assert told.lease == ("atomic" if create and exchange else "advisory")
+    assert told.lease == (
+        "atomic" if create and exchange else "untried" if provable else "advisory"
+    )
 
 
 def test_what_is_lost_in_a_bucket_without_versions_is_kept_by_default() -> None:

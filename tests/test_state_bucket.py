@@ -373,6 +373,20 @@ def test_state_in_an_s3_bucket(tmp_path: Path) -> None:
         assert not [key for key in read_all(world.store("main")) if key.startswith(RESERVED_PREFIX)]
 
 
+def test_what_an_s3_service_enforces_is_tried_by_apply(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The plan before says just that; no agreement is spoken of where the service refuses."""
+    with s3_store() as store:
+        world = World(tmp_path, {"main": store})
+        world.write("a", b"1")
+        plan = world.plan()
+        assert plan.buckets["main"].guards.lease == "untried"
+        world.apply(plan)
+        assert "advisory" not in caplog.text
+        assert world.plan().buckets["main"].guards.lease == "atomic"
+
+
 class Shared(S3Store):
     """A store that one project after the other uses."""
 

@@ -184,8 +184,14 @@ def _buckets(plan: Plan, everything: bool) -> Iterator[RenderableType]:
 
 
 def _heading(bucket: str, head: BucketHead) -> Text:
-    where = f"{head.provider} {head.bucket}, serial {head.base.serial}"
+    where = f"{head.provider} {head.bucket}, serial {head.base.serial}{_lease(head)}"
     return Text.assemble("\n", (text.name(bucket), "bold"), "  ", (text.visible(where), "dim"))
+
+
+def _lease(head: BucketHead) -> str:
+    """What apply warns of: the service refuses no second run, or nobody knows whether it does."""
+    known = head.guards.create == "atomic" or head.guards.lease == "atomic"
+    return "" if known else f", lease {head.guards.lease}"
 
 
 def _grouped(actions: Iterable[Action]) -> Iterator[tuple[str, list[Action]]]:

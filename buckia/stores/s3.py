@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from buckia.errors import IntegrityError, NotFoundError, PreconditionError, StoreError
 from buckia.model import Entry, replace, same_content
+from buckia.rules import is_document
 from buckia.stores.base import Capabilities, Store
 from buckia.stores.meter import Meter, announced
 from buckia.stores.probe import ABSENT, Verdict, probe
@@ -126,8 +127,13 @@ class S3Store:
         return io.BufferedReader(Download(chunks, size, place), _BUFFER)
 
     def put(self, entry: Entry, body: BinaryIO, *, replacing: Entry | None) -> Entry:
-        """Write the whole body, checked against `entry` before it can be seen."""
-        if entry.size > self._options.multipart_threshold:
+        """Write the whole body, checked against `entry` before it can be seen.
+
+        A document of buckia's own is one request however large it is: it is replaced by those who
+        must not overwrite each other, and gateways exist that hold a condition against a whole
+        object and ignore it for one in parts.
+        """
+        if entry.size > self._options.multipart_threshold and not is_document(entry.key):
             return self._put_parts(entry, body, replacing)
         meter = Meter({"sha256", *announced(entry), *({"md5"} if self._md5_etags else ())})
         data = read_exactly(body, entry.size + 1)  # the byte too many shows a body too long

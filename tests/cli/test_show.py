@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from io import StringIO
+from typing import Any
 
 import pytest
 from rich.cells import cell_len
@@ -40,10 +41,10 @@ def plan(
     blocked: tuple[str, ...] = (),
     complete: bool = True,
     scope: PlanScope = PlanScope(),  # noqa: B008 - frozen
+    guards: Guards = Guards("atomic", "checked", "checked", "advisory"),  # noqa: B008
 ) -> Plan:
     ops = {op: sum(item.op is op for item in actions) for op in Op}
     counts = {op: count for op, count in ops.items() if count}
-    guards = Guards("atomic", "checked", "checked", "advisory")
     head = BucketHead("local", "dir", BaseRef(None, 3, ""), guards)
     return Plan(
         format="buckia.plan",
@@ -62,6 +63,18 @@ def plan(
         overrides=(),
         actions=actions,
     )
+
+
+@pytest.mark.parametrize(("create", "lease", "words"), [
+    ("atomic", "atomic", "dir, serial 3\n"),
+    ("atomic", "advisory", "dir, serial 3\n"),
+    ("checked", "advisory", "dir, serial 3, lease advisory\n"),
+    ("checked", "untried", "dir, serial 3, lease untried\n"),
+])  # fmt: skip
+def test_a_lease_that_may_not_keep_others_out_is_told(create: Any, lease: Any, words: str) -> None:
+    """Of two that begin at once, apply warns just there."""
+    guards = Guards(create, "checked", "checked", lease)
+    assert words in drawn(plan(action(Op.UPLOAD, "new.txt"), guards=guards))
 
 
 def test_danger_comes_before_routine() -> None:

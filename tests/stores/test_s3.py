@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from buckia import lockfile, rules
 from buckia.errors import ConfigError, IntegrityError, PreconditionError
+from buckia.lease import note as lease_note
 from buckia.model import Entry
 from buckia.stores import STORES, load_store
 from buckia.stores.s3 import S3Options, S3Store
@@ -196,6 +198,37 @@ def test_a_refused_upload_leaves_no_parts(
         put(store, "key", LARGE, **lie)
     bucket = store.url.removeprefix("s3://")
     assert "Uploads" not in server.client.list_multipart_uploads(Bucket=bucket)
+
+
+@pytest.mark.parametrize("key", [lockfile.BUCKET_KEY, lease_note.KEY])
+def test_a_document_is_written_under_its_condition_however_large(
+    server: S3Server, key: str
+) -> None:
+    """Somebody writes it while ours travels: the service itself refuses ours. One sent in parts
+    would overwrite it at a gateway that ignores the condition of the last request."""
+    store = open_s3(server, service="ceph")
+    bucket = store.url.removeprefix("s3://")
+
+    class Overtaken(io.BytesIO):
+        """A body on whose way, after every look, somebody else is quicker."""
+
+        def read(self, size: int | None = -1) -> bytes:
+            if not self.tell():
+                server.client.put_object(Bucket=bucket, Key=key, Body=b"theirs")
+            return super().read(size)
+
+    entry = Entry(key, len(LARGE))
+    with pytest.raises(PreconditionError):
+        store.put(entry, Overtaken(LARGE), replacing=None)
+    server.client.put_object(Bucket=bucket, Key=key, Body=b"before")
+    with pytest.raises(PreconditionError):
+        store.put(entry, Overtaken(LARGE), replacing=store.head(key))
+    theirs = store.head(key)
+    assert theirs and theirs.md5 == hashlib.md5(b"theirs").hexdigest()
+    stored = store.put(entry, io.BytesIO(LARGE), replacing=theirs)
+    assert stored.version == hashlib.md5(LARGE).hexdigest()
+    assert not rules.is_document(f"{key}/x") and not rules.is_document(f"x/{key}")
+    store.close()
 
 
 def test_two_services_do_not_copy(store: S3Store) -> None:
