@@ -78,7 +78,7 @@ def _strays(action: Action, layout: Layout, refuse: Refuse) -> str | None:
 
 def _misplaces(action: Action, kept: Undo) -> str | None:
     """Why what an action overwrites or deletes would not be kept where the plan says."""
-    expected = planner.undo_of(action.op, action.expect, kept)
+    expected = planner.undo_of(action.op, action.content, action.expect, kept)
     if action.undo is expected:
         return None
     return f"has `undo` {action.undo}, where it is {expected}"

@@ -22,6 +22,7 @@ from buckia.model import (
     action_id,
     content_of,
     replace,
+    same_content,
 )
 from buckia.moves import plain
 from buckia.planfile import BucketHead, Guards, Plan, PlanScope, Summary
@@ -142,16 +143,19 @@ def _action(bucket: str, item: Decision, undo: Undo) -> Action | None:
         source=source,
         content=content,
         expect=expect,
-        undo=undo_of(op, expect, undo),
+        undo=undo_of(op, content, expect, undo),
     )
 
 
-def undo_of(op: Op, expect: Content | None, kept: Undo) -> Undo | None:
+def undo_of(op: Op, content: Content | None, expect: Content | None, kept: Undo) -> Undo | None:
     """Where bytes that an action takes away can be found; `kept` is how the bucket keeps its own.
 
     None where none are lost.
     """
-    if expect is None or op not in (Op.UPLOAD, Op.DOWNLOAD, *DELETIONS):
+    copies = op in (Op.COPY, Op.MOVE)
+    if expect is None or not (copies or op in (Op.UPLOAD, Op.DOWNLOAD, *DELETIONS)):
+        return None
+    if copies and content and same_content(content, expect):
         return None
     return Undo.TRASH if op in (Op.DOWNLOAD, Op.DELETE_LOCAL) else kept
 
@@ -248,7 +252,7 @@ def assemble(
             config_digest=config_digest,
             scope=scope,
             buckets={name: heads[name] for name in sorted(heads)},
-            summary=_summary(actions, sum(part.unchanged for part in parts.values())),
+            summary=_summary(actions, heads, sum(part.unchanged for part in parts.values())),
             conflicts=() if skip_conflicts else tuple(sorted(conflicts, key=_place)),
             warnings=tuple(sorted(notices, key=lambda n: (*_place(n), n.code))),
             overrides=overrides.told,
@@ -261,21 +265,38 @@ def _place(item: Conflict | Notice) -> tuple[str, bytes]:
     return item.bucket, item.key.encode("utf-8", "surrogatepass")
 
 
-def _summary(actions: Iterable[Action], unchanged: int) -> Summary:
+def _summary(actions: Iterable[Action], heads: Mapping[str, BucketHead], unchanged: int) -> Summary:
     ops: Counter[Op] = Counter()
     up = down = irreversible = 0
+    read: set[tuple[str, str]] = set()
     for action in actions:
         ops[action.op] += 1
         size = action.content.size if action.content else 0
-        up += size if action.op is Op.UPLOAD else 0
+        through = passes_through(action, heads.get(action.bucket))
+        up += size if action.op is Op.UPLOAD or through else 0
         down += size if action.op is Op.DOWNLOAD else 0
         irreversible += action.undo is Undo.NONE
+        reading = (action.key, action.bucket if phase(action) > 1 else "")
+        if through and reading not in read:  # files are read once for all targets
+            read.add(reading)
+            down += size
     return Summary(
         actions={op: ops[op] for op in Op if ops[op]},
         bytes_up=up,
         bytes_down=down,
         irreversible=irreversible,
         unchanged=unchanged,
+    )
+
+
+def passes_through(action: Action, head: BucketHead | None) -> bool:
+    """Whether an action brings bytes from one bucket to another through this machine."""
+    return (
+        action.op in (Op.COPY, Op.MOVE)
+        and head is not None
+        and head.promotion is not None
+        and head.promotion.copies == "through"
+        and not (action.content and action.expect and same_content(action.content, action.expect))
     )
 
 

@@ -77,11 +77,15 @@ class Overrides(Struct, frozen=True):
     """Limits lifted for one plan, by whoever plans; they stand in the plan for the reviewer.
 
     allow_deletes  how many deletions per side are meant
-    accept_empty   sides ("local", "remote") that are meant to be empty, or to be another's
+    accept_empty   sides that are meant to be empty, or to be another's
+    allow_drift    a bucket from which is promoted what no apply left there; "" for none
+    keep_going     whether a promotion goes on to its later targets when one has failed
     """
 
     allow_deletes: int | None = None
     accept_empty: frozenset[str] = frozenset()
+    allow_drift: str = ""
+    keep_going: bool = False
 
     @property
     def told(self) -> tuple[dict[str, str], ...]:
@@ -89,6 +93,10 @@ class Overrides(Struct, frozen=True):
         said = [{"rule": "accept_empty", "allow": side} for side in sorted(self.accept_empty)]
         if self.allow_deletes is not None:
             said.append({"rule": "max_delete", "allow": str(self.allow_deletes)})
+        if self.allow_drift:
+            said.append({"rule": "allow_drift", "allow": self.allow_drift})
+        if self.keep_going:
+            said.append({"rule": "keep_going", "allow": "later targets"})
         return tuple(said)
 
     @classmethod
@@ -97,7 +105,9 @@ class Overrides(Struct, frozen=True):
         said = [(item["rule"], item["allow"]) for item in told]
         allowed = [int(allow) for rule, allow in said if rule == "max_delete"]
         empty = frozenset(allow for rule, allow in said if rule == "accept_empty")
-        return cls(allowed[0] if allowed else None, empty)
+        drift = [allow for rule, allow in said if rule == "allow_drift"]
+        on = any(rule == "keep_going" for rule, _ in said)
+        return cls(allowed[0] if allowed else None, empty, drift[0] if drift else "", on)
 
 
 NO_OVERRIDES: Final = Overrides()

@@ -25,6 +25,14 @@ _ADVICE: Final = {
     "unrecognised_remote": "no object in the bucket is as buckia left it: is it the right bucket? "
     "If it is, plan with `--accept-empty remote`",
     "protect": "put the file back, or change `protect` in the configuration",
+    "empty_source": "is it the right bucket, the right folder? If it is meant to be empty, plan "
+    "with `--accept-empty`",
+    "unrecognised_source": "nothing in the source is as it was promoted: is it the right bucket? "
+    "If it is, plan with `--accept-empty`",
+    "left_behind": "a folder moves whole or not at all: apply the source first, or plan with "
+    "`--allow-drift`",
+    "foreign_there": "limit that bucket's `folders`, or let it delete less than "
+    "`delete_orphaned: all`",
 }
 
 
@@ -84,7 +92,8 @@ def _occupied(decisions: list[Decision], local: Listing) -> dict[str, str]:
 class Scene(Struct, frozen=True):
     """All that a judgement about deletions needs: what is decided, and what each side holds.
 
-    `known` names the sides ("local", "remote") that carry buckia's own marker of this history.
+    `known` names the sides that carry buckia's own marker of this history, `names` is what the two
+    are called.
     """
 
     bucket: str
@@ -93,14 +102,15 @@ class Scene(Struct, frozen=True):
     base: Mapping[str, Entry]
     remote: Listing
     known: frozenset[str] = frozenset()
+    names: tuple[str, str] = ("local", "remote")
 
     @property
     def sides(self) -> tuple[tuple[str, Listing, Verdict, Verdict], ...]:
         """Each side by name: what it holds, the deletions its absences ask for on the other side,
         and what takes the other side's losses in."""
         return (
-            ("local", self.local, Verdict.DELETE_REMOTE, Verdict.UPLOAD),
-            ("remote", self.remote, Verdict.DELETE_LOCAL, Verdict.DOWNLOAD),
+            (self.names[0], self.local, Verdict.DELETE_REMOTE, Verdict.UPLOAD),
+            (self.names[1], self.remote, Verdict.DELETE_LOCAL, Verdict.DOWNLOAD),
         )
 
     def has(self, verdict: Verdict) -> bool:

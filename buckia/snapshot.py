@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from typing import BinaryIO, Final
 
@@ -47,13 +47,20 @@ def take(
 ) -> Sides:
     """Scan and list at the same time. Raises what either side raises: a doubt is no listing."""
     with pool.threads(1, "list") as lister:
-        theirs: Future[Listing] = lister.submit(list_remote, remote, layout, rules, progress)
+        theirs: Future[Listing] = lister.submit(
+            list_remote, remote, layout, rules.excludes, progress
+        )
         mine = local.listing(progress=progress)
         return Sides(mine, theirs.result())
 
 
-def list_remote(store: Store, layout: Layout, rules: Rules, progress: Progress) -> Listing:
-    """Everything a bucket holds in scope. Keys that cannot be files are set aside, not repaired."""
+def list_remote(
+    store: Store, layout: Layout, refuse: Callable[[str], str | None], progress: Progress
+) -> Listing:
+    """Everything a bucket holds in scope. Keys that cannot be files are set aside, not repaired.
+
+    `refuse` says why a key is out of scope, or None.
+    """
     entries: dict[str, Entry] = {}
     skipped: list[Skipped] = []
     sidecars: list[Entry] = []
@@ -61,7 +68,7 @@ def list_remote(store: Store, layout: Layout, rules: Rules, progress: Progress) 
         key = entry.key
         if key.endswith(SIDECARS):
             sidecars.append(entry)
-        if layout.owner(key) is None or rules.excludes(key):
+        if layout.owner(key) is None or refuse(key):
             continue
         why = refuse_key(key)
         if why is None:

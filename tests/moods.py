@@ -123,6 +123,9 @@ class Moody:
     ) -> Entry | None:
         return None
 
+    def copies(self, source: Store) -> bool:
+        return False
+
     def delete(self, entry: Entry) -> None:
         self.inner.delete(entry)
 

@@ -76,7 +76,7 @@ def test_a_bucket_is_listed_in_scope_and_as_it_is(tmp_path: Path) -> None:
         store.put(Entry(key, len(data)), io.BytesIO(data), replacing=None)
     store.put(Entry("p/full/", 1), io.BytesIO(b"1"), replacing=None)
     layout = Layout((Mapping("x/", "p/"), Mapping("s", "single", single=True)))
-    listing = snapshot.list_remote(store, layout, Rules(exclude=("*.tmp",)), silent)
+    listing = snapshot.list_remote(store, layout, Rules(exclude=("*.tmp",)).excludes, silent)
     assert list(listing.entries) == ["p/a", "single"]
     assert [item.place for item in listing.skipped] == ["p/../up", "p/full/"]
     assert listing.complete

@@ -148,6 +148,12 @@ class B2Store:
 
         return self._write(held, replacing, copy, lambda there: bool(same_content(there, held)))
 
+    def copies(self, source: Store) -> bool:
+        """From every bucket of the account that this key may read."""
+        return isinstance(source, B2Store) and self._account.reaches(
+            source._account, source._options.prefix
+        )
+
     def delete(self, entry: Entry) -> None:
         """Hide the object if it still is `entry.version`; the version itself remains."""
         name, place = self._name(entry.key), self._place(entry.key)

@@ -91,6 +91,9 @@ class Store(Protocol):
         Copies exactly `entry.version` (else `PreconditionError`); `replacing` as in `put`.
         """
 
+    def copies(self, source: Store) -> bool:
+        """Whether `copy` from that store works inside the service; if not, it gives None."""
+
     def delete(self, entry: Entry) -> None:
         """Delete the object if it still is `entry.version`.
 

@@ -117,6 +117,10 @@ class BunnyStore:
         """None: Bunny copies nothing by itself."""
         return None
 
+    def copies(self, source: Store) -> bool:
+        """Never."""
+        return False
+
     def delete(self, entry: Entry) -> None:
         """Delete the object if it still is `entry.version`. Never a folder, never more than one."""
 

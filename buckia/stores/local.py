@@ -264,6 +264,10 @@ class LocalStore:
         with source.open(entry) as body:
             return self.put(_renamed(entry, key), body, replacing=replacing)
 
+    def copies(self, source: Store) -> bool:
+        """From any folder."""
+        return isinstance(source, LocalStore)
+
     def delete(self, entry: Entry) -> None:
         """See `Store.delete`. The file goes to the trash, a database with its companions."""
         path = self.path_of(entry.key)

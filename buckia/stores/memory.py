@@ -89,11 +89,15 @@ class MemoryStore:
         self, source: Store, entry: Entry, *, key: str, replacing: Entry | None
     ) -> Entry | None:
         """Copy from this or another `MemoryStore`; None for any other source."""
-        if not isinstance(source, MemoryStore):
+        if not (self.copies(source) and isinstance(source, MemoryStore)):
             return None
         with self._traffic.request(Kind.COPY):
             held, data = source._held(entry)
             return self._write(replace(held, key=key), data, replacing)
+
+    def copies(self, source: Store) -> bool:
+        """From any of its kind."""
+        return isinstance(source, MemoryStore)
 
     def delete(self, entry: Entry) -> None:
         """Delete the object if it still is `entry.version`."""

@@ -158,7 +158,7 @@ class S3Store:
         self, source: Store, entry: Entry, *, key: str, replacing: Entry | None
     ) -> Entry | None:
         """Copy inside the service, headers and metadata included; None between two services."""
-        if not isinstance(source, S3Store) or not self._session.same_service(source._session):
+        if not (self.copies(source) and isinstance(source, S3Store)):
             return None
         if not (self._conditions.source and entry.version):
             source._look(entry.key, entry)
@@ -173,6 +173,10 @@ class S3Store:
             act = self._copier(key, exactly)
             version = self._write(wanted, replacing, self._conditions.copy, act)
         return self._confirm(wanted, version)
+
+    def copies(self, source: Store) -> bool:
+        """From any bucket at the same service that the same credentials reach."""
+        return isinstance(source, S3Store) and self._session.same_service(source._session)
 
     def delete(self, entry: Entry) -> None:
         """Delete the object if it still is `entry.version`."""

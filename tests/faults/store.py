@@ -192,6 +192,10 @@ class FaultyStore:
             pretended,
         )
 
+    def copies(self, source: Store) -> bool:
+        """What the inner one says."""
+        return self.inner.copies(source.inner if isinstance(source, FaultyStore) else source)
+
     def delete(self, entry: Entry) -> None:
         """The deletion, or not."""
         self._write("delete", entry.key, lambda: self.inner.delete(entry), None)

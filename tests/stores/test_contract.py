@@ -384,6 +384,7 @@ def test_copy_takes_exactly_one_version(make: Callable[[], Store]) -> None:
         entry_for("from", data, "application/json"), io.BytesIO(data), replacing=None
     )
     copied = target.copy(source, entry, key="to/here", replacing=None)
+    assert target.copies(source) == (copied is not None)
     if copied is None:
         assert listed(target) == []
         return
@@ -452,6 +453,7 @@ def test_copy_from_another_kind_of_store_is_none(store: Store) -> None:
     entry = write(stranger, "from", b"x")
     if not isinstance(store, MemoryStore):
         assert store.copy(stranger, entry, key="to", replacing=None) is None
+        assert not store.copies(stranger)
         assert listed(store) == []
 
 
