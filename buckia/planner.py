@@ -89,18 +89,22 @@ def plan_bucket(
     trash: bool = True,
     overrides: Overrides = NO_OVERRIDES,
     known: frozenset[str] = frozenset(),
+    obstacles: Mapping[str, str] = safeguards.NONE,
 ) -> BucketPlan:
     """Everything the plan says about one bucket.
 
     `trash` keeps what is overwritten or deleted remotely where the bucket has no versions. `known`
-    names the sides that carry the marker of this history (`safeguards.Scene`).
+    names the sides that carry the marker of this history (`safeguards.Scene`). `obstacles` are keys
+    for which there is no room, with the reason.
     """
     complete = local.complete and remote.complete
     notices = [
         Notice("unreadable" if item.unknown else item.code, bucket, item.place, item.why)
         for item in (*local.skipped, *remote.skipped)
     ]
-    decisions, clashes = safeguards.refuse_clashes(bucket, decisions, local, remote)
+    decisions, clashes = safeguards.refuse_clashes(
+        bucket, decisions, local, remote, folders=capabilities.folders, obstacles=obstacles
+    )
     scene = safeguards.Scene(bucket, decisions, local, base, remote, known)
     blocked = safeguards.blocks(scene, rules, overrides)
     undo = kept_by(capabilities, trash=trash)

@@ -19,10 +19,11 @@ from buckia.lockfile import BucketState
 from buckia.model import replace
 from buckia.planfile import BucketHead, Plan, PlanScope
 from buckia.planner import BucketPlan
-from buckia.reconcile import reconcile
+from buckia.reconcile import Decision, Verdict, reconcile
 from buckia.selection import Wish
 from buckia.stores.base import Store
 from buckia.stores.hashing import now
+from buckia.stores.local import LocalStore
 from buckia.workspace import Workspace
 
 _NONE: Final[frozenset[str]] = frozenset()
@@ -76,8 +77,21 @@ def _plan_bucket(space: Workspace, name: str, state: BucketState, wish: Wish) ->
         trash=bucket.keeps_trash,
         overrides=wish.overrides,
         known=_recall(space, bucket, remote, state) if selection.deletes(decisions) else _NONE,
+        obstacles=_obstacles(decisions, local, remote),
     )
     return databases.describe(part, sides) if wish.told else part
+
+
+def _obstacles(decisions: list[Decision], local: LocalStore, remote: Store) -> dict[str, str]:
+    """New files for which a disk has no room, with the reason: what no listing shows may be in the
+    way, an excluded file where a folder is needed, say."""
+    new: list[tuple[LocalStore, str]] = []
+    for item in decisions:
+        if item.verdict is Verdict.DOWNLOAD and item.local is None:
+            new.append((local, item.key))
+        elif item.verdict is Verdict.UPLOAD and item.remote is None:
+            new += [(remote, item.key)] if isinstance(remote, LocalStore) else []
+    return {key: why for store, key in new if (why := store.obstacle(key))}
 
 
 def _recall(

@@ -13,6 +13,9 @@ from buckia.model import Action, Entry, Listing, Notice, Op, same_content
 from buckia.reconcile import Decision, Verdict
 from buckia.rules import Limits, Overrides, Rules
 
+NONE: Final[Mapping[str, str]] = {}
+"""No key at all."""
+
 _ADVICE: Final = {
     "max_delete": "is anything missing by accident? If it is meant, plan with "
     "`--allow-deletes {count}` or raise `limits`",
@@ -45,11 +48,19 @@ def advice(why: str, actions: Iterable[Action]) -> str:
 
 
 def refuse_clashes(
-    bucket: str, decisions: list[Decision], local: Listing, remote: Listing
+    bucket: str,
+    decisions: list[Decision],
+    local: Listing,
+    remote: Listing,
+    *,
+    folders: bool = False,
+    obstacles: Mapping[str, str] = NONE,
 ) -> tuple[list[Decision], list[Notice]]:
     """Leave out whatever would put two names on a side that some file system takes for one.
 
     Looked at is what each side would hold afterwards; what already stands there is left as it is.
+    `folders`: the bucket is one, as the local side always is. `obstacles` are keys that cannot come
+    because of what no listing shows, with the reason.
     """
     writes = [d for d in decisions if d.verdict in (Verdict.UPLOAD, Verdict.DOWNLOAD)]
     if not writes:
@@ -67,21 +78,26 @@ def refuse_clashes(
                 refused[key] = f"is one file with {others} where case or accents are not told apart"
         for key in shadowed(after):
             refused[key] = "is also the name of a folder"
-    refused |= _occupied(decisions, local)
+    refused |= _occupied(decisions, local, Verdict.DOWNLOAD, Verdict.DELETE_LOCAL)
+    if folders:
+        refused |= _occupied(decisions, remote, Verdict.UPLOAD, Verdict.DELETE_REMOTE)
+    refused = {**obstacles, **refused}
     kept = [d for d in decisions if d.key not in refused]
     return kept, [Notice("collision", bucket, key, refused[key]) for key in sorted(refused)]
 
 
-def _occupied(decisions: list[Decision], local: Listing) -> dict[str, str]:
-    """Files that come where a local file or folder still stands, and what stands there.
+def _occupied(
+    decisions: list[Decision], side: Listing, arrives: Verdict, leaves: Verdict
+) -> dict[str, str]:
+    """Files that come where a file or folder of a disk still stands, and what stands there.
 
-    On a disk the old would have to go before the new is there, so a person makes room.
+    The old would have to go before the new is there, so a person makes room.
     """
-    comes = {d.key for d in decisions if d.verdict is Verdict.DOWNLOAD}
-    goes = {d.key for d in decisions if d.verdict is Verdict.DELETE_LOCAL}
+    comes = {d.key for d in decisions if d.verdict is arrives}
+    goes = {d.key for d in decisions if d.verdict is leaves}
     refused: dict[str, str] = {}
-    pairs = [(key, top) for key in comes for top in parents(key) if top in local.entries]
-    pairs += [(top, key) for key in local.entries for top in parents(key) if top in comes]
+    pairs = [(key, top) for key in comes for top in parents(key) if top in side.entries]
+    pairs += [(top, key) for key in side.entries for top in parents(key) if top in comes]
     for new, old in sorted(pairs, reverse=True):
         refused[new] = f"comes where {old!r} stands; move that away to make room"
         if old in goes:

@@ -206,8 +206,8 @@ def test_a_file_where_a_folder_is_needed_is_an_error_for_a_person(store: LocalSt
     """In one line that says what to do."""
     with pytest.raises(LocalError, match=r"a/b: .*; "):
         put(store, "a/b", b"1")
-    (store.root / "folder").mkdir()
-    with pytest.raises((PreconditionError, LocalError)):
+    put(store, "folder/x", b"1")
+    with pytest.raises(LocalError, match=r"folder: .*; a folder stands where the file belongs"):
         put(store, "folder", b"1")
 
 

@@ -10,6 +10,7 @@ import pytest
 from buckia.errors import BlockedError
 from buckia.rules import Limits
 from tests.helpers import ALL_DELETIONS, World, codes, ops
+from tests.sqlite_helpers import make
 
 pytestmark = pytest.mark.usefixtures("hurried")
 
@@ -211,3 +212,65 @@ def test_a_file_that_became_a_folder_waits_for_a_person(tmp_path: Path, old: str
     shutil.rmtree(world.tree / old.partition("/")[0], ignore_errors=True)
     world.sync()
     assert world.local() == {new: b"new", "k": b"2"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("x", "x/y"), ("x/y", "x"), ("x/y", "x/y/z"), ("x/y/z", "x/y")]
+)
+@pytest.mark.parametrize("content", [b"new", b"1"], ids=["new", "renamed"])
+def test_a_bucket_that_is_a_folder_waits_for_a_person_too(
+    tmp_path: Path, old: str, new: str, content: bytes
+) -> None:
+    """The deletion that would make room comes last, so the plan does not promise the upload; in any
+    other bucket both names have room, and it does."""
+    world = World(tmp_path, {"main": None}, **ALL_DELETIONS)
+    world.settled({old: b"1", "k": b"2", "gone": b"3"})
+    world.remove("gone")
+    world.remove(old)
+    shutil.rmtree(world.tree / old.partition("/")[0], ignore_errors=True)
+    world.write(new, content)
+    plan = world.plan()
+    assert ops(plan) == ["delete_remote gone"]
+    assert {f"collision {old}", f"collision {new}"} <= set(codes(plan))
+    world.sync()
+    assert world.remote() == {old: b"1", "k": b"2"}
+    world.drop(old)
+    world.sync()
+    assert world.remote() == {new: content, "k": b"2"} == world.local()
+    assert ops(world.plan()) == []
+
+
+@pytest.mark.parametrize(("new", "standing", "why"), [
+    ("x/y", "x", "a file stands where a folder is needed"),
+    ("x", "x/y", "a folder stands where the file belongs"),
+])  # fmt: skip
+@pytest.mark.parametrize("down", [True, False], ids=["download", "upload"])
+def test_what_is_out_of_scope_can_be_in_the_way(
+    tmp_path: Path, new: str, standing: str, why: str, down: bool
+) -> None:
+    """The plan says so, instead of a run that could not end."""
+    world = World(tmp_path, {"main": None}, exclude_pattern=f"^{standing}$")
+    for key in (new, "k"):
+        (world.put if down else world.write)(key, b"1")
+    (world.write if down else world.put)(standing, b"2")
+    plan = world.plan()
+    assert [action.key for action in plan.actions] == ["k"]
+    (notice,) = [item for item in plan.warnings if item.code == "collision"]
+    assert notice.key == new and notice.message.startswith(why)
+    world.sync()
+    (world.remove if down else world.drop)(standing)
+    world.sync()
+    assert {**world.local(), standing: b"2"} == {**world.remote(), standing: b"2"}
+    assert world.local().keys() >= {new, "k"}
+
+
+@pytest.mark.parametrize("database", [False, True])
+def test_an_empty_folder_makes_room(tmp_path: Path, database: bool) -> None:
+    """It is no content of anybody."""
+    world = World(tmp_path)
+    make(tmp_path / "db")
+    world.put("x", (tmp_path / "db").read_bytes() if database else b"1")
+    (world.tree / "x").mkdir()
+    world.sync()
+    assert (world.tree / "x").is_file()
+    assert ops(world.plan()) == []

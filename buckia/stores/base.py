@@ -26,6 +26,7 @@ class Capabilities(Struct, frozen=True):
     copy             `copy` can work without the bytes passing through this machine
     versions         overwritten and deleted objects remain as versions
     headers          objects carry a content type and other headers
+    folders          keys are paths of files: `a` and `a/b` exclude each other
     """
 
     digests: frozenset[str] = frozenset()
@@ -35,6 +36,7 @@ class Capabilities(Struct, frozen=True):
     copy: bool = False
     versions: bool = False
     headers: bool = False
+    folders: bool = False
 
 
 class Store(Protocol):

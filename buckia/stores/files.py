@@ -208,8 +208,8 @@ def explain(path: str, problem: OSError) -> LocalError:
         errno.EDQUOT: "free some space or raise the quota",
         errno.EROFS: "mount the file system writable",
         errno.EACCES: "check the permissions of its folder",
-        errno.ENOTDIR: "a file stands where a folder is needed; move it away",
-        errno.EISDIR: "a folder stands where the file belongs; move it away",
+        errno.ENOTDIR: folders.A_FILE,
+        errno.EISDIR: folders.A_FOLDER,
         errno.ENAMETOOLONG: "the file system takes no name that long",
     }.get(problem.errno or 0, "check the disk")
     return LocalError(f"{path}: {problem.strerror}; {hint}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -59,6 +60,49 @@ def stands(name: str, inside: int) -> bool:
         os.stat(name, dir_fd=inside, follow_symlinks=False)
         return True
     return False
+
+
+def make_room(name: str, inside: int) -> None:
+    """Remove an empty folder that stands where a file comes. `IsADirectoryError` for any other."""
+    try:
+        os.rmdir(name, dir_fd=inside)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as problem:
+        if problem.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name) from None
+
+
+A_FILE: Final = "a file stands where a folder is needed; move it away"
+A_FOLDER: Final = "a folder stands where the file belongs; move it away"
+"""What can be in the way."""
+
+
+def obstacle(root: Path, parts: Sequence[str], name: str) -> str | None:
+    """Why a new file of this name could not be made there, as far as a look tells; else None."""
+    try:
+        with opened(root, parts) as inside:
+            return A_FOLDER if _holds_something(name, inside) else None
+    except NotADirectoryError:
+        return A_FILE
+    except LocalError as problem:
+        return str(problem)
+    except OSError:  # nothing there yet, or nothing to be seen: the write will tell
+        return None
+
+
+def _holds_something(name: str, inside: int) -> bool:
+    """Whether a name in an open folder is a folder that is not empty."""
+    try:
+        handle = os.open(name, _NO_LINK, dir_fd=inside)
+    except OSError:
+        return False
+    try:
+        with os.scandir(handle) as items:
+            return any(items)
+    finally:
+        os.close(handle)
 
 
 def flush(handle: int) -> None:

@@ -80,7 +80,10 @@ class LocalStore:
     def capabilities(self) -> Capabilities:
         """Links make creation atomic; replacing and deleting look first."""
         return Capabilities(
-            digests=frozenset({"sha256"} | self._digests), create_if_absent=True, copy=True
+            digests=frozenset({"sha256"} | self._digests),
+            create_if_absent=True,
+            copy=True,
+            folders=True,
         )
 
     @property
@@ -162,6 +165,11 @@ class LocalStore:
         """Where the layout alone would put a key."""
         return self._layout.path_of(key)
 
+    def obstacle(self, key: str) -> str | None:
+        """Why a key that is no file yet could not become one, as far as a look tells; else None."""
+        path = self.path_of(key)
+        return folders.obstacle(*self._way(path), path.rpartition("/")[2])
+
     def _full(self, path: str) -> Path:
         """The absolute path, proved to lead through no link below its mapping."""
         full, parts = self._way(path)
@@ -237,6 +245,8 @@ class LocalStore:
     ) -> None:
         """The last look and the change of names in the open folder, as close together as can be."""
         path = self.path_of(key)
+        if replacing is None:
+            folders.make_room(target.name, inside)
         if self._databases and sqlite.is_database(temporary):
             self._demand(replacing, key)
             sqlite.replace(temporary, target, self._keeper(path))

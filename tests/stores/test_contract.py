@@ -279,6 +279,21 @@ def test_put_refuses_to_replace_a_version_nobody_knows(store: Store) -> None:
     assert listed(store) == ["key"]
 
 
+def test_a_key_beside_those_below_it(store: Store) -> None:
+    """Where keys are paths of files one excludes the other, and nothing changes; elsewhere both
+    are."""
+    for first, second in (("a", "a/b"), ("c/d", "c")):
+        write(store, first, b"first")
+        if store.capabilities.folders:
+            with pytest.raises(BuckiaError, match="move it away"):
+                write(store, second, b"second")
+        else:
+            write(store, second, b"second")
+        assert content(store, first) == b"first"
+    both = ["a", "c/d"] if store.capabilities.folders else ["a", "a/b", "c", "c/d"]
+    assert listed(store) == both
+
+
 @pytest.mark.parametrize("data", [b"some bytes", LARGE], ids=["small", "large"])
 def test_conditions_hold_for_every_size(store: Store, data: bytes) -> None:
     """A large body is refused by the same conditions as a small one."""
