@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from buckia import credentials
 from buckia.config import BucketConfig
 from buckia.errors import ConfigError
 from buckia.rules import Rules
@@ -16,7 +17,7 @@ from buckia.stores.base import Store
 from buckia.stores.hashing import HashCache
 from buckia.stores.local import LocalStore
 
-_CREDENTIAL: Final = re.compile(
+_SECRET: Final = re.compile(
     r"(AWS|B2|BUNNY|LINODE)_.*(SECRET|TOKEN|PASSWORD|APPLICATION_KEY|API_KEY)"
 )
 """Environment variables that the provider packages take a secret from by themselves."""
@@ -25,10 +26,14 @@ WORK: Final = ".buckia.d"
 """buckia's working folder beside `.buckia`: journals, trash, hash cache, this machine's lock."""
 
 
-def secrets(buckets: Iterable[BucketConfig]) -> tuple[str, ...]:
-    """Every secret there is, of the configuration and of the environment."""
+def secrets(buckets: Iterable[BucketConfig], stores: Iterable[Store] = ()) -> tuple[str, ...]:
+    """Every secret there is: of the configuration, of the environment, and whatever open stores
+    were signed in with."""
     told = {secret for bucket in buckets for secret in bucket.secrets}
-    told |= {value for name, value in os.environ.items() if _CREDENTIAL.match(name) and value}
+    told |= {value for name, value in os.environ.items() if _SECRET.match(name) and value}
+    told |= credentials.secrets_in(os.environ)
+    for store in stores:
+        told |= set(getattr(store, "secrets", ()))
     return tuple(sorted(told))
 
 
@@ -76,16 +81,17 @@ def _s3(bucket: BucketConfig, root: Path, cache: HashCache) -> Store:
     store = load_store(bucket.provider)
     from buckia.stores.s3_session import S3Options  # boto3 and obstore load only when named
 
-    given = bucket.credentials
+    found = credentials.find(bucket)
     opened: Store = store(
         S3Options(
             bucket=bucket.bucket_name,
             endpoint=bucket.domain,
             region=bucket.region,
             service="linode" if bucket.provider == "linode" else None,
-            access_key_id=given.get("access_key_id") or bucket.api_key,
-            secret_access_key=given.get("secret_access_key") or bucket.password,
-            session_token=given.get("session_token"),
+            access_key_id=found.values.get("access_key_id"),
+            secret_access_key=found.values.get("secret_access_key"),
+            session_token=found.values.get("session_token"),
+            sought=found.sought,
             profile=bucket.profile,
             addressing=bucket.addressing,
             workers=bucket.max_workers,
@@ -98,16 +104,14 @@ def _b2(bucket: BucketConfig, root: Path, cache: HashCache) -> Store:
     store = load_store(bucket.provider)
     from buckia.stores.b2_session import B2Options  # b2sdk loads only when named
 
-    given, realm = bucket.credentials, bucket.domain or "production"
+    found, realm = credentials.find(bucket), bucket.domain or "production"
     if bucket.domain and "://" not in bucket.domain:
         realm = f"https://{bucket.domain}"
     opened: Store = store(
         B2Options(
             bucket=bucket.bucket_name,
-            key_id=given.get("application_key_id") or bucket.api_key,
-            application_key=given.get("application_key")
-            or bucket.password
-            or bucket.storage_api_key,
+            key_id=found.values["application_key_id"],
+            application_key=found.values["application_key"],
             realm=realm.rstrip("/"),
             workers=bucket.max_workers,
         )
@@ -119,14 +123,14 @@ def _bunny(bucket: BucketConfig, root: Path, cache: HashCache) -> Store:
     store = load_store(bucket.provider)
     from buckia.stores.bunny_session import BunnyOptions  # requests loads only when named
 
-    given = bucket.credentials
+    found = credentials.find(bucket)
     opened: Store = store(
         BunnyOptions(
             zone=bucket.storage_zone or bucket.bucket_name,
-            password=bucket.storage_api_key or bucket.password or given.get("password", ""),
+            password=found.values["password"],
             endpoint=bucket.domain,
             region=bucket.region or "DE",
-            account_key=bucket.api_key or given.get("api_key"),
+            account_key=found.values.get("api_key"),
             pull_zone=bucket.pull_zone,
             workers=bucket.max_workers,
         )

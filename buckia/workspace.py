@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from functools import cached_property
 from pathlib import Path
 from typing import Self
 
@@ -106,11 +105,11 @@ class Workspace:
             refuse=connect.refuse_also(bucket.rules, self.config.path, self.root),
         )
 
-    @cached_property
+    @property
     def hygiene(self) -> Hygiene:
-        """What no document of this project may hold."""
+        """What no document of this project may hold, as far as it is known by now."""
         return Hygiene(
-            connect.secrets(self.config.buckets.values()),
+            connect.secrets(self.config.buckets.values(), self._stores.values()),
             (str(self.root.absolute()), str(self.root.resolve())),
             (str(Path.home()),),
         )

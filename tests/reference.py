@@ -24,6 +24,7 @@ from buckia import documents, errors
 from buckia.cli import app
 from buckia.cli.options import Shared
 from buckia.config.file import NAMES, VARIABLE
+from buckia.credentials.kinds import KINDS
 from buckia.reconcile import RESURRECTED, SETTLED, TABLE, Verdict
 from buckia.rules import BUILT_IN
 from buckia.stores import STORES
@@ -76,6 +77,7 @@ def pages() -> dict[Path, str]:
         DOCS / "configuration.md": configuration(),
         DOCS / "commands.md": commands(),
         DOCS / "how-it-decides.md": decisions(),
+        DOCS / "credentials.md": credentials(),
     }
 
 
@@ -328,6 +330,8 @@ def parameters(function: Callable[..., Any]) -> list[Parameter]:
     found = []
     for item in inspect.signature(function).parameters.values():
         (info,) = hints[item.name].__metadata__
+        if info.hidden:
+            continue
         kind = hints[item.name].__origin__
         enum = isinstance(kind, type) and issubclass(kind, StrEnum)
         found.append(Parameter(item.name, info, item.default, tuple(kind) if enum else ()))
@@ -382,6 +386,27 @@ def _exit_codes() -> Iterator[str]:
         yield f"| {code} | {meaning} | {', '.join(f'`{kind.__name__}`' for kind in kinds)} |"
 
 
+# -- credentials ----------------------------------------------------------------------------------
+
+
+def credentials() -> str:
+    """docs/credentials.md with its table as the code has it."""
+    return _filled(_text(DOCS / "credentials.md"), "sources", _source_rows())
+
+
+def _source_rows() -> Iterator[str]:
+    yield "| Provider | Part | Options | Environment | Elsewhere |"
+    yield "|---|---|---|---|---|"
+    for provider, kind in KINDS.items():
+        for part in kind.parts:
+            needed = "" if part.needed else ", may be missing"
+            options = [f"`{option}`" for option in (*part.options, f"credentials.{part.name}")]
+            named = f"`{part.variable}`" if part.variable else ""
+            further = (kind.further or "") if part is kind.parts[0] else ""
+            shown = f"`{provider}` | `{part.name}`{needed} | {_joined(options, 'or')}"
+            yield f"| {shown} | {named} | {further} |"
+
+
 # -- how it decides -------------------------------------------------------------------------------
 
 _CONTENT: Final = {"-": "", "b": "A", "x": "B", "y": "C"}
@@ -391,11 +416,15 @@ def decisions() -> str:
     """docs/how-it-decides.md with its tables as the code has them."""
     page = _text(DOCS / "how-it-decides.md")
     for name, rows in (("table", _table_rows()), ("policies", _policy_rows())):
-        table = "\n".join(rows)
-        page = re.sub(
-            rf"(<!-- {name} -->\n).*?(<!-- end -->)", rf"\g<1>\n{table}\n\n\g<2>", page, flags=re.S
-        )
+        page = _filled(page, name, rows)
     return page
+
+
+def _filled(page: str, name: str, rows: Iterator[str]) -> str:
+    """A page with the table of that name as the code has it."""
+    table = "\n".join(rows)
+    mark = rf"(<!-- {name} -->\n).*?(<!-- end -->)"
+    return re.sub(mark, rf"\g<1>\n{table}\n\n\g<2>", page, flags=re.S)
 
 
 def _table_rows() -> Iterator[str]:

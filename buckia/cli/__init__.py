@@ -15,6 +15,7 @@ import typer
 from buckia import __version__
 from buckia.cli import (
     applying,
+    authorising,
     checking,
     linking,
     planning,
@@ -77,6 +78,7 @@ for module in (
     linking,
     touring,
     unlocking,
+    authorising,
 ):
     module.register(app)
 

@@ -61,6 +61,7 @@ class BucketConfig:
     storage_api_key: str | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+    token: str | None = None
     profile: str | None = None
     addressing: str = "auto"
     folders: Sequence[str] = ()

@@ -30,6 +30,7 @@ def advise(
         yield from _inline_secrets(written)
     for name, bucket in buckets.items():
         yield from _ignored(name, bucket, written)
+        yield from _vain_token(name, bucket)
         yield from _guessable((name, "folders"), bucket.folders)
         yield from _overlaps(name, bucket)
         yield from _deletes_foreign(name, bucket)
@@ -62,6 +63,19 @@ def _ignored(name: str, bucket: BucketConfig, written: Any) -> Iterator[Problem]
     if bucket.folders and not any(place.folders for place in bucket.layout.mappings):
         message = "limits nothing: every path has a prefix of its own, or there are only files"
         yield Problem((name, "folders"), message, on_key=True)
+
+
+def _vain_token(name: str, bucket: BucketConfig) -> Iterator[Problem]:
+    """A token that is never looked up, or that is a secret where its name belongs."""
+    if bucket.token is None:
+        return
+    said = [option for option in ("api_key", "password", "profile") if getattr(bucket, option)]
+    said = said[1:] if bucket.provider == "bunny" else said  # its `api_key` is another credential
+    if said := said + (["credentials"] if bucket.credentials else []):
+        yield Problem((name, "token"), f"has no effect beside `{said[0]}`", on_key=True)
+    if guessable(bucket.token) is None:
+        message = "looks like a secret; it takes the name of one: `buckia auth set NAME`"
+        yield Problem((name, "token"), message)
 
 
 def _guessable(path: Path, folders: Sequence[str]) -> Iterator[Problem]:

@@ -71,6 +71,11 @@ class B2Store:
         """Requests so far, and what bounds them."""
         return self._account.traffic
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What it is signed in with, for those who look for it in documents."""
+        return (self._options.application_key,)
+
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         """Every object below `prefix` that is not hidden; complete, or it raises."""
         cut = len(self._options.prefix)

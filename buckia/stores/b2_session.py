@@ -6,7 +6,6 @@ own that counts and bounds them, above it `persist`, the one that tries again.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, Final
@@ -76,7 +75,7 @@ _CROWDED: Final = {429, 503}
 class B2Options:
     """Where a bucket is and how to talk to it.
 
-    key_id, application_key  None: B2_APPLICATION_KEY_ID and B2_APPLICATION_KEY
+    key_id, application_key  an application key, which may be limited to names that begin so
     realm                    "production", or the URL of another service that speaks the API
     prefix                   keys are below it in the bucket and above it everywhere else
     workers                  connections that are kept
@@ -87,8 +86,8 @@ class B2Options:
     """
 
     bucket: str
-    key_id: str | None = None
-    application_key: str | None = field(default=None, repr=False)
+    key_id: str
+    application_key: str = field(repr=False)
     realm: str = "production"
     prefix: str = ""
     workers: int = 8
@@ -180,15 +179,9 @@ class Account:
         self._http.close()
 
     def _sign_in(self, session: Any) -> None:
-        key_id = self.options.key_id or os.environ.get("B2_APPLICATION_KEY_ID")
-        key = self.options.application_key or os.environ.get("B2_APPLICATION_KEY")
-        if not key_id or not key:
-            raise AccessError(
-                f"{self.place}: no credentials; set `api_key` and `password`, or "
-                "B2_APPLICATION_KEY_ID and B2_APPLICATION_KEY"
-            )
-        realm = self.options.realm
-        persist(lambda: session.authorize_account(realm, key_id, key), self.place)
+        options = self.options
+        sign_in = session.authorize_account
+        persist(lambda: sign_in(options.realm, options.key_id, options.application_key), self.place)
         self._bucket_id = persist(lambda: self._find_bucket(session), self.place)
 
     def _find_bucket(self, session: Any) -> str:

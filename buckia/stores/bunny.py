@@ -58,6 +58,11 @@ class BunnyStore:
         """Requests so far, and what bounds them."""
         return self._session.traffic
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What it is signed in with, for those who look for it in documents."""
+        return tuple(filter(None, (self._options.password, self._options.account_key)))
+
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         """Every object below `prefix`, by the UTF-8 bytes of the keys; complete, or it raises."""
         cut = len(self._options.prefix)

@@ -93,6 +93,11 @@ class S3Store:
             return False
         return found.get("Status") == "Enabled"
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What it is signed in with, for those who look for it in documents."""
+        return self._session.secrets
+
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         """Every object below `prefix`; complete, or it raises."""
         cut = len(self._options.prefix)

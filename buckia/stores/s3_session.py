@@ -63,6 +63,7 @@ class S3Options:
     endpoint             host or URL; None: the service's rule, the environment, else Amazon
     service              a row of `SERVICES` by name; None: recognised by the endpoint
     access_key_id, ...   None: boto3's chain (environment, profile, SSO, instance role)
+    sought               where credentials were not, before that chain; for the error
     prefix               keys are below it in the bucket and above it everywhere else
     addressing           "path", "virtual", or "auto": what the service and the host allow
     ca_bundle            a PEM file of certificates to trust; None: the system's
@@ -82,6 +83,7 @@ class S3Options:
     access_key_id: str | None = field(default=None, repr=False)
     secret_access_key: str | None = field(default=None, repr=False)
     session_token: str | None = field(default=None, repr=False)
+    sought: tuple[str, ...] = ()
     profile: str | None = None
     prefix: str = ""
     workers: int = 8
@@ -177,6 +179,12 @@ class S3Session:
         session.mount("http://", adapter)
         return session
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The secret parts of the credentials, as they are at the moment."""
+        now = self.credentials.get_frozen_credentials()
+        return tuple(filter(None, (now.secret_key, now.token)))
+
     def same_service(self, other: S3Session) -> bool:
         """Whether the service can copy between the two by itself, with these credentials."""
         return (self.endpoint, self.credentials.access_key) == (
@@ -229,9 +237,10 @@ class S3Session:
     def _find_credentials(self) -> Credentials:
         found = self._boto.get_credentials()
         if found is None:
+            sought = (*self.options.sought, "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
             raise AccessError(
-                f"s3://{self.options.bucket}: no credentials; set AWS_ACCESS_KEY_ID and "
-                "AWS_SECRET_ACCESS_KEY, or a profile"
+                f"s3://{self.options.bucket}: no credentials in {', '.join(sought)}, ~/.aws, SSO "
+                "or the role of the machine; set some there, or `token`"
             )
         return found
 

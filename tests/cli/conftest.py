@@ -8,7 +8,21 @@ from pathlib import Path
 
 import pytest
 
-_FOREIGN = ("AWS_", "BUCKIA_", "S3_", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "TTY_")
+from tests.keyrings import InMemory, using
+
+_FOREIGN = (
+    "AWS_",
+    "B2_",
+    "BUNNY_",
+    "BUCKIA_",
+    "LINODE_",
+    "S3_",
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "COLUMNS",
+    "LINES",
+    "TTY_",
+)
 
 
 @pytest.fixture
@@ -23,6 +37,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
             del os.environ[name]
     os.environ.update(HOME=str(home), AWS_EC2_METADATA_DISABLED="true", TERM="xterm")
     monkeypatch.chdir(folder)
-    yield folder
+    with using(InMemory()):
+        yield folder
     os.environ.clear()
     os.environ.update(before)

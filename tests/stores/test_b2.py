@@ -363,19 +363,6 @@ def test_a_missing_capability_is_named(
         act(store)
 
 
-def test_keys_come_from_the_environment(
-    server: B2Server, make: Maker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The variables are those of the b2 command."""
-    store = make(key_id=None, application_key=None)
-    monkeypatch.delenv("B2_APPLICATION_KEY", raising=False)
-    with pytest.raises(AccessError, match="no credentials"):
-        store.head("key")
-    monkeypatch.setenv("B2_APPLICATION_KEY_ID", server.master.key_id)
-    monkeypatch.setenv("B2_APPLICATION_KEY", server.master.secret)
-    assert store.head("key") is None
-
-
 @pytest.mark.parametrize(
     "names",
     [

@@ -132,5 +132,7 @@ def test_the_public_finds_objects_behind_the_pull_zone() -> None:
 def test_a_zone_without_a_password_is_refused() -> None:
     """Before anything is asked."""
     bucket = BucketConfig(provider="bunny", bucket_name="acme", api_key="the-account's")
-    with pytest.raises(AccessError, match="no password; set `storage_api_key`"):
+    with pytest.raises(AccessError, match="no credentials in `storage_api_key` of the"):
         open_remote(bucket, Path(), HashCache())
+    with pytest.raises(AccessError, match="no password; set `storage_api_key`"):
+        BunnyStore(BunnyOptions("acme", ""))

@@ -1,0 +1,177 @@
+"""`auth`: credentials in the system's keyring, by name. Their values are never printed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from buckia.cli import text
+from buckia.cli.checking import Provider
+from buckia.cli.options import Shared, unfold
+from buckia.cli.session import can_ask, locate
+from buckia.errors import BuckiaError, ConfigError, UsageError
+
+if TYPE_CHECKING:
+    from buckia.config import Config
+    from buckia.credentials.kinds import Kind
+
+_ADVICE: Final = (
+    "auth set takes no credential as an argument: every program on this computer would see it; "
+    "it is asked for, or read from stdin; the one given here should be changed"
+)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="What the credential is called.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group of commands."""
+    group = typer.Typer(rich_markup_mode=None, no_args_is_help=False)
+    group.command("set")(unfold(set_one))
+    group.command("list")(unfold(list_all))
+    group.command("remove")(unfold(remove))
+    app.add_typer(group, name="auth", help="Credentials in the keyring: set, list, remove.")
+
+
+def set_one(
+    name: Name,
+    extra: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
+    provider: Annotated[
+        Provider | None, typer.Option(help="Whose it is, where no bucket of `.buckia` says so.")
+    ] = None,
+    *,
+    shared: Shared,
+) -> None:
+    """Keep a credential in the system's keyring, over one of that name.
+
+    It is asked for without being shown, or read from stdin where that is no terminal: the secret
+    alone (`bunny`), `key_id:secret` (`s3`, `linode`, `b2`), or JSON by the provider's own names. A
+    bucket takes it with `token: NAME`.
+    """
+    from buckia.credentials import vault
+    from buckia.credentials.kinds import KINDS, NAME, parse
+
+    if extra:
+        raise UsageError(_ADVICE)
+    if not NAME.fullmatch(name):
+        raise UsageError(f"{text.name(name)}: a name has letters, digits, `.`, `_` and `-`")
+    whose = str(provider) if provider else _provider(name, _config(shared))
+    if whose == Provider.LOCAL:
+        raise UsageError("`local` needs no credential")
+    kind = KINDS.get(whose or "")
+    said = _ask(name, kind) if can_ask() else _read()
+    if kind:
+        parse(said, kind, f"the credential `{name}`")
+    vault.keep(name, said, whose)
+    if not shared.quiet:
+        _say(f"Kept as {text.name(name)} in the keyring; a bucket takes it with `token: {name}`.")
+
+
+def _provider(name: str, config: Config | None) -> str | None:
+    """Whose credential it is, by the buckets that take it; None where they do not say."""
+    buckets = config.buckets.values() if config else ()
+    found = {bucket.provider for bucket in buckets if bucket.token == name}
+    return found.pop() if len(found) == 1 else None
+
+
+def _config(shared: Shared) -> Config | None:
+    """The configuration, if there is a sound one; a name can be kept before there is."""
+    from buckia.config import file as config_file
+
+    try:
+        return config_file.load(locate(shared.config))
+    except ConfigError:
+        if shared.config is not None:
+            raise
+        return None
+
+
+def _ask(name: str, kind: Kind | None) -> str:
+    """What a person types, each part by itself."""
+    from getpass import getpass
+    from json import dumps
+
+    if kind is None:
+        return getpass(f"Secret, key_id:secret or JSON for {name}: ", sys.stderr)
+    parts = {
+        part.name: getpass(f"{part.name.replace('_', ' ')} for {name}: ", sys.stderr).strip()
+        for part in kind.needed
+    }
+    return dumps(parts)
+
+
+def _read() -> str:
+    from buckia.credentials.kinds import LONGEST
+
+    said = sys.stdin.read(LONGEST + 1).strip()
+    if not said or len(said) > LONGEST:
+        raise UsageError("stdin holds no credential; pipe it in, or run this in a terminal")
+    return said
+
+
+def list_all(*, shared: Shared) -> None:
+    """List the names of credentials, whose they are, and where each is found.
+
+    Those in the keyring, those that buckets of `.buckia` take, and BUCKIA_TOKEN_ variables.
+    """
+    from buckia.cli.planning import draw
+    from buckia.cli.rows import Rows
+
+    rows = sorted(_rows(_config(shared)))
+    if rows:
+        draw(Rows(rows, None))
+    elif not shared.quiet:
+        _say("No credentials are kept; `buckia auth set NAME` keeps one.")
+
+
+def _rows(config: Config | None) -> Iterator[tuple[str, str, str, str]]:
+    """Name, provider, where it is, which buckets take it."""
+    from buckia.credentials import vault
+    from buckia.credentials.kinds import variable
+
+    try:
+        kept = vault.names()
+    except vault.NoKeyring as problem:
+        kept = {}
+        _say(f"Note: {str(problem).partition('; or')[0]}.")
+    buckets = list(config.buckets.values()) if config else []
+    tokens = [bucket.token for bucket in buckets if bucket.token]
+    for name in {*kept, *tokens}:
+        users = [bucket for bucket in buckets if bucket.token == name]
+        whose = {bucket.provider for bucket in users} | ({kept[name]} if kept.get(name) else set())
+        where = "the keyring" if name in kept else "nowhere"
+        where = variable(name) if os.environ.get(variable(name)) else where
+        taken = ", ".join(text.name(bucket.name) for bucket in users)
+        yield name, "/".join(sorted(whose)) or "?", where, f"for {taken}" if taken else ""
+    named = {variable(name) for name in {*kept, *tokens}}
+    for name in os.environ.keys() - named:
+        if name.startswith(variable("")) and os.environ[name]:
+            yield name.removeprefix(variable("")).lower(), "?", name, ""
+
+
+def remove(
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    *,
+    shared: Shared,
+) -> None:
+    """Take a credential out of the keyring."""
+    from buckia.cli.ask import confirm
+    from buckia.credentials import vault
+
+    if not (yes or can_ask()):
+        raise UsageError("auth remove asks, and there is no terminal to ask in: add --yes")
+    if vault.fetch(name) is None and name not in vault.names():
+        raise BuckiaError(f"the keyring has no {text.name(name)}; `buckia auth list` tells what is")
+    if not yes and not confirm(f"Take {text.name(name)} out of the keyring?"):
+        raise BuckiaError("the answer was no; nothing was changed")
+    vault.drop(name)
+    if not shared.quiet:
+        _say(f"Removed {text.name(name)} from the keyring.")
+
+
+def _say(words: str) -> None:
+    print(words, file=sys.stderr)  # noqa: T201
