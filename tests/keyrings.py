@@ -17,7 +17,7 @@ class InMemory(KeyringBackend):
     priority = 1
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.entries: dict[tuple[str, str], str] = {}
 
     def get_password(self, service: str, username: str) -> str | None:
@@ -51,7 +51,7 @@ class Missing(fail.Keyring):
     """What the package keyring has where the system has nothing."""
 
     def __init__(self) -> None:
-        KeyringBackend.__init__(self)
+        KeyringBackend.__init__(self)  # type: ignore[no-untyped-call]
 
 
 @contextmanager
