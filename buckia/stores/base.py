@@ -1,7 +1,7 @@
 """The contract of every store: a folder tree, a bucket, a dictionary in memory.
 
-The docstrings here are the contract; `tests/stores/test_contract.py` holds one test for each
-sentence and runs against every store and against real servers.
+The docstrings here are the contract; `tests/stores/test_contract*.py` hold one test for each
+sentence and run against every store and against real servers.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ class Capabilities(Struct, frozen=True):
     create_if_absent the service itself refuses `put(replacing=None)` onto an existing key
     replace_if_match the service itself refuses `put(replacing=e)` when the object is not `e`
     delete_if_match  the service itself refuses `delete(e)` when the object is not `e`
+    large            what it refuses at `put` it refuses for large bodies, too, that go in parts
     copy             `copy` can work without the bytes passing through this machine
     versions         overwritten and deleted objects remain as versions
     headers          objects carry a content type and other headers
@@ -33,6 +34,7 @@ class Capabilities(Struct, frozen=True):
     create_if_absent: bool = False
     replace_if_match: bool = False
     delete_if_match: bool = False
+    large: bool = False
     copy: bool = False
     versions: bool = False
     headers: bool = False

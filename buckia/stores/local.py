@@ -82,6 +82,7 @@ class LocalStore:
         return Capabilities(
             digests=frozenset({"sha256"} | self._digests),
             create_if_absent=True,
+            large=True,
             copy=True,
             folders=True,
         )

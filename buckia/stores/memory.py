@@ -22,6 +22,7 @@ _CAPABILITIES = Capabilities(
     create_if_absent=True,
     replace_if_match=True,
     delete_if_match=True,
+    large=True,
     copy=True,
     versions=False,
     headers=True,

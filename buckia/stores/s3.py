@@ -72,6 +72,7 @@ class S3Store:
             create_if_absent=self._conditions.create,
             replace_if_match=self._conditions.replace,
             delete_if_match=self._conditions.delete,
+            large=self._conditions.complete,
             copy=True,
             versions=self._versions,
             headers=True,

@@ -61,11 +61,18 @@ osd class default list = *
 rgw data = {home}/rgw
 rgw frontends = beast endpoint=127.0.0.1:{http} ssl_endpoint=127.0.0.1:{https} \
 ssl_certificate={home}/tls.crt ssl_private_key={home}/tls.key tcp_nodelay=1
+rgw dns name = {linode}
 rgw thread pool size = 64
 rgw enable usage log = false
 rgw override bucket index max shards = 1
 rgw dynamic resharding = false
 """
+
+LINODE = "nl-ams-1"
+"""The region of Linode that the gateway can also stand for: it answers to its host name, with the
+bucket in front or in the path, and its certificate covers both."""
+
+_LINODE_HOST = f"{LINODE}.linodeobjects.com"
 
 _ROLES = {
     "mon.": ("mon", "allow *"),
@@ -95,7 +102,12 @@ class Gateway:
             (self.home / folder).mkdir()
         self.conf.write_text(
             _CONF.format(
-                fsid=self.fsid, home=self.home, mon=self.mon, http=self.http, https=self.https
+                fsid=self.fsid,
+                home=self.home,
+                mon=self.mon,
+                http=self.http,
+                https=self.https,
+                linode=_LINODE_HOST,
             )
         )
         self._make_certificate()
@@ -119,7 +131,8 @@ class Gateway:
         new = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
         ca, key = self.home / "ca.crt", self.home / "ca.key"
         self._run(*new.split(), "-subj", "/CN=buckia tests", "-keyout", key, "-out", ca)
-        names = ("-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-subj", "/CN=localhost")
+        known = f"DNS:localhost,IP:127.0.0.1,DNS:{_LINODE_HOST},DNS:*.{_LINODE_HOST}"
+        names = ("-addext", f"subjectAltName={known}", "-subj", "/CN=localhost")
         leaf = ("-addext", "basicConstraints=critical,CA:FALSE", "-CA", ca, "-CAkey", key)
         files = ("-keyout", self.home / "tls.key", "-out", self.home / "tls.crt")
         self._run(*new.split(), *names, *leaf, *files)

@@ -8,44 +8,38 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
-from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from buckia.stores import bunny_errors
-from buckia.stores.b2 import B2Options, B2Store
+from buckia.stores.b2 import B2Store
 from buckia.stores.base import Store
 from buckia.stores.bunny import BunnyOptions, BunnyStore
 from buckia.stores.local import LocalStore
 from buckia.stores.memory import MemoryStore
-from buckia.stores.s3 import S3Options, S3Store
-from buckia.stores.s3_services import Conditions
+from buckia.stores.s3 import S3Store
 from tests.servers.b2 import B2Server, serve_b2
+from tests.servers.b2_simulator import Simulation
 from tests.servers.bunny import Bunny, serve_bunny
 from tests.servers.bunny_zone import Zone
 from tests.servers.moto import serve_moto
 from tests.servers.rgw import serve_rgw
 from tests.servers.s3 import S3Server
+from tests.servers.tunnel import Tunnel, serve_tunnel
+from tests.stores.contract import Claims, History
+from tests.stores.kinds import KINDS
+from tests.stores.makers import MOTO as MOTO
+from tests.stores.makers import SMALLEST_PART as SMALLEST_PART
+from tests.stores.makers import limited_b2, open_linode, open_simulated, past_of_b2, past_of_s3
+from tests.stores.makers import open_b2 as open_b2
+from tests.stores.makers import open_bunny as open_bunny
+from tests.stores.makers import open_s3 as open_s3
 
 Maker = Callable[[], Store]
 """Makes another empty store of the same service."""
-
-MOTO = Conditions(create=True, replace=True, delete=True)
-"""What moto enforces; it accepts and ignores the conditions of copies."""
-
-SMALLEST_PART = 5 * 1024 * 1024
-"""Bytes a part must have, so the least that can be sent in parts."""
-
-KINDS = (
-    "memory",
-    "local",
-    "moto",
-    "b2",
-    "bunny",
-    pytest.param("rgw", marks=pytest.mark.rgw),
-    pytest.param("rgw-tls", marks=pytest.mark.rgw),
-)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -99,35 +93,6 @@ def bunny_store(bunny: Bunny, bunny_zone: Zone) -> Iterator[BunnyStore]:
     made.close()
 
 
-def open_bunny(server: Bunny, **options: Any) -> BunnyStore:
-    """A new storage zone."""
-    zone = server.make_zone()
-    return BunnyStore(
-        BunnyOptions(zone.name, zone.password, **{"endpoint": server.endpoint, **options})
-    )
-
-
-def open_s3(server: S3Server, **options: Any) -> S3Store:
-    """A new bucket with thresholds small enough to be crossed in tests."""
-    small: dict[str, Any] = {
-        "multipart_threshold": SMALLEST_PART,
-        "part_size": SMALLEST_PART,
-        "copy_limit": SMALLEST_PART,
-        "page_size": 7,
-    }
-    return S3Store(
-        S3Options(
-            server.make_bucket(),
-            endpoint=server.endpoint,
-            region="us-east-1",
-            access_key_id=server.access_key,
-            secret_access_key=server.secret_key,
-            ca_bundle=str(server.ca) if server.ca else None,
-            **{**small, **options},
-        )
-    )
-
-
 @pytest.fixture(scope="session")
 def b2() -> Iterator[B2Server]:
     """A stub of Backblaze B2 over HTTP."""
@@ -135,41 +100,61 @@ def b2() -> Iterator[B2Server]:
         yield server
 
 
-def open_b2(server: B2Server, **options: Any) -> B2Store:
-    """A new bucket with thresholds small enough to be crossed in tests."""
-    small: dict[str, Any] = {
-        "realm": server.endpoint,
-        "key_id": server.master.key_id,
-        "application_key": server.master.secret,
-        "large_threshold": SMALLEST_PART,
-        "part_size": SMALLEST_PART,
-        "copy_limit": SMALLEST_PART,
-        "page_size": 7,
-    }
-    return B2Store(B2Options(**{"bucket": server.add_bucket().name, **small, **options}))
+@pytest.fixture(scope="session")
+def tunnel(rgw: tuple[S3Server, S3Server]) -> Iterator[Tunnel]:
+    """The way from any address to the gateway."""
+    port = urlsplit(rgw[1].endpoint).port
+    assert port
+    with serve_tunnel(port) as serving:
+        yield serving
 
 
-@pytest.fixture(params=KINDS)
-def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Maker]:
+def through(tunnel: Tunnel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have every client go through the tunnel, as behind a company's proxy."""
+    for name in ("no_proxy", "NO_PROXY", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", tunnel.url)
+
+
+def _params() -> Iterator[object]:
+    for name, kind in KINDS.items():
+        yield pytest.param(name, marks=[pytest.mark.rgw] if kind.rgw else [])
+
+
+@pytest.fixture(params=_params())
+def make(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Maker]:
     """A maker of empty stores of one kind."""
-    count = itertools.count()
+    count, have = itertools.count(), request.getfixturevalue
 
     def local() -> Store:
         root = tmp_path / f"store-{next(count)}"
         root.mkdir()
         return LocalStore(root)
 
-    def rgw(which: int) -> Store:
-        return open_s3(request.getfixturevalue("rgw")[which], service="ceph")
+    @cache
+    def simulation() -> Simulation:
+        return Simulation(SMALLEST_PART)
+
+    @cache
+    def limited() -> Callable[[], Store]:
+        return limited_b2(have("b2"))
+
+    def linode() -> Store:
+        through(have("tunnel"), monkeypatch)
+        return open_linode(have("rgw"))
 
     makers: dict[str, Maker] = {
         "memory": lambda: MemoryStore(f"memory-{next(count)}"),
         "local": local,
-        "moto": lambda: open_s3(request.getfixturevalue("moto"), conditions=MOTO),
-        "b2": lambda: open_b2(request.getfixturevalue("b2")),
-        "bunny": lambda: open_bunny(request.getfixturevalue("contract_bunny")),
-        "rgw": lambda: rgw(0),
-        "rgw-tls": lambda: rgw(1),
+        "moto": lambda: open_s3(have("moto"), conditions=MOTO),
+        "rgw": lambda: open_s3(have("rgw")[0], service="ceph"),
+        "linode": linode,
+        "b2": lambda: open_b2(have("b2")),
+        "b2-limited": lambda: limited()(),
+        "b2-simulator": lambda: open_simulated(simulation()),
+        "bunny": lambda: open_bunny(have("contract_bunny")),
     }
     with ExitStack() as stack:
 
@@ -185,3 +170,33 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Maker]:
 def store(make: Maker) -> Store:
     """One empty store."""
     return make()
+
+
+@pytest.fixture
+def kind(request: pytest.FixtureRequest) -> str:
+    """Which kind of store this is about."""
+    return str(request.node.callspec.params["make"])
+
+
+@pytest.fixture
+def claims(request: pytest.FixtureRequest, store: Store) -> Claims:
+    """What the store claims, with each question noted for the table of clauses."""
+
+    def claim(flag: str) -> bool:
+        value = bool(getattr(store.capabilities, flag))
+        request.node.user_properties.append((flag, value))
+        return value
+
+    return claim
+
+
+@pytest.fixture
+def history(request: pytest.FixtureRequest) -> History:
+    """What a bucket keeps of the past, seen from behind the store."""
+
+    def past(store: Store, key: str) -> list[bytes]:
+        if isinstance(store, S3Store):
+            return past_of_s3(store, key)
+        return past_of_b2(store, key) if isinstance(store, B2Store) else []
+
+    return past

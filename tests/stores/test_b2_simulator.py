@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from b2sdk.v3 import (  # type: ignore[import-untyped]
     B2Api,
-    B2HttpApiConfig,
     InMemoryAccountInfo,
     RawSimulator,
     UploadSourceStream,
@@ -17,7 +16,6 @@ from b2sdk.v3 import (  # type: ignore[import-untyped]
 from b2sdk.v3.exception import (  # type: ignore[import-untyped]
     BrokenPipe,
     Conflict,
-    FileNotPresent,
     FileSha1Mismatch,
     StorageCapExceeded,
 )
@@ -26,41 +24,18 @@ from buckia.errors import PreconditionError, StoreError
 from buckia.model import Entry
 from buckia.stores.b2 import B2Options, B2Store
 from tests.servers.b2 import B2Server, serve_b2
+from tests.servers.b2_simulator import Simulation
 from tests.stores.test_b2 import LARGE, put, sha1, sha256
-
-
-class Simulator(RawSimulator):  # type: ignore[misc]
-    """The simulator, told two truths: bodies may be bytes, and what is hidden is not found."""
-
-    def upload_file(self, *args: Any, **options: Any) -> Any:
-        return super().upload_file(*map(as_stream, args), **options)
-
-    def upload_part(self, *args: Any, **options: Any) -> Any:
-        return super().upload_part(*map(as_stream, args), **options)
-
-    def get_file_info_by_name(self, url: str, token: str, bucket: str, name: str) -> Any:
-        found = self._get_bucket_by_name(bucket).list_file_names(token, name, 1, name)["files"]
-        if not any(file["fileName"] == name for file in found):
-            raise FileNotPresent(file_id_or_name=name)
-        return super().get_file_info_by_name(url, token, bucket, name)
-
-
-def as_stream(value: Any) -> Any:
-    return io.BytesIO(value) if isinstance(value, bytes) else value
 
 
 @pytest.fixture
 def simulated() -> Iterator[tuple[B2Store, RawSimulator]]:
     """A store on the simulator, whose parts have 200 bytes."""
-    raw = Simulator()
-    api = B2HttpApiConfig(_raw_api_class=lambda http: raw)
-    key_id, key = raw.create_account()
-    owner = B2Api(InMemoryAccountInfo(), api_config=api)
-    owner.authorize_account(key_id, key)
-    owner.create_bucket("my-bucket-1", "allPrivate")
+    simulation = Simulation()
     small: dict[str, Any] = {"large_threshold": 200, "part_size": 200, "copy_limit": 200}
-    store = B2Store(B2Options("my-bucket-1", key_id, key, **small), api=api)
-    yield store, raw
+    options = B2Options(simulation.add_bucket(), simulation.key_id, simulation.key, **small)
+    store = B2Store(options, api=simulation.api)
+    yield store, simulation.raw
     store.close()
 
 

@@ -18,7 +18,7 @@ from buckia.stores.bunny import BunnyOptions, BunnyStore
 from buckia.stores.hashing import HashCache
 from tests.servers.bunny import Bunny
 from tests.servers.bunny_zone import Zone
-from tests.stores.test_contract import entry_for, listed, read, write
+from tests.stores.contract import entry_for, listed, read, write
 
 DATA = b"0123456789" * 20
 ENTRY = entry_for("key", DATA)

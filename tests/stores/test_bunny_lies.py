@@ -14,7 +14,7 @@ from buckia.model import replace
 from buckia.stores import bunny_errors
 from buckia.stores.bunny import BunnyOptions, BunnyStore
 from tests.servers.lying_s3 import Answer, Liar, Script, serve_lies
-from tests.stores.test_contract import entry_for, listed
+from tests.stores.contract import entry_for, listed
 
 Serve = Callable[[Script], tuple[BunnyStore, Liar]]
 

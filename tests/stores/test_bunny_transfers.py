@@ -19,7 +19,7 @@ from buckia.stores.bunny import BunnyStore
 from buckia.stores.bunny_errors import ATTEMPTS
 from tests.servers.bunny import Bunny
 from tests.servers.bunny_zone import Zone
-from tests.stores.test_contract import content, entry_for, listed, read, write
+from tests.stores.contract import content, entry_for, listed, read, write
 
 DATA = b"0123456789" * 20
 LARGE = bytes(range(256)) * 4096
