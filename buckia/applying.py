@@ -29,7 +29,7 @@ from buckia.errors import (
 )
 from buckia.leases import Leases
 from buckia.lockfile import Held, Lockfile
-from buckia.model import Outcome
+from buckia.model import Action, Op, Outcome
 from buckia.planfile import Plan
 from buckia.preflight import State
 from buckia.steps import Stores, Task
@@ -124,8 +124,10 @@ def _refuse_unsound(space: Workspace, plan: Plan) -> None:
     for name in sorted({action.bucket for action in plan.actions}):
         bucket = space.config.bucket(name)
         refuse = space.refuse(name)
-        kept = planner.kept_by(space.remote(name).capabilities, trash=bucket.keeps_trash)
-        bounds.demand_within(plan, name, bucket.layout, refuse, kept)
+        told = space.remote(name).capabilities
+        kept = planner.kept_by(told, trash=bucket.keeps_trash)
+        caches = told.caches is not None
+        bounds.demand_within(plan, name, bucket.layout, refuse, kept, caches=caches)
 
 
 def _hold(
@@ -186,11 +188,12 @@ def _inspect(space: Workspace, plan: Plan, name: str, lock: Lockfile, leases: Le
     bucket = space.config.bucket(name)
     base = lock.state(name).base()
     actions = [action for action in plan.actions if action.bucket == name]
+    looked = [action for action in actions if action.op is not Op.PURGE]
     named = {a.key: a.source.path for a in actions if a.source and a.source.path}
     local, remote = space.local(name, base, plan.digest, named), space.remote(name)
-    many = len(actions) > max(_FEW, len(base) // _PER_LOOK)
+    many = len(looked) > max(_FEW, len(base) // _PER_LOOK)
     seen = space.take(bucket, local, remote, base) if many else None
-    if not many and not all(action.key.isascii() for action in actions):
+    if not many and not all(action.key.isascii() for action in looked):
         local.listing(progress=space.progress)  # only a walk tells which form a disk has
     sides = Stores(local, remote, plan.digest, leases.halt)
     return engine.inspect(actions, sides, bucket.max_workers, space.progress, seen)
@@ -209,8 +212,9 @@ def _run(
         if isinstance(store, LocalStore):  # a folder keeps what a killed run left half-written
             store.tidy()
     workers = max(space.config.bucket(name).max_workers for name in names)
+    begun = {name: [a.key for a in plan.actions if _is_purge(a, name)] for name in names}
     with recorder.recording(
-        space.state, held, plan.digest, names, space.folder(), space.state_key, space.hygiene
+        space.state, held, plan.digest, begun, space.folder(), space.state_key, space.hygiene
     ) as record:
         run = engine.Run(
             tasks,
@@ -257,7 +261,11 @@ def _is_repeated(task: Task, lock: Lockfile) -> bool:
     """Whether the plan applied last did this already and left the same entries as before."""
     state = lock.state(task.action.bucket)
     applied = state.plan == task.stores.plan and not state.partial
-    return applied and task.state is State.SATISFIED
+    return applied and (task.state is State.SATISFIED or task.action.op is Op.PURGE)
+
+
+def _is_purge(action: Action, bucket: str) -> bool:
+    return action.op is Op.PURGE and action.bucket == bucket
 
 
 def _serials(plan: Plan, lock: Lockfile) -> dict[str, int]:

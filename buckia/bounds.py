@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from typing import Final
 
-from buckia import planner
+from buckia import planner, purges
 from buckia.errors import DocumentError
 from buckia.layout import Layout
 from buckia.model import Action, Op, Undo
@@ -25,19 +26,41 @@ def demand_sound(plan: Plan) -> None:
         raise DocumentError(f"the plan is not sound: {why}; nothing was changed; plan again")
 
 
-def demand_within(plan: Plan, bucket: str, layout: Layout, refuse: Refuse, kept: Undo) -> None:
+def demand_within(
+    plan: Plan, bucket: str, layout: Layout, refuse: Refuse, kept: Undo, *, caches: bool
+) -> None:
     """Raise `DocumentError` for an action that leads where the bucket's configuration does not.
 
-    `kept` is where this bucket keeps what is overwritten or deleted in it.
+    `kept` is where this bucket keeps what is overwritten or deleted in it, `caches` whether there
+    are any to be purged.
     """
-    for action in plan.actions:
-        if action.bucket != bucket:
-            continue
-        if why := _strays(action, layout, refuse) or _misplaces(action, kept):
+    mine = [action for action in plan.actions if action.bucket == bucket]
+    idle = _idle(mine)
+    for action in mine:
+        if action.op is Op.PURGE:
+            why = idle.get(action.key) if caches else _NO_CACHES
+        else:
+            why = _strays(action, layout, refuse) or _misplaces(action, kept)
+        if why:
             raise DocumentError(
                 f"the plan is not sound: {action.op} of {action.key!r} {why}; nothing was "
                 "changed; plan again"
             )
+
+
+_NO_CACHES: Final = "needs a `pull_zone` and the `api_key` of its account, which are not configured"
+
+
+def _idle(actions: list[Action]) -> dict[str, str]:
+    """The purges that are for nothing the plan does, nor left over, and why they may not be."""
+    found = [action for action in actions if action.op is Op.PURGE]
+    keys = [key for action in actions if (key := purges.changed(action)) is not None]
+    used = purges.due((action.key for action in found), keys)
+    return {
+        action.key: "is for nothing that the plan changes"
+        for action in found
+        if action.key not in used and action.reason != purges.LEFT_OVER
+    }
 
 
 def _contradictions(plan: Plan) -> Iterator[str]:
@@ -53,6 +76,8 @@ def _contradictions(plan: Plan) -> Iterator[str]:
 
 def _changed(action: Action) -> list[tuple[str, str]]:
     """The keys that are not the same after an action, on a side or in the lockfile."""
+    if action.op is Op.PURGE:
+        return []
     left = action.source.key if action.op is Op.MOVE and action.source else None
     return [(action.bucket, key) for key in (action.key, left) if key is not None]
 

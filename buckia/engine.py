@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from typing import Final
 
-from buckia import contents, pool
+from buckia import contents, pool, purges
 from buckia.errors import StaleError
 from buckia.model import Action, Op, Outcome, Progress, Tick, replace, same_content
 from buckia.planner import phase
@@ -72,8 +72,8 @@ _LAST_WRITE: Final = 2
 
 
 def _view(action: Action, stores: Stores, seen: Sides | None) -> View:
-    if action.op is Op.FORGET and action.reason == "scope_left":
-        return View(None, None)  # out of scope there may be no path to look at
+    if action.op is Op.PURGE or (action.op is Op.FORGET and action.reason == "scope_left"):
+        return View(None, None)  # nothing to see; out of scope there may be no path to look at
     here = seen.local.entries.get if seen else stores.local.head
     there = seen.remote.entries.get if seen else stores.remote.head
     if action.op in (Op.COPY, Op.MOVE) and action.source and action.source.key:
@@ -155,7 +155,25 @@ class Run:
 
     def _phase(self, tasks: list[Task]) -> None:
         todo = [task for task in tasks if not self._forbidden(task)]
-        self._drain(perform, todo)
+        idle = self._idle([task.action for task in todo if task.action.op is Op.PURGE])
+        self._drain(perform, [task for task in todo if task.action.id not in idle])
+
+    def _idle(self, actions: list[Action]) -> set[str]:
+        """Purges, by id, whose changes all failed or have not begun: the caches are still right."""
+        done = {
+            item.id for item in self.outcomes if (item.left if item.op is Op.MOVE else item.done)
+        }
+        idle: set[str] = set()
+        for bucket in {action.bucket for action in actions}:
+            mine = {action.key: action.id for action in actions if action.bucket == bucket}
+            keys = {
+                task.action.id: key
+                for task in self._tasks
+                if task.action.bucket == bucket and (key := purges.changed(task.action)) is not None
+            }
+            begun = purges.due(mine, (key for id_, key in keys.items() if id_ in done))
+            idle |= {mine[purge] for purge in purges.due(mine, keys.values()) - begun}
+        return idle
 
     def _leave_old_keys(self) -> None:
         """The second half of every move whose copy is known to be there."""

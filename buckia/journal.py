@@ -32,12 +32,14 @@ VERSION: Final = "1.0"
 class Origin(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """The state a run began from, and the lineage it gives a history that has none.
 
-    `source` is, for a promotion, the state of the bucket that it promotes from.
+    `source` is, for a promotion, the state of the bucket that it promotes from. `purges` follow
+    what the run changes.
     """
 
     base: BaseRef
     lineage: str
     source: BaseRef | None = None
+    purges: tuple[str, ...] = ()
 
 
 class Header(Struct, frozen=True, forbid_unknown_fields=True):
@@ -198,9 +200,9 @@ def absorb(lock: Lockfile, found: Iterable[Record]) -> Lockfile:
             state = lock.state(name)
             if not _continues(state, record.header.plan, origin):
                 continue
-            done = [item for item in lockfile.share(record.outcomes, name) if item.done]
-            if done:
-                new = lockfile.fold(state, done)
+            seen = list(lockfile.share(record.outcomes, name))
+            if any(item.done for item in seen) or not set(origin.purges) <= set(state.purges):
+                new = lockfile.fold(state, seen, origin.purges)
                 moved = lockfile.advance(
                     state,
                     new,

@@ -7,14 +7,14 @@ into a state that never was: git reports a conflict there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from io import BytesIO
 from typing import Final
 
 import msgspec
 from msgspec import Struct
 
-from buckia import documents
+from buckia import documents, purges
 from buckia.errors import DocumentError, NotFoundError, PreconditionError, StaleError
 from buckia.hygiene import CARELESS, Hygiene
 from buckia.model import Count, Entry, Op, Outcome, Source, replace
@@ -62,6 +62,7 @@ class BucketState(Struct, frozen=True, forbid_unknown_fields=True):
     plan     the digest of the plan that was applied last
     partial  that plan was not finished
     source   of a promotion, the state of the source that the target holds
+    purges   what caches in front may still hold of before: purges that were begun and are not done
     """
 
     lineage: str | None
@@ -71,6 +72,7 @@ class BucketState(Struct, frozen=True, forbid_unknown_fields=True):
     partial: bool
     entries: dict[str, Locked]
     source: BaseRef | None = None
+    purges: tuple[str, ...] = ()
 
     @property
     def ref(self) -> BaseRef:
@@ -129,19 +131,31 @@ def digest(entries: Mapping[str, Locked]) -> str:
     return documents.digest(entries)
 
 
-def fold(state: BucketState, outcomes: Iterable[Outcome]) -> BucketState:
-    """The state after these outcomes: pure, and the same however often an outcome is repeated."""
+def fold(
+    state: BucketState, outcomes: Iterable[Outcome], begun: Collection[str] = ()
+) -> BucketState:
+    """The state after these outcomes: pure, and the same however often an outcome is repeated.
+
+    `begun` are the purges of the run. Each is owed until it is done, and all it follows: what
+    failed may have been written all the same.
+    """
     entries = dict(state.entries)
+    doubtful: list[str] = []
+    purged: set[str] = set()
     for outcome in outcomes:
         if not outcome.done:
+            doubtful += [outcome.key]
             continue
-        if outcome.op in _DELETIONS or _moves_out(outcome):
+        if outcome.op is Op.PURGE:
+            purged.add(outcome.key)
+        elif outcome.op in _DELETIONS or _moves_out(outcome):
             entries.pop(outcome.key, None)
         elif outcome.entry is not None:
             entries[outcome.key] = _locked(outcome.entry, outcome.source)
         if outcome.left is not None:
             entries.pop(outcome.left, None)
-    return replace(state, entries=entries)
+    owed = {*state.purges, *begun} - (purged - purges.due(purged, doubtful))
+    return replace(state, entries=entries, purges=tuple(sorted(owed, key=str.encode)))
 
 
 _DELETIONS: Final = (Op.DELETE_REMOTE, Op.DELETE_LOCAL, Op.FORGET)
@@ -201,6 +215,7 @@ def advance(
         partial=partial,
         entries=new.entries,
         source=source or old.source,
+        purges=new.purges,
     )
 
 
@@ -222,6 +237,9 @@ def _state(state: BucketState) -> str:
         if name != "source" or state.source is not None
     )
     keys = sorted(state.entries, key=lambda key: key.encode())
+    if state.purges:
+        owed = ",\n".join(map(_json, state.purges))
+        head += f'"purges": [\n{owed}\n],\n'
     lines = "".join(f"{_json(key)}: {_json(state.entries[key])},\n" for key in keys)
     return f'{{\n{head}"entries": {{\n{lines}{_LAST}\n}}\n}}'
 

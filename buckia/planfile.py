@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, get_args, get_type_hints
 import msgspec
 from msgspec import Struct
 
-from buckia import documents
+from buckia import documents, purges
 from buckia.errors import DocumentError
 from buckia.layout import refuse_key
 from buckia.model import Action, Conflict, Count, Direction, Notice, Op, action_id, replace
@@ -164,6 +164,7 @@ _NEEDS: Final[dict[Op, tuple[str, ...]]] = {
     Op.DELETE_LOCAL: ("expect",),
     Op.ADOPT: ("source", "content"),
     Op.FORGET: (),
+    Op.PURGE: (),
 }
 """The parts without which an op cannot be carried out. Ops that are not here this buckia cannot."""
 
@@ -182,7 +183,8 @@ def _unsound(action: Action, plan: Plan) -> str | None:
     origin = action.source.key if action.source else None
     if origin is None and action.op in (Op.COPY, Op.MOVE):
         return "has no key to take it from"
-    why = refuse_key(action.key) or (refuse_key(origin) if origin is not None else None)
+    refuse = purges.refuse if action.op is Op.PURGE else refuse_key
+    why = refuse(action.key) or (refuse_key(origin) if origin is not None else None)
     return f"names a key that {why}" if why else None
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from buckia import mime, moves, planfile, safeguards
+from buckia import mime, moves, planfile, purges, safeguards
 from buckia.model import (
     Action,
     Conflict,
@@ -90,12 +90,13 @@ def plan_bucket(
     overrides: Overrides = NO_OVERRIDES,
     known: frozenset[str] = frozenset(),
     obstacles: Mapping[str, str] = safeguards.NONE,
+    owed: tuple[str, ...] = (),
 ) -> BucketPlan:
     """Everything the plan says about one bucket.
 
     `trash` keeps what is overwritten or deleted remotely where the bucket has no versions. `known`
     names the sides that carry the marker of this history (`safeguards.Scene`). `obstacles` are keys
-    for which there is no room, with the reason.
+    for which there is no room, with the reason. `owed` are purges that earlier runs left to be done.
     """
     complete = local.complete and remote.complete
     notices = [
@@ -110,6 +111,8 @@ def plan_bucket(
     undo = kept_by(capabilities, trash=trash)
     actions, rest = moves.pair(bucket, decisions, capabilities)
     actions += [made for item in rest if (made := _action(bucket, item, undo))]
+    if capabilities.caches:
+        actions += purges.plan(bucket, actions, capabilities.caches, owed)
     conflicts = [_conflict(bucket, item) for item in rest if item.verdict is Verdict.CONFLICT]
     notices += clashes + [
         Notice(

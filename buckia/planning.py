@@ -16,7 +16,7 @@ from buckia.config import BucketConfig
 from buckia.contents import Databases
 from buckia.lease.claims import Provable
 from buckia.lockfile import BucketState
-from buckia.model import replace
+from buckia.model import Direction, replace
 from buckia.planfile import BucketHead, Plan, PlanScope
 from buckia.planner import BucketPlan
 from buckia.reconcile import Decision, Verdict, reconcile
@@ -78,6 +78,7 @@ def _plan_bucket(space: Workspace, name: str, state: BucketState, wish: Wish) ->
         overrides=wish.overrides,
         known=_recall(space, bucket, remote, state) if selection.deletes(decisions) else _NONE,
         obstacles=_obstacles(decisions, local, remote),
+        owed=() if wish.paths or wish.direction is Direction.DOWNLOAD else state.purges,
     )
     return databases.describe(part, sides) if wish.told else part
 

@@ -159,4 +159,5 @@ _JUDGES: Final[Mapping[Op, Callable[[Action, View], Judgement]]] = {
     Op.DELETE_LOCAL: _delete_local,
     Op.ADOPT: _adopt,
     Op.FORGET: _forget,
+    Op.PURGE: lambda action, view: (State.PENDING, ""),  # no cache tells what it holds
 }

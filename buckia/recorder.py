@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -114,7 +114,8 @@ class Recorder:
         lock = self._held.lock
         for name, origin in self._origins.items():
             before = self._first.state(name)
-            after = lockfile.fold(before, (o for o in self._outcomes if o.bucket == name))
+            mine = [outcome for outcome in self._outcomes if outcome.bucket == name]
+            after = lockfile.fold(before, mine, origin.purges)
             state = lockfile.advance(
                 before, after, self._plan, origin.lineage, partial=name not in finished
             )
@@ -176,18 +177,20 @@ def recording(
     store: Store,
     held: Held,
     plan: str,
-    names: Sequence[str],
+    begun: Mapping[str, Sequence[str]],
     folder: Path,
     key: str = lockfile.KEY,
     hygiene: Hygiene = CARELESS,
 ) -> Iterator[Recorder]:
     """A recorder with a journal of its own, begun from the states in `held`.
 
-    The lockfile is at `key` of `store`. `hygiene` keeps out of both what they may not hold.
+    `begun` are the buckets, each with the purges that follow what is changed there. The lockfile is
+    at `key` of `store`. `hygiene` keeps out of both what they may not hold.
     """
+    states = {name: held.lock.state(name) for name in begun}
     origins = {
-        name: Origin(held.lock.state(name).ref, held.lock.state(name).lineage or str(uuid.uuid4()))
-        for name in names
+        name: Origin(state.ref, state.lineage or str(uuid.uuid4()), tuple(begun[name]))
+        for name, state in states.items()
     }
     log = journal.start(folder / "journal", plan, origins)
     try:

@@ -18,7 +18,7 @@ from buckia.layout import MAX_KEY_BYTES
 from buckia.model import Action, Content, Entry, Op, Outcome, Undo, replace, same_content
 from buckia.preflight import State, View
 from buckia.rules import RESERVED_PREFIX
-from buckia.stores.base import Store
+from buckia.stores.base import Purging, Store
 from buckia.stores.local import LocalStore
 
 TRASH: Final = f"{RESERVED_PREFIX}trash/"
@@ -207,6 +207,11 @@ def _adopt(task: Task) -> Outcome:
     return _outcome(action, entry=_agreed(task, task.view.local, action.content.version))
 
 
+def _purge(task: Task) -> Outcome:
+    cast(Purging, task.stores.remote).purge(task.action.key)
+    return _outcome(task.action)
+
+
 _STEPS: Final[dict[Op, Callable[[Task], Outcome]]] = {
     Op.UPLOAD: _upload,
     Op.DOWNLOAD: _download,
@@ -216,6 +221,7 @@ _STEPS: Final[dict[Op, Callable[[Task], Outcome]]] = {
     Op.DELETE_LOCAL: _delete_local,
     Op.ADOPT: _adopt,
     Op.FORGET: lambda task: _outcome(task.action),
+    Op.PURGE: _purge,
 }
 
 

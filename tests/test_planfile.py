@@ -243,7 +243,7 @@ def test_an_action_without_what_it_needs_is_refused(op: Op, missing: str) -> Non
 @pytest.mark.parametrize(
     ("action", "why"),
     [
-        (act(Op.PURGE, "k"), "purge"),
+        (act(Op.PURGE, "../up/"), "holds the segment `..`"),
         (act(Op.CONFIGURE, "k"), "configure"),
         (act(Op.MOVE, "k", source=Source(path="tree/k", version="v")), "move of 'k' has no"),
         (act(Op.UPLOAD, "../up"), "holds the segment `..`"),

@@ -102,6 +102,7 @@ CASES: list[tuple[str, Action, View, State]] = [
     ("forget: local is back", FORGET, View(OLD, None), DIVERGED),
     ("forget: object is back", FORGET, View(None, OLD), DIVERGED),
     ("forget: out of scope", FORGET_SCOPE, View(OLD, OTHER), PENDING),
+    ("purge", action(Op.PURGE, None, None), View(OLD, OTHER), PENDING),
 ]
 
 

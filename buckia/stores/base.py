@@ -16,6 +16,19 @@ from buckia.model import Entry
 from buckia.stores.traffic import Traffic
 
 
+class Caches(Struct, frozen=True):
+    """What the caches in front of a bucket take at once, and what they show.
+
+    exact    most addresses that are dropped one by one; more go by folder
+    folders  most folders that are dropped
+    index    the name of the object that is shown for the address of its folder
+    """
+
+    exact: int
+    folders: int
+    index: str = "index.html"
+
+
 class Capabilities(Struct, frozen=True):
     """What a store can promise. Each flag is proved by the contract suite.
 
@@ -28,6 +41,7 @@ class Capabilities(Struct, frozen=True):
     versions         overwritten and deleted objects remain as versions
     headers          objects carry a content type and other headers
     folders          keys are paths of files: `a` and `a/b` exclude each other
+    caches           those in front of the bucket, from which the store drops what has changed
     """
 
     digests: frozenset[str] = frozenset()
@@ -39,6 +53,7 @@ class Capabilities(Struct, frozen=True):
     versions: bool = False
     headers: bool = False
     folders: bool = False
+    caches: Caches | None = None
 
 
 class Store(Protocol):
@@ -120,4 +135,15 @@ class Signing(Protocol):
 
         Whether there is such an object is not asked. Raises `UsageError` where the service signs
         for less time, naming its limit, and `AccessError` where the credentials may not share.
+        """
+
+
+class Purging(Protocol):
+    """What a store is beside, that has caches in front of it (`Capabilities.caches`)."""
+
+    def purge(self, key: str) -> None:
+        """Drop a key, or all below a folder that ends in `/`, from the caches; `/` is everything.
+
+        Done when they have taken it; twice is once. Raises `AccessError` where the credentials do
+        not reach so far, `UnavailableError` after retries.
         """
