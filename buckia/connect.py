@@ -130,8 +130,9 @@ def _bunny(bucket: BucketConfig, root: Path, cache: HashCache) -> Store:
             password=found.values["password"],
             endpoint=bucket.domain,
             region=bucket.region or "DE",
-            account_key=found.values.get("api_key"),
             pull_zone=bucket.pull_zone,
+            account_key=found.values.get("api_key"),
+            token_key=found.values.get("token_key"),
             workers=bucket.max_workers,
         )
     )

@@ -16,7 +16,7 @@ from buckia import lockfile, planfile, purges
 from buckia.errors import DocumentError, UnavailableError
 from buckia.model import Entry, Op, Tick, replace
 from buckia.planfile import Plan
-from buckia.stores.base import Capabilities, Caches
+from buckia.stores.base import Caches, Capabilities
 from tests.helpers import ALL_DELETIONS, World, ops, read_all
 from tests.strategies import History, examples, histories
 from tests.tampering import action, forged, only

@@ -12,6 +12,7 @@ from rich.text import Text
 from buckia.cli import text
 from buckia.cli.rows import Row, Rows
 from buckia.cli.show_limits import blocked, limits_of, overrides, section
+from buckia.cli.show_purges import purged
 from buckia.model import Action, Content, Notice, Op, Undo
 from buckia.planfile import BucketHead, Plan
 
@@ -21,6 +22,8 @@ FOLD_DANGER: Final = 50
 """The same for what deletes or cannot be undone."""
 
 _DELETIONS: Final = (Op.DELETE_REMOTE, Op.DELETE_LOCAL)
+_APART: Final = (*_DELETIONS, Op.ADOPT, Op.FORGET, Op.PURGE)
+"""What does not stand among the files that travel."""
 _RECORDS: Final = (Op.ADOPT, Op.FORGET)
 _WORDS: Final = {
     Op.CONFIGURE: "configure",
@@ -172,13 +175,9 @@ def _side(content: Content | None) -> str:
 def _buckets(plan: Plan, everything: bool) -> Iterator[RenderableType]:
     for bucket, head in plan.buckets.items():
         mine = [item for item in plan.actions if item.bucket == bucket]
-        calm = [
-            item
-            for item in mine
-            if item.op not in (*_DELETIONS, *_RECORDS) and item.undo is not Undo.NONE
-        ]
+        calm = [item for item in mine if item.op not in _APART and item.undo is not Undo.NONE]
         groups = [_group(top, items, everything) for top, items in _grouped(calm)]
-        groups += _records(mine)
+        groups += [*purged(mine, None if everything else FOLD), *_records(mine)]
         if groups:
             yield Group(_heading(bucket, head), *groups)
 

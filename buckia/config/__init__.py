@@ -60,6 +60,7 @@ class BucketConfig:
     api_key: str | None = field(default=None, repr=False)
     storage_api_key: str | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)
+    token_key: str | None = field(default=None, repr=False)
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
     token: str | None = None
     profile: str | None = None
@@ -139,8 +140,8 @@ class BucketConfig:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Every secret value loaded, for the scanner that refuses to write them anywhere."""
-        values = {self.api_key, self.storage_api_key, self.password, *self.credentials.values()}
-        return tuple(sorted(value for value in values if value))
+        named = {getattr(self, name) for name in judge.SECRETS - {"credentials"}}
+        return tuple(sorted(value for value in {*named, *self.credentials.values()} if value))
 
     def identity(self) -> dict[str, Any]:
         """What a plan depends on, as plain data: no secrets, no tuning, no absolute paths.

@@ -18,7 +18,7 @@ from buckia.documents import schema
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
-SECRETS: Final = frozenset({"api_key", "storage_api_key", "password", "credentials"})
+SECRETS: Final = frozenset({"api_key", "storage_api_key", "password", "token_key", "credentials"})
 """Options whose values are never shown, logged or written."""
 
 API_ONLY: Final = {"include_pattern": "include", "exclude_pattern": "exclude"}

@@ -83,6 +83,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         (
             Part("password", ("storage_api_key", "password"), "BUNNY_STORAGE_KEY"),
             Part("api_key", ("api_key",), "BUNNY_API_KEY", needed=False),
+            Part("token_key", ("token_key",), "BUNNY_TOKEN_KEY", needed=False),
         )
     ),
 }

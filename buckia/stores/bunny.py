@@ -15,9 +15,10 @@ from urllib.parse import quote
 import requests
 
 from buckia.errors import IntegrityError, NotFoundError, PreconditionError, StoreError
-from buckia.model import Entry
+from buckia.model import Entry, replace
 from buckia.stores.base import Capabilities, Store
 from buckia.stores.bunny_bodies import Download, Outgoing, Reader, repeatable, verified
+from buckia.stores.bunny_cdn import Cdn, coded
 from buckia.stores.bunny_errors import Doing, MangledError, persist, shown
 from buckia.stores.bunny_listing import File, find, is_sha256, walk
 from buckia.stores.bunny_session import BunnyOptions as BunnyOptions
@@ -42,6 +43,9 @@ class BunnyStore:
     def __init__(self, options: BunnyOptions) -> None:
         self._options = options
         self._session = BunnySession(options)
+        self._cdn = Cdn(
+            options.pull_zone, options.account_key, options.token_key, self._session.traffic
+        )
 
     @property
     def url(self) -> str:
@@ -50,8 +54,8 @@ class BunnyStore:
 
     @property
     def capabilities(self) -> Capabilities:
-        """SHA-256 in listings, and nothing else."""
-        return _CAPABILITIES
+        """SHA-256 in listings, and what a pull zone adds."""
+        return replace(_CAPABILITIES, caches=self._cdn.caches)
 
     @property
     def traffic(self) -> Traffic:
@@ -139,20 +143,23 @@ class BunnyStore:
             persist(step, self._place(entry.key))
 
     def public_url(self, key: str) -> str:
-        """The object behind the pull zone; without one, in the storage API, which wants a password.
+        """The object behind the pull zone; without one, in the storage API, behind a password."""
+        path = self._full(key)
+        stored = f"{self._session.endpoint}/{quote(self._options.zone, safe='')}/{coded(path)}"
+        return self._cdn.url(path) or stored
 
-        A name without a dot is a pull zone's, anything else a host name or URL.
-        """
-        path = quote(self._full(key), safe="/~", errors="surrogateescape")
-        host = self._options.pull_zone
-        if not host:
-            return f"{self._session.endpoint}/{quote(self._options.zone, safe='')}/{path}"
-        named = host if "." in host else f"{host}.b-cdn.net"
-        return f"{named if '://' in named else f'https://{named}'}/{path}"
+    def signed_url(self, key: str, seconds: int) -> str:
+        """See `Signing.signed_url`: a token of the pull zone. No request is made."""
+        return self._cdn.signed_url(self._full(key), seconds)
+
+    def purge(self, key: str) -> None:
+        """See `Purging.purge`: by the Core API, which knows nothing of what is stored."""
+        self._cdn.purge(self._full("" if key == "/" else key))
 
     def close(self) -> None:
         """Close the connections."""
         self._session.close()
+        self._cdn.close()
 
     def _send(self, known: Entry, body: Outgoing) -> None:
         headers = {

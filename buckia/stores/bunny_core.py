@@ -6,7 +6,7 @@ storage API.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Final, TypeVar
 
@@ -15,26 +15,28 @@ import requests
 from msgspec import Struct
 
 from buckia.errors import AccessError, NotFoundError, StoreError, UnavailableError
-from buckia.stores.bunny_errors import persist, shown
+from buckia.stores.bunny_errors import ATTEMPTS, persist, shown
 from buckia.stores.bunny_session import pooled
+from buckia.stores.traffic import Traffic
+from buckia.stores.usage import Kind
 
 Told = TypeVar("Told")
 
 CORE: Final = "https://api.bunny.net"
 
 EXACT, PREFIXES = 100, 20
-"""Most URLs and most prefixes purged at once. Bunny takes 120 and 20 before it slows down, then 5
-URLs or half a prefix a second (Bunny, "Purge cache")."""
+"""Most URLs and most prefixes of one plan. Bunny takes 120 and 20 at once, then 5 URLs and half a
+prefix a second (Bunny, "Purge cache: rate limits"); others may purge with the same account."""
+
+PATIENCE: Final = 12
+"""How often a purge is sent while Bunny says "too many": for about a minute, in which it takes 30
+more prefixes."""
 
 _TIMES: Final = (10, 60)
 """Seconds to wait for a connection, and for the answer."""
 
 _PAGE: Final = 1000
 """Pull zones asked for at once, the most there may be."""
-
-
-_ROOT: Final = 3
-"""Slashes in `https://host/`."""
 
 
 class Hostname(Struct, frozen=True, rename="pascal"):
@@ -51,12 +53,24 @@ class PullZone(Struct, frozen=True, rename="pascal"):
     name: str
     hostnames: tuple[Hostname, ...] = ()
     storage_zone_id: int | None = None
+    ignore_query_strings: bool = True
+    enable_hostname_vary: bool = False
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """Its host names, the owner's before the system's: URLs under each are cached apart."""
+        """Its host names, the owner's before the system's."""
         ordered = sorted(self.hostnames, key=lambda host: host.is_system_hostname)
         return tuple(host.value for host in ordered)
+
+    @property
+    def purge_hosts(self) -> tuple[str, ...]:
+        """The host names under which URLs have to be purged, the system's first.
+
+        One is enough, since a file is cached once whatever the host, unless the zone is told to
+        tell hosts apart (Bunny, "Vary cache: requested hostname").
+        """
+        plain = [host for host in reversed(self.hosts) if "*" not in host]
+        return tuple(plain if self.enable_hostname_vary else plain[:1])
 
 
 class _Page(Struct, rename="pascal"):
@@ -71,15 +85,19 @@ class _Problem(Struct, rename="pascal"):
 class BunnyCore:
     """One account. Safe for many threads."""
 
-    def __init__(self, account_key: str, *, endpoint: str = CORE) -> None:
+    def __init__(
+        self, account_key: str, *, endpoint: str = CORE, traffic: Traffic | None = None
+    ) -> None:
         self._endpoint = endpoint.rstrip("/")
+        self._traffic = traffic or Traffic()
         self._http = pooled(4, {"AccessKey": account_key, "Accept": "application/json"})
 
     def pull_zones(self) -> Iterator[PullZone]:
         """Every pull zone of the account."""
         page, more = 1, True  # from 1: older accounts answer page 0 with an array
         while more:
-            body = self._ask("GET", "pullzone", {"page": str(page), "perPage": str(_PAGE)})
+            query = {"page": str(page), "perPage": str(_PAGE)}
+            body = self._ask("GET", "pullzone", "the list of pull zones", query)
             if body.lstrip().startswith(b"["):
                 yield from _decode(body, list[PullZone])
                 return
@@ -94,62 +112,46 @@ class BunnyCore:
                 return zone
         raise NotFoundError(f"{name}: this account has no such pull zone; check `pull_zone`")
 
-    def purge(self, urls: Iterable[str]) -> tuple[str, ...]:
-        """Drop URLs from every cache, or prefixes of them when they are many; what was purged."""
-        folded = fold(urls)
-        for url in folded:
-            self._ask("POST", "purge", {"url": url, "async": "false"})
-        return folded
+    def purge(self, url: str) -> None:
+        """Drop a URL from every cache; with a `*` at its end, all URLs that begin so."""
+        query = {"url": url, "async": "false"}
+        self._ask("POST", "purge", f"purge of {shown(url)}", query, PATIENCE)
 
     def purge_zone(self, zone: PullZone) -> None:
         """Drop everything a pull zone has in its caches."""
-        self._ask("POST", f"pullzone/{zone.id}/purgeCache")
+        what = f"purge of the pull zone {shown(zone.name)}"
+        self._ask("POST", f"pullzone/{zone.id}/purgeCache", what, {}, PATIENCE)
 
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
 
-    def _ask(self, method: str, path: str, query: dict[str, str] | None = None) -> bytes:
+    def _ask(
+        self, method: str, path: str, what: str, query: dict[str, str], attempts: int = ATTEMPTS
+    ) -> bytes:
+        kind = Kind.PURGE if method == "POST" else Kind.SETTINGS
+        url = f"{self._endpoint}/{path}"
+
         def step(_: int) -> bytes:
-            answer = self._http.request(
-                method, place, params=query, timeout=_TIMES, allow_redirects=False
-            )
+            with self._traffic.request(kind) as turn:
+                answer = self._http.request(
+                    method, url, params=query, timeout=_TIMES, allow_redirects=False
+                )
+                turn.crowded = answer.status_code == HTTPStatus.TOO_MANY_REQUESTS
             if answer.status_code not in (HTTPStatus.OK, HTTPStatus.NO_CONTENT):
-                raise _explain(answer, place)
+                raise _explain(answer, what)
             return answer.content
 
-        place = f"{self._endpoint}/{path}"
-        return persist(step, place)
-
-
-def fold(urls: Iterable[str], *, exact: int = EXACT, prefixes: int = PREFIXES) -> tuple[str, ...]:
-    """What to purge so that all URLs are: each once, or above `exact` at most `prefixes` prefixes.
-
-    The deepest folders are widened first. One prefix for each host is the least there can be.
-    """
-    wanted = sorted(set(urls))
-    if len(wanted) <= exact:
-        return tuple(wanted)
-    folders = {url.rpartition("/")[0] + "/" for url in wanted}
-    while len(folders) > prefixes:
-        deepest = max(folder.count("/") for folder in folders)
-        if deepest <= _ROOT:
-            break
-        folders = {_parent(f) if f.count("/") == deepest else f for f in folders}
-    return tuple(
-        f"{folder}*"
-        for folder in sorted(folders)
-        if not any(folder != other and folder.startswith(other) for other in folders)
-    )
-
-
-def _parent(folder: str) -> str:
-    return folder[:-1].rpartition("/")[0] + "/"
+        return persist(step, f"{what} at {self._endpoint}", attempts=attempts)
 
 
 def _explain(answer: requests.Response, place: str) -> StoreError:
     status = answer.status_code
-    if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return UnavailableError(
+            f"{place}: refused (429), too much at once for this account; try again later"
+        )
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return UnavailableError(f"{place}: the service is busy or failing; try again later")
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         return AccessError(

@@ -163,21 +163,18 @@ def shown(key: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in key)
 
 
-_AGAIN: Final[dict[type[StoreError], int]] = {UnavailableError: ATTEMPTS, MangledError: 2}
-"""How often a request is sent that fails in these ways; in any other way, once."""
-
-
-def persist(step: Callable[[int], Result], place: str) -> Result:
+def persist(step: Callable[[int], Result], place: str, *, attempts: int = ATTEMPTS) -> Result:
     """Call `step` with the number of the attempt, from 0, until it succeeds; with growing pauses.
 
     It is tried again while the service is unavailable, and once after bytes were mangled.
     """
+    again: dict[type[StoreError], int] = {UnavailableError: attempts, MangledError: 2}
     for number in count():
         try:
             return step(number)
         except (*FAILURES, StoreError) as problem:
             error = translate(problem, place)
-            if number + 1 >= _AGAIN.get(type(error), 1):
+            if number + 1 >= again.get(type(error), 1):
                 raise error from None
         pause(number)
     raise AssertionError  # counting does not end

@@ -59,8 +59,9 @@ class BunnyOptions:
     password     its password, which Bunny calls AccessKey; not the account's key
     endpoint     host or URL of its primary region; None: the host of `region`
     region       a code of `HOSTS` in any case
-    account_key  the account's key for purging; never sent to the storage API
-    pull_zone    what serves the zone to the public: its name or a hostname of its own
+    pull_zone    what serves the zone to the public: its name, or a host name or URL of its own
+    account_key  the account's API key, which purging needs; never sent to the storage API
+    token_key    the pull zone's security key, which signs URLs; never sent anywhere
     prefix       keys are below it in the zone and above it everywhere else
     workers      threads that use the store
     """
@@ -69,8 +70,9 @@ class BunnyOptions:
     password: str = field(repr=False)
     endpoint: str | None = None
     region: str = "DE"
-    account_key: str | None = field(default=None, repr=False)
     pull_zone: str | None = None
+    account_key: str | None = field(default=None, repr=False)
+    token_key: str | None = field(default=None, repr=False)
     prefix: str = ""
     workers: int = 8
 

@@ -79,3 +79,15 @@ def test_hostile_tables_cannot_deceive() -> None:
     for width in (20, 60, 200):
         page = drawn(plan(upload, conflicts=(conflict,)), width=width)
         assert all(char.isprintable() for char in page.replace("\n", ""))
+
+
+def test_purges_stand_apart_from_files() -> None:
+    purges = [action(Op.PURGE, key) for key in ("/", "a/", "a/b.jpg")]
+    purges = [replace(item, content=None) for item in purges]
+    purges[2] = replace(purges[2], reason="left_over")
+    page = drawn(plan(action(Op.UPLOAD, "a/b.jpg", was=4, undo=Undo.TRASH), *purges))
+    lines = [line.strip() for line in page.splitlines()]
+    at = lines.index("purge from caches  3 addresses")
+    rows = [" ".join(line.split()) for line in lines[at + 1 : at + 4]]
+    assert rows == ["~ everything", "~ a/ and all below", "~ a/b.jpg left over"]
+    assert "1 to upload (10 bytes), 3 to purge" in page

@@ -9,9 +9,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
-from tests.servers.bunny_zone import Switches
+from tests.servers.bunny_zone import Switches, Zone
 
 
 @dataclass
@@ -19,7 +19,9 @@ class Core:
     """One account: its key, its pull zones by id, and what was purged.
 
     `purged` holds URLs and, for whole zones, their ids. `spent` counts purges against the burst
-    limits, which are never refilled by themselves: a test clears it.
+    limits, which are never refilled by themselves: a test clears it. `asked` are requests by method
+    and first segment of their path. `cached` is what the caches of
+    the first pull zone hold, by URL without scheme and host.
     """
 
     endpoint: str = ""
@@ -29,13 +31,41 @@ class Core:
     storage_zones: dict[int, str] = field(default_factory=lambda: {1: "acme"})
     purged: list[str] = field(default_factory=list)
     spent: Counter[str] = field(default_factory=Counter)
+    cached: dict[str, bytes] = field(default_factory=dict)
+    asked: Counter[str] = field(default_factory=Counter)
+
+    def visit(self, zone: Zone) -> None:
+        """Everybody looks at all there is in a storage zone, which is cached from now on."""
+        self.cached = {quote(path): blob.data for path, blob in zone.files.items()}
+
+    def stale(self, zone: Zone) -> set[str]:
+        """The URLs of which visitors get something else than the storage zone holds."""
+        held = {quote(path): blob.data for path, blob in zone.files.items()}
+        return {path for path, data in self.cached.items() if held.get(path) != data}
+
+    def drop(self, url: str) -> None:
+        """Forget a URL, or all that begin like it; hosts are not told apart."""
+        path = url.split("/", 3)[3]
+        begin = path.partition("*")[0] if "*" in path or path.endswith("/") else None
+        self.cached = {
+            name: data
+            for name, data in self.cached.items()
+            if name != path and (begin is None or not name.startswith(begin))
+        }
 
     def pull_zone(self, number: int) -> dict[str, Any]:
         """A pull zone in front of the first storage zone."""
         name = self.pull_zones[number]
         host = {"Id": number, "Value": f"{name}.b-cdn.net", "IsSystemHostname": True}
         own = {"Id": number + 1, "Value": f"{name}.example.org", "IsSystemHostname": False}
-        return {"Id": number, "Name": name, "Hostnames": [host, own], "StorageZoneId": 1}
+        return {
+            "Id": number,
+            "Name": name,
+            "Hostnames": [host, own],
+            "StorageZoneId": 1,
+            "IgnoreQueryStrings": not self.switches.vary_queries,
+            "EnableHostnameVary": self.switches.vary_hosts,
+        }
 
 
 class CoreHandler(BaseHTTPRequestHandler):
@@ -52,6 +82,7 @@ class CoreHandler(BaseHTTPRequestHandler):
         query = {name: values[0] for name, values in parse_qs(url.query).items()}
         if self.headers.get("AccessKey") != self.core.account_key:
             return self.reply(401, {"Message": "Authorization has been denied for this request."})
+        self.core.asked[f"{self.command} {url.path.split('/')[1]}"] += 1
         match self.command, url.path.strip("/").split("/"):
             case "POST", ["purge"]:
                 return self.purge(query.get("url", ""))
@@ -77,6 +108,7 @@ class CoreHandler(BaseHTTPRequestHandler):
         if self.core.switches.limits and self.core.spent[kind] > most[kind == "prefix"]:
             return self.fail(429, "purge.too_many")
         self.core.purged.append(url)
+        self.core.drop(url)
         return self.reply(200, None)
 
     def purge_zone(self, number: int) -> None:
@@ -86,6 +118,7 @@ class CoreHandler(BaseHTTPRequestHandler):
         if number not in self.core.pull_zones:
             return self.fail(404, "pullZone.not_found")
         self.core.purged.append(str(number))
+        self.core.cached.clear()
         return self.reply(204, None)
 
     def list_pull_zones(self, query: dict[str, str]) -> None:

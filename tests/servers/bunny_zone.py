@@ -30,6 +30,8 @@ class Switches:
     content_types    whether DESCRIBE and listings tell content types
     decimals         the most decimals of a date
     bare_zones       the list of pull zones is an array, as older accounts got
+    vary_hosts       the pull zone caches a file once for each of its hosts
+    vary_queries     and once for each query string
     suspended        the account is
     limits           whether there are any
     faults           share of the requests that fail in one way or another
@@ -45,6 +47,8 @@ class Switches:
     content_types: bool = False
     decimals: int = 3
     bare_zones: bool = False
+    vary_hosts: bool = False
+    vary_queries: bool = False
     suspended: bool = False
     limits: bool = True
     faults: float = 0.0

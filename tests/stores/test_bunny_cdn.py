@@ -6,10 +6,21 @@ from collections.abc import Iterator
 
 import pytest
 
-from buckia.errors import AccessError, NotFoundError, StoreError, UnavailableError, UsageError
-from buckia.stores.bunny_core import BunnyCore, fold
+from buckia.errors import (
+    AccessError,
+    ConfigError,
+    NotFoundError,
+    StoreError,
+    UnavailableError,
+    UsageError,
+)
+from buckia.stores import bunny_core
+from buckia.stores.bunny_cdn import CACHES, Cdn
+from buckia.stores.bunny_core import BunnyCore
 from buckia.stores.bunny_urls import Grant, sign_url
+from buckia.stores.traffic import Traffic
 from tests.servers.bunny import Bunny
+from tests.servers.bunny_zone import Zone
 
 SITE = "https://token-tester.b-cdn.net"
 EXPIRES = 1598024587
@@ -26,54 +37,90 @@ def core(bunny: Bunny) -> Iterator[BunnyCore]:
 # purging
 
 
-def test_few_urls_are_purged_each_once(bunny: Bunny, core: BunnyCore) -> None:
-    """As they are, the encoded ones too."""
-    urls = ["https://a.b-cdn.net/b%20c?d=e", "https://a.b-cdn.net/a", "https://a.b-cdn.net/a"]
-    assert core.purge(urls) == tuple(sorted(set(urls)))
-    assert bunny.core.purged == sorted(set(urls))
-    assert core.purge([]) == ()
+@pytest.fixture
+def cdn(bunny: Bunny, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cdn]:
+    """Its pull zone."""
+    monkeypatch.setattr(bunny_core, "CORE", bunny.core.endpoint)
+    made = Cdn("acme-cdn", bunny.core.account_key, None, Traffic())
+    yield made
+    made.close()
 
 
-def test_many_urls_are_purged_by_prefix(bunny: Bunny, core: BunnyCore) -> None:
-    """Within both burst limits, so that nothing is refused; every URL is covered."""
-    urls = [f"https://a.b-cdn.net/{a}/{b}/{c}" for a in range(15) for b in range(15) for c in "xy"]
-    purged = core.purge(urls)
-    assert purged == tuple(f"https://a.b-cdn.net/{a}/*" for a in sorted(map(str, range(15))))
-    assert tuple(bunny.core.purged) == purged
+def test_what_a_purge_asks_for(bunny: Bunny, cdn: Cdn) -> None:
+    """One file, encoded; a folder; everything. The account is asked for the pull zone once."""
+    for path in ("a b/*?.txt", "a/", ""):
+        cdn.purge(path)
+    site = "https://acme-cdn.b-cdn.net"
+    assert bunny.core.purged == [f"{site}/a%20b/%2A%3F.txt", f"{site}/a/*", "77"]
+    assert bunny.core.asked["GET pullzone"] == 1
 
 
-@pytest.mark.parametrize("folders", [1, 2, 20, 21, 300])
-def test_folding_covers_everything_with_few_prefixes(folders: int) -> None:
-    """Whatever the depths of the folders, none of them inside another."""
-    urls = [
-        f"https://a.b-cdn.net/{'/'.join(str(number)[: depth + 1])}/{number}"
-        for number in range(folders)
-        for depth in range(3)
+def test_variants_are_purged_with_their_file(bunny: Bunny, cdn: Cdn) -> None:
+    """Where the pull zone caches a file once for each host, or for each query string."""
+    bunny.switches.vary_hosts = bunny.switches.vary_queries = True
+    cdn.purge("a")
+    assert bunny.core.purged == [
+        f"https://{host}/a*" for host in ("acme-cdn.b-cdn.net", "acme-cdn.example.org")
     ]
-    found = fold(urls * 2, exact=0)
-    assert len(found) <= 20
-    prefixes = [prefix.removesuffix("*") for prefix in found]
-    assert all(prefix.endswith("/") and prefix.count("/") >= 3 for prefix in prefixes)
-    assert all(sum(url.startswith(prefix) for prefix in prefixes) == 1 for url in urls)
 
 
-def test_hosts_are_never_folded_into_one() -> None:
-    """A prefix without a host would be everybody's."""
-    urls = [f"https://{host}.example.org/a/{n}" for host in range(30) for n in range(9)]
-    assert fold(urls) == tuple(sorted(f"https://{host}.example.org/*" for host in range(30)))
+def test_caches_forget_what_is_purged(bunny: Bunny, bunny_zone: Zone, cdn: Cdn) -> None:
+    """The server that tests ask stands for Bunny here as well."""
+    for key in ("a", "a/b c", "b"):
+        bunny_zone.put(key, b"1")
+    bunny.core.visit(bunny_zone)
+    for key in ("a", "a/b c"):
+        bunny_zone.put(key, b"2")
+    assert bunny.core.stale(bunny_zone) == {"a", "a/b%20c"}
+    cdn.purge("a/b c")
+    assert bunny.core.stale(bunny_zone) == {"a"}
+    cdn.purge("a")
+    assert (bunny.core.stale(bunny_zone), set(bunny.core.cached)) == (set(), {"b"})
 
 
 def test_purging_waits_when_it_was_too_much(
     bunny: Bunny, core: BunnyCore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Until it is allowed again, or says so."""
+    """For about a minute, in which prefixes come slowly; then it says so."""
     bunny.switches.purges = 0
-    with pytest.raises(UnavailableError, match="busy"):
-        core.purge(["https://a.b-cdn.net/a"])
+    waits: list[float] = []
+    monkeypatch.setattr("buckia.stores.bunny_errors._FIRST_WAIT", 0.2)
+    monkeypatch.setattr("buckia.stores.bunny_errors.time.sleep", waits.append)
+    with pytest.raises(
+        UnavailableError, match=r"purge of https://a\.b-cdn\.net/a: refused \(429\)"
+    ):
+        core.purge("https://a.b-cdn.net/a")
+    assert 30 < sum(waits) < 70
     monkeypatch.setattr("buckia.stores.bunny_errors.time.sleep", lambda _: bunny.core.spent.clear())
     bunny.switches.purges = 1
-    urls = ["https://a.b-cdn.net/a", "https://a.b-cdn.net/b"]
-    assert core.purge(urls) == tuple(urls)
+    for name in "ab":
+        core.purge(f"https://a.b-cdn.net/{name}")
+    assert bunny.core.purged == ["https://a.b-cdn.net/a", "https://a.b-cdn.net/b"]
+
+
+def test_without_a_pull_zone_and_the_account_nothing_is_purged() -> None:
+    """And a plan does not try."""
+    for named, key in (("acme-cdn", None), (None, "key")):
+        cdn = Cdn(named, key, None, Traffic())
+        assert cdn.caches is None
+        with pytest.raises(ConfigError, match="needs `pull_zone` and `api_key`"):
+            cdn.purge("a")
+        cdn.close()
+    assert Cdn("acme-cdn", "key", None, Traffic()).caches == CACHES
+
+
+@pytest.mark.parametrize(
+    "named", ["acme-cdn.b-cdn.net", "acme-cdn.example.org", "http://acme-cdn.example.org/"]
+)
+def test_a_pull_zone_may_be_named_by_a_host(
+    bunny: Bunny, monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    """Or a URL; it is purged all the same."""
+    monkeypatch.setattr(bunny_core, "CORE", bunny.core.endpoint)
+    cdn = Cdn(named, bunny.core.account_key, None, Traffic())
+    cdn.purge("a")
+    cdn.close()
+    assert bunny.core.purged == ["https://acme-cdn.b-cdn.net/a"]
 
 
 @pytest.mark.parametrize("bare", [False, True])
@@ -107,7 +154,7 @@ def test_refusals_say_why(bunny: Bunny, core: BunnyCore) -> None:
         with pytest.raises(error, match=words):
             core.purge_zone(type(zone)(number, "?"))
     with pytest.raises(StoreError, match=r"refused \(400 purge.invalid_url\)"):
-        core.purge(["no-url"])
+        core.purge("no-url")
     stranger = BunnyCore("very-secret", endpoint=bunny.core.endpoint)
     with pytest.raises(AccessError, match="not the account's API key") as caught:
         list(stranger.pull_zones())
