@@ -96,7 +96,7 @@ def plan_bucket(
 
     `trash` keeps what is overwritten or deleted remotely where the bucket has no versions. `known`
     names the sides that carry the marker of this history (`safeguards.Scene`). `obstacles` are keys
-    for which there is no room, with the reason. `owed` are purges that earlier runs left to be done.
+    for which there is no room, with the reason. `owed` are purges that earlier runs left undone.
     """
     complete = local.complete and remote.complete
     notices = [

@@ -189,7 +189,7 @@ def recording(
     """
     states = {name: held.lock.state(name) for name in begun}
     origins = {
-        name: Origin(state.ref, state.lineage or str(uuid.uuid4()), tuple(begun[name]))
+        name: Origin(state.ref, state.lineage or str(uuid.uuid4()), purges=tuple(begun[name]))
         for name, state in states.items()
     }
     log = journal.start(folder / "journal", plan, origins)

@@ -295,7 +295,7 @@ def test_a_purge_of_something_else_is_no_plan(tmp_path: Path) -> None:
 
 def test_what_is_owed_stands_in_the_lockfile_line_by_line() -> None:
     """And not at all where nothing is."""
-    state = lockfile.BucketState("l", 1, lockfile.digest({}), None, True, {}, ("a", "b/"))
+    state = lockfile.BucketState("l", 1, lockfile.digest({}), None, True, {}, purges=("a", "b/"))
     lock = lockfile.EMPTY.with_state("main", state)
     data = lockfile.write(lock)
     assert b'"purges": [\n"a",\n"b/"\n],\n' in data
