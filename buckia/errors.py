@@ -89,9 +89,13 @@ class LocalError(BuckiaError):
 
 
 class StoreError(BuckiaError):
-    """The bucket cannot be reached or refuses."""
+    """The bucket cannot be reached or refuses.
+
+    `tried` means that all attempts were made which the request deserves.
+    """
 
     exit_code = 8
+    tried = False
 
 
 class NotFoundError(StoreError):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from buckia.config import BucketConfig
-from buckia.stores import bunny_errors
+from buckia.stores import retry
 from tests.scenario import FOLDER, Week, live_a_week
 from tests.servers.b2 import serve_b2
 from tests.servers.bunny import serve_bunny
@@ -73,7 +73,7 @@ def test_a_week_with_b2(tmp_path: Path) -> None:
 
 def test_a_week_with_bunny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same against Bunny, with its limits on and two requests of a hundred failing."""
-    monkeypatch.setattr(bunny_errors, "_FIRST_WAIT", 0.0)
+    monkeypatch.setattr(retry, "FIRST_WAIT", 0.0)
     with serve_bunny() as server:
         zone = server.make_zone()
         server.switches.faults = 0.02

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
@@ -10,7 +9,7 @@ from urllib.parse import quote
 
 from buckia.errors import IntegrityError, NotFoundError, PreconditionError
 from buckia.model import Entry, replace, same_content
-from buckia.stores.b2_errors import NoBucketError, persist, shown
+from buckia.stores.b2_errors import persist, shown
 from buckia.stores.b2_listing import check_name, entry_of, entry_of_headers, list_objects
 from buckia.stores.b2_parts import (
     about,
@@ -21,20 +20,18 @@ from buckia.stores.b2_parts import (
     send_parts,
     send_small,
 )
-from buckia.stores.b2_reading import Stream, read_version
+from buckia.stores.b2_reading import read_version
 from buckia.stores.b2_session import Account
 from buckia.stores.b2_session import B2Options as B2Options
 from buckia.stores.b2_sharing import share
 from buckia.stores.base import Capabilities, Store
+from buckia.stores.border import NoBucketError
 from buckia.stores.meter import Meter, announced
 from buckia.stores.traffic import Traffic
 
 if TYPE_CHECKING:
     from b2sdk.v3 import B2HttpApiConfig  # type: ignore[import-untyped]
     from requests import Response
-
-_BUFFER: Final = 256 * 1024
-"""Bytes a reader takes at once."""
 
 _CAPABILITIES: Final = Capabilities(
     digests=frozenset({"sha256", "sha1"}), copy=True, versions=True, headers=True
@@ -111,8 +108,7 @@ class B2Store:
         def again(offset: int) -> Response:
             return self._download(by_id, (offset, held.size - 1), place)
 
-        chunks = read_version(response, again, held, place, self.traffic.received)
-        return io.BufferedReader(Stream(chunks), _BUFFER)
+        return read_version(response, again, held, place, self.traffic)
 
     def put(self, entry: Entry, body: BinaryIO, *, replacing: Entry | None) -> Entry:
         """Write the whole body, checked against `entry` before it can be seen."""

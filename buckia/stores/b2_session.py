@@ -22,6 +22,7 @@ from requests.adapters import HTTPAdapter
 
 from buckia.errors import AccessError
 from buckia.stores.b2_errors import Unanswered, persist, shown
+from buckia.stores.retry import seconds_in
 from buckia.stores.traffic import Traffic, shares
 from buckia.stores.usage import Kind
 
@@ -229,9 +230,8 @@ class _Line(HTTPAdapter):
         except requests.RequestException:
             raise Unanswered("no connection") from None
         if response.status_code in _BUSY or response.status_code >= 500:
-            wait = response.headers.get("Retry-After", "")
             response.close()
-            raise Unanswered("busy", float(wait) if wait.isdigit() else 0)
+            raise Unanswered("busy", seconds_in(response.headers.get("Retry-After", "")))
         return response
 
 

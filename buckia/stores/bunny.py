@@ -6,7 +6,6 @@ of every file in its listings, so nothing needs to be downloaded to be compared.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
 from typing import BinaryIO, Final
@@ -17,17 +16,16 @@ import requests
 from buckia.errors import IntegrityError, NotFoundError, PreconditionError, StoreError
 from buckia.model import Entry, replace
 from buckia.stores.base import Capabilities, Store
-from buckia.stores.bunny_bodies import Download, Outgoing, Reader, repeatable, verified
+from buckia.stores.border import MangledError
+from buckia.stores.bunny_bodies import Outgoing, receive, repeatable
 from buckia.stores.bunny_cdn import Cdn, coded
-from buckia.stores.bunny_errors import Doing, MangledError, persist, shown
+from buckia.stores.bunny_errors import BORDER, Doing, persist, shown
 from buckia.stores.bunny_listing import File, find, is_sha256, walk
 from buckia.stores.bunny_session import BunnyOptions as BunnyOptions
 from buckia.stores.bunny_session import BunnySession, reject
+from buckia.stores.download import CHUNK, Body, Download
 from buckia.stores.meter import Meter
 from buckia.stores.traffic import Traffic
-
-_BUFFER: Final = 256 * 1024
-"""Bytes a reader takes at once."""
 
 _CAPABILITIES: Final = Capabilities(digests=frozenset({"sha256"}))
 """No promise but the digests. A content type is sent with an upload, yet no listing tells it."""
@@ -76,7 +74,7 @@ class BunnyStore:
 
     def head(self, key: str) -> Entry | None:
         """The object at `key`, with its sha256 where Bunny knows it."""
-        held = persist(lambda _: self._find(key), self._place(key))
+        held = self._look(key)
         return held.entry(key) if held else None
 
     def open(self, entry: Entry) -> AbstractContextManager[BinaryIO]:
@@ -87,13 +85,16 @@ class BunnyStore:
         if reject(self._full(entry.key)):
             raise NotFoundError(f"{place}: the object is gone; plan again")
         if not is_sha256(version):
-            self._look(entry.key, entry)
-        source = Download(
-            lambda offset: self._fetch(entry.key, offset), place, self.traffic.received
-        )
+            self._expect(entry.key, entry)
         meter = Meter({"sha256"})
-        chunks = verified(source.chunks(), meter, lambda: self._prove(entry, meter))
-        return io.BufferedReader(Reader(chunks, source.close), _BUFFER)
+
+        def fetch(offset: int) -> Body:
+            return receive(self._fetch(entry.key, offset), offset, place)
+
+        def prove() -> None:
+            self._prove(entry, meter)
+
+        return Download(fetch, place, None, BORDER, self.traffic, meter, prove).opened(fetch(0))
 
     def put(self, entry: Entry, body: BinaryIO, *, replacing: Entry | None) -> Entry:
         """Write the whole body; done only when Bunny tells its size and digest."""
@@ -102,15 +103,16 @@ class BunnyStore:
             raise StoreError(f"{place}: {why}, and Bunny keeps no such name; rename the file")
         with repeatable(entry, body) as (known, begin):
 
-            def step(number: int) -> Entry:
-                held = self._find(known.key)
-                if number and held and self._holds(held, known):
-                    return held.entry(known.key)  # an attempt whose answer was lost
-                self._compare(known.key, held, replacing)
+            def step() -> Entry:
+                self._compare(known.key, self._find(known.key), replacing)
                 self._send(known, begin())
                 return self._confirm(known)
 
-            stored = persist(step, place)
+            def recognise() -> Entry | None:
+                held = self._look(known.key)
+                return held.entry(known.key) if held and self._holds(held, known) else None
+
+            stored = persist(step, place, recognise=recognise)
         return Entry(
             stored.key,
             stored.size,
@@ -133,7 +135,7 @@ class BunnyStore:
     def delete(self, entry: Entry) -> None:
         """Delete the object if it still is `entry.version`. Never a folder, never more than one."""
 
-        def step(_: int) -> None:
+        def step() -> None:
             held = self._find(entry.key)
             if held is not None:
                 self._compare(entry.key, held, entry)
@@ -175,9 +177,7 @@ class BunnyStore:
     def _fetch(self, key: str, offset: int) -> requests.Response:
         url = self._session.file_url(self._full(key))
         headers = {"Range": f"bytes={offset}-"} if offset else {}
-        return persist(
-            lambda _: self._session.ask(Doing.GET, url, headers=headers), self._place(key)
-        )
+        return persist(lambda: self._session.ask(Doing.GET, url, headers=headers), self._place(key))
 
     def _confirm(self, known: Entry) -> Entry:
         """What Bunny tells of a file just sent. A 201 alone proves nothing."""
@@ -197,7 +197,7 @@ class BunnyStore:
             return held.sha256 == known.sha256
         meter = Meter({"sha256"})
         with self.open(held.entry(known.key)) as body:
-            while chunk := body.read(_BUFFER):
+            while chunk := body.read(CHUNK):
                 meter.add(chunk)
         return meter.digests["sha256"] == known.sha256
 
@@ -206,7 +206,7 @@ class BunnyStore:
         sha256 = meter.digests["sha256"]
         if sha256 == entry.version:
             return
-        held = self._look(entry.key, entry)
+        held = self._expect(entry.key, entry)
         if held.sha256 not in (None, sha256) or held.length != meter.size:
             raise IntegrityError(
                 f"{self._place(entry.key)}: the service sent other bytes than it holds; try again"
@@ -217,9 +217,13 @@ class BunnyStore:
         full = self._full(key)
         return None if reject(full) else find(self._session, full)
 
-    def _look(self, key: str, expected: Entry) -> File:
+    def _look(self, key: str) -> File | None:
+        """The file at a key."""
+        return persist(lambda: self._find(key), self._place(key))
+
+    def _expect(self, key: str, expected: Entry) -> File:
         """What `key` holds. Raises unless it is what is expected right now."""
-        held = persist(lambda _: self._find(key), self._place(key))
+        held = self._look(key)
         if held is None:
             raise NotFoundError(f"{self._place(key)}: the object is gone; plan again")
         self._compare(key, held, expected)

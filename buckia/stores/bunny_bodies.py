@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import tempfile
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO, Final
+from http import HTTPStatus
+from typing import BinaryIO, Final
 
 import requests
 
 from buckia.errors import IntegrityError, LocalError
 from buckia.model import Entry, replace
-from buckia.stores.bunny_errors import ATTEMPTS, pause, translate
+from buckia.stores.download import CHUNK, Body
 from buckia.stores.meter import Meter, announced
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
-
-_CHUNK: Final = 128 * 1024
-"""Bytes that pass at a time, and that are lost where a connection breaks."""
 
 _IN_MEMORY: Final = 8 * 1024 * 1024
 """Bytes of a body kept in memory while it is measured; a larger one goes to a temporary file."""
-
-_PARTIAL: Final = 206
 
 
 class Outgoing:
@@ -43,7 +35,7 @@ class Outgoing:
         return self._entry.size
 
     def __iter__(self) -> Iterator[bytes]:
-        while chunk := self.read(_CHUNK):
+        while chunk := self.read(CHUNK):
             yield chunk
 
     def read(self, size: int = -1) -> bytes:
@@ -73,7 +65,7 @@ def repeatable(entry: Entry, body: BinaryIO) -> Iterator[tuple[Entry, Callable[[
         return
     with tempfile.SpooledTemporaryFile(_IN_MEMORY) as copy:
         meter = Meter({"sha256", *announced(entry)})
-        while chunk := body.read(_CHUNK):
+        while chunk := body.read(CHUNK):
             meter.add(chunk)
             copy.write(chunk)
         meter.check(entry)
@@ -86,89 +78,9 @@ def _rewind(entry: Entry, body: BinaryIO, start: int) -> Outgoing:
     return Outgoing(entry, body)
 
 
-class Download:
-    """The chunks of one object; a broken connection is taken up where it broke.
-
-    `fetch` sends a request for the bytes from an offset on; `received` is told of bytes that came.
-    """
-
-    def __init__(
-        self,
-        fetch: Callable[[int], requests.Response],
-        place: str,
-        received: Callable[[int], None],
-    ) -> None:
-        self._fetch = fetch
-        self._place = place
-        self._received = received
-        self._answer = fetch(0)
-
-    def chunks(self) -> Iterator[bytes]:
-        """All bytes, in order."""
-        got = 0
-        for number in range(ATTEMPTS):
-            try:
-                for chunk in self._answer.iter_content(_CHUNK):
-                    got += len(chunk)
-                    self._received(len(chunk))
-                    yield chunk
-                return
-            except requests.RequestException as problem:
-                self.close()
-                if number + 1 == ATTEMPTS:
-                    raise translate(problem, self._place) from None
-            pause(number)
-            self._resume(got)
-
-    def close(self) -> None:
-        """Let go of the connection."""
-        self._answer.close()
-
-    def _resume(self, got: int) -> None:
-        self._answer = self._fetch(got)
-        if got and self._answer.status_code != _PARTIAL:
-            self.close()
-            raise IntegrityError(f"{self._place}: the service sent a part only; try again")
-
-
-def verified(
-    chunks: Iterator[bytes], meter: Meter, check: Callable[[], None]
-) -> Generator[bytes, None, None]:
-    """The chunks, the last of them only when `check` finds nothing wrong with what was metered."""
-    held = b""
-    for chunk in chunks:
-        meter.add(chunk)
-        if held:
-            yield held
-        held = chunk
-    check()
-    yield held
-
-
-class Reader(io.RawIOBase):
-    """Chunks as a stream; `release` lets go of where they come from."""
-
-    def __init__(self, chunks: Iterator[bytes], release: Callable[[], None]) -> None:
-        self._chunks = chunks
-        self._release = release
-        self._chunk = memoryview(b"")
-
-    def readable(self) -> bool:
-        """Always."""
-        return True
-
-    def readinto(self, buffer: WriteableBuffer) -> int:
-        """The next bytes; 0 once all have come."""
-        if not self._chunk:
-            self._chunk = memoryview(next(self._chunks, b""))
-        target = memoryview(buffer)
-        size = min(len(target), len(self._chunk))
-        target[:size] = self._chunk[:size]
-        self._chunk = self._chunk[size:]
-        return size
-
-    def close(self) -> None:
-        """Let go of the connection."""
-        if not self.closed:
-            self._release()
-        super().close()
+def receive(answer: requests.Response, offset: int, place: str) -> Body:
+    """The bytes of a download that was asked for from an offset on."""
+    if offset and answer.status_code != HTTPStatus.PARTIAL_CONTENT:
+        answer.close()
+        raise IntegrityError(f"{place}: the service sent a part only; try again")
+    return Body(answer.iter_content(CHUNK), answer.close)

@@ -15,8 +15,9 @@ import requests
 from msgspec import Struct
 
 from buckia.errors import AccessError, NotFoundError, StoreError, UnavailableError
-from buckia.stores.bunny_errors import ATTEMPTS, persist, shown
+from buckia.stores.bunny_errors import persist, shown
 from buckia.stores.bunny_session import pooled
+from buckia.stores.retry import ATTEMPTS
 from buckia.stores.traffic import Traffic
 from buckia.stores.usage import Kind
 
@@ -132,7 +133,7 @@ class BunnyCore:
         kind = Kind.PURGE if method == "POST" else Kind.SETTINGS
         url = f"{self._endpoint}/{path}"
 
-        def step(_: int) -> bytes:
+        def step() -> bytes:
             with self._traffic.request(kind) as turn:
                 answer = self._http.request(
                     method, url, params=query, timeout=_TIMES, allow_redirects=False

@@ -152,7 +152,7 @@ def _describe(session: BunnySession, path: str) -> File | None:
 
 def _list(session: BunnySession, folder: str) -> list[tuple[str, File]]:
     place = f"listing of {session.url}/{shown(folder)}"
-    return list(persist(lambda _: _list_once(session, folder), place).items())
+    return list(persist(lambda: _list_once(session, folder), place).items())
 
 
 def _list_once(session: BunnySession, folder: str) -> dict[str, File]:

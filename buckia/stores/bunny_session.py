@@ -128,7 +128,12 @@ class BunnySession:
             turn.crowded = answer.status_code in doing.crowded
         if not HTTPStatus.OK <= answer.status_code < HTTPStatus.MULTIPLE_CHOICES:
             with answer:
-                raise BadAnswer(doing, answer.status_code, genuine=_is_genuine(answer))
+                raise BadAnswer(
+                    doing,
+                    answer.status_code,
+                    genuine=_is_genuine(answer),
+                    after=answer.headers.get("Retry-After", ""),
+                )
         return answer
 
     def close(self) -> None:

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from functools import cached_property
-from typing import BinaryIO, Final
+from typing import BinaryIO
 from urllib.parse import quote
 
 from buckia.errors import IntegrityError, NotFoundError, PreconditionError, StoreError
 from buckia.model import Entry, replace, same_content
 from buckia.rules import is_document
 from buckia.stores.base import Capabilities, Store
+from buckia.stores.border import NoBucketError
+from buckia.stores.download import Body, Download
 from buckia.stores.meter import Meter, announced
 from buckia.stores.probe import ABSENT, Verdict, probe
 from buckia.stores.s3_carriers import (
     Condition,
-    Download,
     carrier_for,
     carriers_for,
     conditions,
     headers,
 )
-from buckia.stores.s3_errors import FAILURES, NoBucketError, persist, shown, translate
+from buckia.stores.s3_errors import BORDER, FAILURES, persist, shown, translate
 from buckia.stores.s3_listing import entry_of, is_md5, list_objects
 from buckia.stores.s3_parts import (
     Part,
@@ -40,9 +40,6 @@ from buckia.stores.s3_session import S3Options as S3Options
 from buckia.stores.s3_session import S3Session
 from buckia.stores.s3_urls import presign
 from buckia.stores.traffic import Traffic
-
-_BUFFER: Final = 256 * 1024
-"""Bytes a reader takes at once."""
 
 
 class S3Store:
@@ -128,9 +125,14 @@ class S3Store:
         version = entry.version
         if not version:
             raise PreconditionError(f"{place}: no version to read is known; plan again")
-        carrier = carrier_for(self._session, full)
-        size, chunks = persist(lambda: carrier.get(full, version), place, attempts=carrier.reads)
-        return io.BufferedReader(Download(chunks, size, place), _BUFFER)
+
+        def fetch(offset: int) -> tuple[int, Body]:
+            carriers = carriers_for(self._session, full)
+            return persist(lambda: next(carriers).get(full, version, offset), place)
+
+        size, first = fetch(0)
+        rest = Download(lambda at: fetch(at)[1], place, size, BORDER, self.traffic, Meter(()))
+        return rest.opened(first)
 
     def put(self, entry: Entry, body: BinaryIO, *, replacing: Entry | None) -> Entry:
         """Write the whole body, checked against `entry` before it can be seen.

@@ -5,31 +5,27 @@ Both raise their library's own errors; `s3_errors` translates them.
 
 from __future__ import annotations
 
-import io
 import itertools
 import re
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing
+from collections.abc import Iterator
 from datetime import datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import obstore
 from obstore.exceptions import BaseError
 
-from buckia.errors import IntegrityError
 from buckia.model import Entry
+from buckia.stores.download import Body
 from buckia.stores.probe import ABSENT
-from buckia.stores.s3_errors import ATTEMPTS, FAILURES, translate
+from buckia.stores.s3_errors import BadAnswer
 from buckia.stores.s3_listing import is_md5, nanoseconds
 from buckia.stores.s3_session import MIB, S3Session
 from buckia.stores.s3_traffic import asking
-from buckia.stores.traffic import Traffic
 from buckia.stores.usage import Kind
 
 if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
-    from botocore.response import StreamingBody
-    from obstore import PutMode
+    from obstore import GetOptions, PutMode
 
 Condition = str | None
 """What the service checks before it writes: `ABSENT`, a version, or nothing."""
@@ -43,18 +39,14 @@ refuses some and quietly changes others."""
 
 
 class Carrier(Protocol):
-    """What both clients do. Keys are the bucket's, versions are ETags without quotes.
-
-    `reads` is how often opening a body is worth trying; anything else is sent once.
-    """
-
-    reads: int
+    """What both clients do, each request sent once. Keys are the bucket's, versions are ETags
+    without quotes."""
 
     def head(self, key: str) -> Entry:
         """The object at a key."""
 
-    def get(self, key: str, version: str) -> tuple[int, Iterator[bytes]]:
-        """The size and the bytes of one version."""
+    def get(self, key: str, version: str, offset: int = 0) -> tuple[int, Body]:
+        """The bytes of one version from an offset on, and how many they are."""
 
     def put(self, key: str, data: bytes, announced: Entry, condition: Condition) -> str:
         """Write; the new ETag, empty where the service does not tell."""
@@ -78,15 +70,13 @@ def carriers_for(session: S3Session, key: str) -> Iterator[Carrier]:
 class Obstore:
     """Through obstore. It signs the body's sha256, so the service refuses changed bytes."""
 
-    reads = 1  # it repeats them itself
-
     def __init__(self, session: S3Session) -> None:
         self._session = session
 
     def head(self, key: str) -> Entry:
         """The object at a key."""
         with asking(self._session.traffic, Kind.LOOK):
-            found = obstore.get(self._session.asker, key, options={"head": True})
+            found = obstore.get(self._session.reader, key, options={"head": True})
         return _describe(
             key,
             found.meta["size"],
@@ -96,11 +86,15 @@ class Obstore:
             found.attributes.get("Content-Type"),
         )
 
-    def get(self, key: str, version: str) -> tuple[int, Iterator[bytes]]:
-        """The size and the bytes of one version."""
+    def get(self, key: str, version: str, offset: int = 0) -> tuple[int, Body]:
+        """The bytes of one version from an offset on, and how many they are."""
+        options: GetOptions = {"if_match": version}
+        if offset:
+            options["range"] = {"offset": offset}
         with asking(self._session.traffic, Kind.READ):
-            found = obstore.get(self._session.reader, key, options={"if_match": version})
-        return found.meta["size"], _count(found.stream(min_chunk_size=MIB), self._session.traffic)
+            found = obstore.get(self._session.reader, key, options=options)
+        chunks = found.stream(min_chunk_size=MIB)
+        return found.meta["size"] - offset, Body(iter(chunks), _nothing)
 
     def put(self, key: str, data: bytes, announced: Entry, condition: Condition) -> str:
         """Write; the new ETag, empty where the service does not tell."""
@@ -135,11 +129,8 @@ class Obstore:
 class Boto:
     """Through boto3, which sends any key as it is."""
 
-    reads = ATTEMPTS
-
     def __init__(self, session: S3Session) -> None:
         self._client = session.client
-        self._traffic = session.traffic
         self._bucket = session.options.bucket
 
     def head(self, key: str) -> Entry:
@@ -154,10 +145,15 @@ class Boto:
             found.get("ContentType"),
         )
 
-    def get(self, key: str, version: str) -> tuple[int, Iterator[bytes]]:
-        """The size and the bytes of one version."""
-        found = self._client.get_object(Bucket=self._bucket, Key=key, IfMatch=version)
-        return found["ContentLength"], _count(_pass_on(found["Body"]), self._traffic)
+    def get(self, key: str, version: str, offset: int = 0) -> tuple[int, Body]:
+        """The bytes of one version from an offset on, and how many they are."""
+        span: dict[str, Any] = {"Range": f"bytes={offset}-"} if offset else {}
+        found = self._client.get_object(Bucket=self._bucket, Key=key, IfMatch=version, **span)
+        body = found["Body"]
+        if offset and not found.get("ContentRange"):
+            body.close()
+            raise BadAnswer(HTTPStatus.OK, "bad answer")
+        return found["ContentLength"], Body(body.iter_chunks(MIB), body.close)
 
     def put(self, key: str, data: bytes, announced: Entry, condition: Condition) -> str:
         """Write; the new ETag, empty where the service does not tell."""
@@ -175,55 +171,8 @@ class Boto:
         self._client.delete_object(Bucket=self._bucket, Key=key, **conditions(condition))
 
 
-def _count(chunks: Iterable[bytes], traffic: Traffic) -> Iterator[bytes]:
-    for chunk in chunks:
-        traffic.received(len(chunk))
-        yield chunk
-
-
-def _pass_on(body: StreamingBody) -> Iterator[bytes]:
-    with closing(body):
-        yield from body.iter_chunks(MIB)
-
-
-class Download(io.RawIOBase):
-    """The bytes of one object as a stream that cannot end early without an error."""
-
-    def __init__(self, chunks: Iterator[bytes], size: int, place: str) -> None:
-        self._chunks = chunks
-        self._left = size
-        self._place = place
-        self._chunk = memoryview(b"")
-
-    def readable(self) -> bool:
-        """Always."""
-        return True
-
-    def readinto(self, buffer: WriteableBuffer) -> int:
-        """The next bytes; 0 once all have come."""
-        if not self._chunk:
-            self._chunk = memoryview(self._next())
-        target = memoryview(buffer)
-        size = min(len(target), len(self._chunk))
-        target[:size] = self._chunk[:size]
-        self._chunk = self._chunk[size:]
-        return size
-
-    def close(self) -> None:
-        """Let go of the connection."""
-        if isinstance(self._chunks, Generator):
-            self._chunks.close()
-        super().close()
-
-    def _next(self) -> bytes:
-        try:
-            chunk = next(self._chunks, b"")
-        except FAILURES as problem:
-            raise translate(problem, self._place) from None
-        self._left -= len(chunk)
-        if self._left < 0 or (self._left and not chunk):
-            raise IntegrityError(f"{self._place}: the service sent a part only; try again")
-        return chunk
+def _nothing() -> None:
+    """obstore lets go of a connection when nobody holds its stream any more."""
 
 
 def headers(announced: Entry) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The border between S3's errors and buckia's: one table, one translation, one way to try again.
+"""The border between S3's errors and buckia's: one table, one translation.
 
 Codes are those of the Amazon S3 API reference, "Error responses", and of the services that copy
 it; those in lower case are ours, for failures without an answer.
@@ -6,39 +6,29 @@ it; those in lower case are ours, for failures without an answer.
 
 from __future__ import annotations
 
-import random
 import re
-import time
-from collections.abc import Callable
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Final, TypeVar
+from typing import Final
 
 import requests
 from boto3.exceptions import Boto3Error
 from botocore import exceptions as boto
 from obstore.exceptions import BaseError
 
-from buckia.errors import (
-    AccessError,
-    IntegrityError,
-    NotFoundError,
-    PreconditionError,
-    StoreError,
-    UnavailableError,
+from buckia.errors import AccessError, PreconditionError, StoreError, UnavailableError
+from buckia.stores.border import (
+    BUSY,
+    GONE,
+    LATE,
+    MANGLED,
+    UNTRUSTED,
+    Border,
+    EndedError,
+    NoBucketError,
+    Row,
 )
-from buckia.stores import retry
-
-Result = TypeVar("Result")
-
-ATTEMPTS: Final = 5
-"""How often a request is sent before its failure counts."""
-
-_FIRST_WAIT, _LONGEST_WAIT = 0.2, 10.0
-"""Seconds before the second and before any later attempt, doubled in between, with jitter."""
-
-_PATIENCE: Final = 60.0
-"""Seconds that a service may ask to be left alone; one that asks for more has failed."""
+from buckia.stores.border import shown as shown
+from buckia.stores.retry import seconds_in
 
 
 class BadAnswer(Exception):
@@ -52,10 +42,6 @@ class BadAnswer(Exception):
         self.after = after
 
 
-class NoBucketError(NotFoundError):
-    """The bucket itself is missing, which no absence of an object may be taken for."""
-
-
 FAILURES: Final = (
     BadAnswer,
     BaseError,
@@ -67,21 +53,16 @@ FAILURES: Final = (
 )
 """Everything the three libraries raise for a request that failed."""
 
-_Row = tuple[type[StoreError], str]
+_REGION: Row = (StoreError, "the bucket is in another region; set `region` or `domain`")
+_RIGHTS: Row = (AccessError, "access denied; check the key and the rights it has on this bucket")
+_TOKEN: Row = (AccessError, "the session has expired; sign in again")
+_RACE: Row = (UnavailableError, "another write to this object is under way; try again")
 
-_REGION: _Row = (StoreError, "the bucket is in another region; set `region` or `domain`")
-_RIGHTS: _Row = (AccessError, "access denied; check the key and the rights it has on this bucket")
-_TOKEN: _Row = (AccessError, "the session has expired; sign in again")
-_MANGLED: _Row = (IntegrityError, "the bytes changed on the way; apply again, look for a proxy")
-_RACE: _Row = (UnavailableError, "another write to this object is under way; try again")
-_BUSY: _Row = (UnavailableError, "the service is busy or failing; try again later")
-_KEY_GONE: _Row = (NotFoundError, "the object is gone; plan again")
-
-CODES: Final[dict[str, _Row]] = {
-    "NoSuchKey": _KEY_GONE,
-    "NoSuchVersion": _KEY_GONE,
+CODES: Final[dict[str, Row]] = {
+    "NoSuchKey": GONE,
+    "NoSuchVersion": GONE,
     "NoSuchBucket": (NoBucketError, "there is no such bucket; check `bucket_name` and `domain`"),
-    "NoSuchUpload": (UnavailableError, "the upload was ended by somebody else; apply again"),
+    "NoSuchUpload": (EndedError, "the upload was ended by somebody else; apply again"),
     "PreconditionFailed": (PreconditionError, "the object is not what was reviewed; plan again"),
     "ConditionalRequestConflict": _RACE,
     "OperationAborted": _RACE,
@@ -97,41 +78,41 @@ CODES: Final[dict[str, _Row]] = {
     "TemporaryRedirect": _REGION,
     "AuthorizationHeaderMalformed": _REGION,
     "IllegalLocationConstraintException": _REGION,
-    "BadDigest": _MANGLED,
-    "InvalidDigest": _MANGLED,
-    "XAmzContentSHA256Mismatch": _MANGLED,
-    "XAmzContentChecksumMismatch": _MANGLED,
+    "BadDigest": MANGLED,
+    "InvalidDigest": MANGLED,
+    "XAmzContentSHA256Mismatch": MANGLED,
+    "XAmzContentChecksumMismatch": MANGLED,
     "EntityTooLarge": (StoreError, "the object is too large for this service"),
     "KeyTooLongError": (StoreError, "the key is too long for this service; rename the file"),
     "QuotaExceeded": (StoreError, "the quota of the account or bucket is used up"),
     "InvalidObjectState": (StoreError, "the object is archived; restore it first"),
     "NotImplemented": (StoreError, "the service does not offer this operation"),
-    "SlowDown": _BUSY,
-    "ServiceUnavailable": _BUSY,
-    "InternalError": _BUSY,
-    "RequestTimeout": _BUSY,
+    "SlowDown": BUSY,
+    "ServiceUnavailable": BUSY,
+    "InternalError": BUSY,
+    "RequestTimeout": BUSY,
     "no credentials": (
         AccessError,
         "no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile",
     ),
     "no profile": (AccessError, "there is no such profile; check `profile` and ~/.aws/config"),
     "sign in": (AccessError, "the credentials of the profile cannot be used; sign in again"),
-    "certificate": (StoreError, "the certificate of the service is not trusted"),
-    "timeout": (UnavailableError, "no answer in time; check the network"),
+    "certificate": UNTRUSTED,
+    "timeout": LATE,
     "no connection": (UnavailableError, "no connection; check `domain` and the network"),
     "bad answer": (StoreError, "the answer is not S3; check `domain`"),
 }
 
-_STATUSES: Final[dict[int, _Row]] = {
+_STATUSES: Final[dict[int, Row]] = {
     301: _REGION,
     307: _REGION,
     401: _RIGHTS,
     403: _RIGHTS,
-    404: _KEY_GONE,
-    408: _BUSY,
+    404: GONE,
+    408: BUSY,
     409: _RACE,
     412: CODES["PreconditionFailed"],
-    429: _BUSY,
+    429: BUSY,
     501: CODES["NotImplemented"],
 }
 
@@ -174,23 +155,15 @@ _WORDS: Final = (
 """The same for obstore, which tells it in words only."""
 
 
-def translate(problem: Exception, place: str) -> StoreError:
-    """The error a person gets, naming `place`. Never the text of the problem: it may hold URLs."""
-    if isinstance(problem, StoreError):
-        return problem
+def _meaning(problem: Exception) -> Row:
     code, status = symptom(problem)
     row = CODES.get(code) or _STATUSES.get(status)
     if row is None and status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        row = _BUSY
+        row = BUSY
     if row is None:
         told = " ".join(str(part) for part in (status or "", code) if part)
         row = (StoreError, f"refused ({told or type(problem).__name__})")
-    return row[0](f"{place}: {row[1]}")
-
-
-def shown(key: str) -> str:
-    """A key as one line that every terminal can print."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in key)
+    return row
 
 
 def symptom(problem: Exception) -> tuple[str, int]:
@@ -225,53 +198,15 @@ def is_crowded(problem: Exception) -> bool:
 _CROWDED: Final = {"SlowDown", "TooManyRequests", "RequestLimitExceeded", "BandwidthLimitExceeded"}
 
 
-def asked_to_wait(problem: Exception) -> float:
-    """The seconds that `Retry-After` asks for, in a number or a date; 0 where there is none."""
-    said = problem.after if isinstance(problem, BadAnswer) else ""
+def _asked(problem: Exception) -> float:
+    """The seconds that `Retry-After` asks for, where the client that carried the request tells."""
+    if isinstance(problem, BadAnswer):
+        return seconds_in(problem.after)
     if isinstance(problem, boto.ClientError):
-        said = (
-            problem.response.get("ResponseMetadata", {})
-            .get("HTTPHeaders", {})
-            .get("retry-after", "")
-        )
-    if said.isdecimal():
-        return float(said)
-    try:
-        return max(0.0, parsedate_to_datetime(said).timestamp() - time.time())
-    except ValueError:
-        return 0.0
+        headers = problem.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+        return seconds_in(headers.get("retry-after", ""))
+    return 0.0
 
 
-def persist(
-    step: Callable[[], Result],
-    place: str,
-    *,
-    recognise: Callable[[], Result | None] = lambda: None,
-    attempts: int = ATTEMPTS,
-) -> Result:
-    """Call `step` until it succeeds, with growing pauses while the service is unavailable, and no
-    sooner than the service asks for.
-
-    An attempt whose answer was lost may have worked, and then a condition fails against our own
-    write. So when a condition fails after the first attempt, `recognise` looks whether what is
-    there is ours: a result other than None is the result.
-    """
-    for number in range(attempts):
-        try:
-            return step()
-        except (*FAILURES, StoreError) as problem:
-            error = translate(problem, place)
-            ours = symptom(problem)[0] == "NoSuchUpload"  # an upload that is complete is gone
-            if number and (ours or isinstance(error, PreconditionError | NotFoundError)):
-                own = recognise()
-                if own is not None:
-                    return own
-            wait = asked_to_wait(problem)
-            if not isinstance(error, UnavailableError) or number + 1 == attempts:
-                raise error from None
-            if wait > _PATIENCE:
-                raise error from None
-        pause = random.uniform(0.5, 1) * min(_FIRST_WAIT * 2**number, _LONGEST_WAIT)  # noqa: S311
-        time.sleep(wait + pause)
-        retry.repeating()
-    raise AssertionError  # the last attempt returns or raises
+BORDER: Final = Border(FAILURES, _meaning, _asked)
+translate, persist = BORDER.translate, BORDER.persist

@@ -38,7 +38,7 @@ from buckia.stores.traffic import Traffic, shares
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from obstore.store import ClientConfig, RetryConfig
+    from obstore.store import ClientConfig
 
 MIB: Final = 1024 * 1024
 
@@ -153,20 +153,14 @@ class S3Session:
         return client
 
     @cached_property
-    def asker(self) -> Bucket:
-        """obstore for looks: sent once, because `persist` knows how long to wait."""
-        return self._open_bucket(_SILENCE, {"max_retries": 0})
-
-    @cached_property
     def reader(self) -> Bucket:
-        """obstore for bodies: it takes up a broken body where it ended."""
-        waits = {"max_retries": 4, "retry_timeout": timedelta(seconds=2 * _SILENCE)}
-        return self._open_bucket(_SILENCE, waits)  # type: ignore[arg-type]
+        """obstore for looks and bodies."""
+        return self._open_bucket(_SILENCE)
 
     @cached_property
     def writer(self) -> Bucket:
-        """obstore for writes: sent once, so that a failed condition is never our own echo."""
-        return self._open_bucket(_UPLOAD, {"max_retries": 0})
+        """obstore for writes, whose answer comes only after the last byte."""
+        return self._open_bucket(_UPLOAD)
 
     @cached_property
     def http(self) -> requests.Session:
@@ -260,8 +254,11 @@ class S3Session:
         found = self.options.ca_bundle or self._boto._session.get_config_variable("ca_bundle")
         return str(found) if found else None
 
-    def _open_bucket(self, silence: int, waits: RetryConfig) -> Bucket:
-        """obstore's view of the bucket, told everything that it would else read from AWS_*."""
+    def _open_bucket(self, silence: int) -> Bucket:
+        """obstore's view of the bucket, told everything that it would else read from AWS_*.
+
+        It repeats nothing: `persist` does, and knows that it did.
+        """
         client: ClientConfig = {
             "allow_http": self.endpoint.startswith("http:"),
             "connect_timeout": timedelta(seconds=_CONNECT),
@@ -281,7 +278,7 @@ class S3Session:
             conditional_put="etag",
             disable_bulk_delete=True,  # one object, one request, one answer
             client_options=client,
-            retry_config=waits,
+            retry_config={"max_retries": 0},
             credential_provider=Boto3CredentialProvider(self._boto, ttl=_PROVE_AGAIN),
         )
 

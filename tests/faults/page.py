@@ -35,12 +35,14 @@ What is recorded follows from the exit code:
 | 8 | the bucket cannot be reached or trusted; nothing is changed | nothing |
 
 A request is sent at most five times, with pauses that double from 0.2 to 10 seconds and vary by
-chance. `Retry-After` is kept to where the client that carries the request tells it: the listing
-and boto3 do, obstore does not. So looks, writes and deletions go to boto3 from the second
-attempt on; a download that cannot begin is repeated by obstore with pauses of its own. A
-service that asks for more than a minute is unavailable. Every write is conditional, or looked
-at before each attempt, so a repeated one never overwrites what somebody else wrote meanwhile;
-and when a repeated write fails against its own success, the object shows that by its digest.
+chance, whatever the provider. Bytes that arrive as others than were sent go once more. What
+`Retry-After` asks for comes on top of a pause, where the client that carries the request tells
+it: obstore does not, so on S3 everything but listings goes to boto3 from the second attempt on.
+A service that asks for more than a minute is unavailable. A download that breaks off is taken
+up where it broke, at most five times without eight megabytes between. Every write is
+conditional, or looked at before each attempt, so a repeated one never overwrites what somebody
+else wrote meanwhile; and when a repeated write fails against its own success, the object shows
+that by its digest.
 
 Two lies nothing shows at once: a write or a deletion that is answered with success and was not
 done, by a service that also gives the right ETag. They are marked "believed"; no content is

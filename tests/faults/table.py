@@ -153,7 +153,7 @@ def _retried(method: str, place: str, what: str) -> list[Row]:
         ),
     )
     return [
-        *(Row(what, fault, _patience(rule, what), Ends.DONE,
+        *(Row(what, fault, _patience(rule), Ends.DONE,
               (replace(rule, method=method, place=place),))
           for fault, rule in faults),
         Row(what, "503 SlowDown, for ever", f"given up after {ATTEMPTS} attempts", last,
@@ -165,15 +165,12 @@ def _retried(method: str, place: str, what: str) -> list[Row]:
 
 
 SECOND: Final = "given up at the second answer that says so"
-LATER: Final = {
-    "listing, plan": "given up at once",
-    "download": f"given up after {ATTEMPTS} attempts",
-}
+LATER: Final = {"listing, plan": "given up at once"}
 """How the road of a request shows where a service asks for patience."""
 
 
-def _patience(rule: Rule, what: str) -> str:
-    if rule.after is None or what == "download":
+def _patience(rule: Rule) -> str:
+    if rule.after is None:
         return "sent again after a pause"
     return "sent again, from the second answer on no sooner than asked"
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from buckia.stores import bunny_errors
+from buckia.stores import retry
 from buckia.stores.b2 import B2Store
 from buckia.stores.base import Store
 from buckia.stores.bunny import BunnyOptions, BunnyStore
@@ -74,7 +74,7 @@ def contract_bunny() -> Iterator[Bunny]:
 @pytest.fixture
 def bunny(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bunny]:
     """A server of its own, so that its switches are nobody else's; retries come at once."""
-    monkeypatch.setattr(bunny_errors, "_FIRST_WAIT", 0.0)
+    monkeypatch.setattr(retry, "FIRST_WAIT", 0.0)
     with serve_bunny() as server:
         yield server
 

@@ -18,7 +18,8 @@ from buckia.errors import (
 )
 from buckia.model import Entry
 from buckia.stores.b2 import B2Options, B2Store
-from buckia.stores.b2_errors import NoBucketError, Unanswered, translate
+from buckia.stores.b2_errors import Unanswered, translate
+from buckia.stores.border import MangledError, NoBucketError
 from tests.servers.b2 import B2Server
 from tests.servers.b2_state import Refusal
 from tests.servers.lying_s3 import Answer, serve_lies
@@ -87,10 +88,14 @@ def test_patience_ends(server: B2Server, store: B2Store, waits: list[float]) -> 
 def test_a_service_that_asks_for_hours_does_not_get_them(
     server: B2Server, store: B2Store, waits: list[float]
 ) -> None:
-    """`Retry-After` is honoured, up to half a minute."""
-    server.fail("b2_list_file_names", Refusal(503, "busy", "", 7200), Refusal(429, "slow", "", 7))
+    """`Retry-After` is honoured, up to a minute; a pause of our own comes on top."""
+    server.fail("b2_list_file_names", Refusal(503, "busy", "", 60), Refusal(429, "slow", "", 7))
     assert list(store.entries()) == []
-    assert waits == [30, 7]
+    assert [int(wait) for wait in waits] == [60, 7]
+    server.fail("b2_list_file_names", Refusal(503, "busy", "", 7200))
+    with pytest.raises(UnavailableError, match="busy"):
+        list(store.entries())
+    assert len(waits) == 2
 
 
 @pytest.mark.parametrize("data", [b"x", LARGE], ids=["small", "large"])
@@ -178,11 +183,6 @@ def test_a_delete_that_comes_second_is_done(server: B2Server, store: B2Store) ->
         (Refusal(403, "access_denied"), AccessError, "access denied"),
         (Refusal(401, "unauthorized"), AccessError, "access denied"),
         (Refusal(401, "email_not_verified"), AccessError, "email"),
-        (
-            Refusal(400, "bad_request", "Checksum did not match data received"),
-            IntegrityError,
-            "on the way",
-        ),
         (Refusal(400, "bad_request", "no\nway"), StoreError, r"refused: no\\nway \(bad_request\)"),
         (Refusal(400, "what_is_this", "new"), StoreError, r"refused: new \(what_is_this\)"),
         (Refusal(418, "teapot"), StoreError, r"refused \(418 teapot\)"),
@@ -201,6 +201,19 @@ def test_a_refusal_is_told_at_once(
     assert asked(server, "b2_upload_file") == before + 1
     assert "\n" not in str(told.value)
     assert store.head("key") is None
+
+
+def test_bytes_that_changed_on_the_way_are_sent_once_more(server: B2Server, store: B2Store) -> None:
+    """The second time it is no accident."""
+    mangled = Refusal(400, "bad_request", "Checksum did not match data received")
+    server.fail("b2_upload_file", mangled)
+    assert read(store, put(store, "key", b"x")) == b"x"
+    server.fail("b2_upload_file", mangled, mangled)
+    before = asked(server, "b2_upload_file")
+    with pytest.raises(IntegrityError, match="on the way"):
+        put(store, "other", b"x")
+    assert asked(server, "b2_upload_file") == before + 2
+    assert store.head("other") is None
 
 
 def test_a_wrong_key_is_told_at_once(server: B2Server, make: Maker) -> None:
@@ -349,9 +362,9 @@ def test_a_listing_leaves_out_what_is_no_object(
         (b2.MaxRetriesExceeded(5, [b2.ServiceError("503")]), UnavailableError),
         (b2.B2RequestTimeout("late"), UnavailableError),
         (b2.UnknownHost(), UnavailableError),
-        (b2.TruncatedOutput(1, 2), IntegrityError),
-        (b2.PartSha1Mismatch("id"), IntegrityError),
-        (b2.ChecksumMismatch("sha1", "a", "b"), IntegrityError),
+        (b2.TruncatedOutput(1, 2), MangledError),
+        (b2.PartSha1Mismatch("id"), MangledError),
+        (b2.ChecksumMismatch("sha1", "a", "b"), MangledError),
         (b2.RestrictedBucket(["b"]), AccessError),
         (b2.RestrictedBucketMissing(), AccessError),
         (b2.FileNotPresent(), NotFoundError),

@@ -61,9 +61,9 @@ def test_the_simulator_agrees(simulated: tuple[B2Store, RawSimulator]) -> None:
 def test_the_simulator_refuses(
     simulated: tuple[B2Store, RawSimulator], problem: Exception, error: str
 ) -> None:
-    """What cannot be helped by trying again is not tried again."""
+    """What trying again does not help."""
     store, raw = simulated
-    raw.set_upload_errors([problem])
+    raw.set_upload_errors([problem] * 2)
     with pytest.raises(StoreError, match=error):
         put(store, "key", b"x")
     assert store.head("key") is None

@@ -15,7 +15,7 @@ from buckia.errors import (
 )
 from buckia.model import replace
 from buckia.stores.bunny import BunnyOptions, BunnyStore
-from buckia.stores.bunny_errors import ATTEMPTS
+from buckia.stores.retry import ATTEMPTS
 from tests.servers.bunny import Bunny
 from tests.servers.bunny_zone import Zone
 from tests.stores.contract import entry_for, listed, read, write

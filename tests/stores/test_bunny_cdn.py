@@ -84,14 +84,14 @@ def test_purging_waits_when_it_was_too_much(
     """For about a minute, in which prefixes come slowly; then it says so."""
     bunny.switches.purges = 0
     waits: list[float] = []
-    monkeypatch.setattr("buckia.stores.bunny_errors._FIRST_WAIT", 0.2)
-    monkeypatch.setattr("buckia.stores.bunny_errors.time.sleep", waits.append)
+    monkeypatch.setattr("buckia.stores.retry.FIRST_WAIT", 0.2)
+    monkeypatch.setattr("buckia.stores.retry.time.sleep", waits.append)
     with pytest.raises(
         UnavailableError, match=r"purge of https://a\.b-cdn\.net/a: refused \(429\)"
     ):
         core.purge("https://a.b-cdn.net/a")
     assert 30 < sum(waits) < 70
-    monkeypatch.setattr("buckia.stores.bunny_errors.time.sleep", lambda _: bunny.core.spent.clear())
+    monkeypatch.setattr("buckia.stores.retry.time.sleep", lambda _: bunny.core.spent.clear())
     bunny.switches.purges = 1
     for name in "ab":
         core.purge(f"https://a.b-cdn.net/{name}")

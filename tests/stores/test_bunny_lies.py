@@ -11,7 +11,7 @@ import pytest
 
 from buckia.errors import IntegrityError, StoreError, UnavailableError
 from buckia.model import replace
-from buckia.stores import bunny_errors
+from buckia.stores import retry
 from buckia.stores.bunny import BunnyOptions, BunnyStore
 from tests.servers.lying_s3 import Answer, Liar, Script, serve_lies
 from tests.stores.contract import entry_for, listed
@@ -24,7 +24,7 @@ DATA = b"content" * 100_000
 @pytest.fixture
 def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
     """Start a server with a script, and a store on it."""
-    monkeypatch.setattr(bunny_errors, "_FIRST_WAIT", 0.0)
+    monkeypatch.setattr(retry, "FIRST_WAIT", 0.0)
     with ExitStack() as stack:
 
         def start(script: Script) -> tuple[BunnyStore, Liar]:
@@ -140,7 +140,7 @@ def test_no_connection_is_said_in_one_line() -> None:
     """With what to look at, and without the address of the file."""
     store = BunnyStore(BunnyOptions("zone", "password", "http://127.0.0.1:9"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bunny_errors, "_FIRST_WAIT", 0.0)
+        patch.setattr(retry, "FIRST_WAIT", 0.0)
         with pytest.raises(UnavailableError, match="no connection; check `region` or `domain`"):
             listed(store)
     store.close()

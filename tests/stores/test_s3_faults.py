@@ -18,7 +18,7 @@ from buckia.errors import (
     UnavailableError,
 )
 from buckia.model import Entry
-from buckia.stores import s3_errors
+from buckia.stores import retry
 from buckia.stores.s3 import S3Options, S3Store
 from buckia.stores.s3_services import Conditions
 from tests.servers.lying_s3 import EPOCH, Answer, Liar, Request, Script, error, page, serve_lies
@@ -35,7 +35,7 @@ Serve = Callable[[Script], tuple[S3Store, Liar]]
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries come at once."""
-    monkeypatch.setattr(s3_errors, "_FIRST_WAIT", 0.0)
+    monkeypatch.setattr(retry, "FIRST_WAIT", 0.0)
 
 
 @pytest.fixture
@@ -173,7 +173,7 @@ def test_a_put_gives_up_in_the_end(serve: Serve) -> None:
     store, liar = serve(in_turn(error(503, "SlowDown")))
     with pytest.raises(UnavailableError):
         put(store)
-    assert len(liar.asked) == s3_errors.ATTEMPTS
+    assert len(liar.asked) == retry.ATTEMPTS
 
 
 @pytest.mark.parametrize("lost", [Answer(cut=0), error(500, "InternalError")], ids=["cut", "500"])
@@ -209,10 +209,12 @@ def test_replacing_what_is_gone_is_a_failed_condition(serve: Serve) -> None:
 
 
 def test_a_body_changed_on_the_way_is_an_integrity_error(serve: Serve) -> None:
-    """The service's word that the bytes are others is taken."""
-    store, _ = serve(in_turn(error(400, "XAmzContentSHA256Mismatch")))
+    """The service's word that the bytes are others is taken: the second time it is no accident."""
+    mangled = error(400, "XAmzContentSHA256Mismatch")
+    store, liar = serve(in_turn(mangled, mangled))
     with pytest.raises(IntegrityError):
         put(store)
+    assert len(liar.asked) == 2
 
 
 def test_every_put_is_signed_with_its_content(serve: Serve) -> None:

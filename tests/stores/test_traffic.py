@@ -42,10 +42,11 @@ def test_a_listing_counts_by_the_thousand() -> None:
     assert (traffic.usage.list, traffic.usage.pages) == (4, 1 + 1 + 2 + 3)
 
 
-def test_a_repeat_counts_once() -> None:
+def test_a_repeat_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever it asks for after that is asked for the first time."""
+    monkeypatch.setattr(retry, "FIRST_WAIT", 0.0)
     traffic = Traffic()
-    retry.repeating()
+    assert retry.rest(1)
     for _ in range(2):
         with traffic.request(Kind.LOOK):
             pass
