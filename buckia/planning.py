@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -10,13 +10,14 @@ import msgspec
 from buckia import (
     identity,
     planner,
+    purges,
     selection,
 )
 from buckia.config import BucketConfig
 from buckia.contents import Databases
 from buckia.lease.claims import Provable
 from buckia.lockfile import BucketState
-from buckia.model import Direction, replace
+from buckia.model import Direction, Notice, replace
 from buckia.planfile import BucketHead, Plan, PlanScope
 from buckia.planner import BucketPlan
 from buckia.reconcile import Decision, Verdict, reconcile
@@ -80,7 +81,16 @@ def _plan_bucket(space: Workspace, name: str, state: BucketState, wish: Wish) ->
         obstacles=_obstacles(decisions, local, remote),
         owed=() if wish.paths or wish.direction is Direction.DOWNLOAD else state.purges,
     )
+    part = replace(part, notices=[*part.notices, *_unpurged(bucket, remote, part)])
     return databases.describe(part, sides) if wish.told else part
+
+
+def _unpurged(bucket: BucketConfig, remote: Store, part: BucketPlan) -> Iterator[Notice]:
+    """Word of what a CDN goes on serving, because nobody can tell it to stop."""
+    if bucket.provider == "bunny" and bucket.pull_zone and remote.capabilities.caches is None:
+        for key in filter(None, map(purges.changed, part.actions)):
+            why = "the pull zone goes on serving the old one: without `api_key` nothing is purged"
+            yield Notice("not_purged", bucket.name, key, why)
 
 
 def _obstacles(decisions: list[Decision], local: LocalStore, remote: Store) -> dict[str, str]:

@@ -5,24 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager, nullcontext
+from typing import cast
 
 from msgspec import Struct
 
 from buckia import (
     lockfile,
+    pool,
+    purges,
     selection,
     verify,
 )
 from buckia.applying import Applied as Applied
 from buckia.applying import apply_plan
-from buckia.errors import UsageError
+from buckia.errors import ConfigError, UsageError
 from buckia.lockfile import BucketState
 from buckia.model import Direction
 from buckia.planfile import Plan
 from buckia.planning import make_plan
 from buckia.rules import NO_OVERRIDES, Overrides
 from buckia.selection import Ask, Wish
-from buckia.stores.base import Signing
+from buckia.stores.base import Purging, Signing
 from buckia.trash import Trash
 from buckia.verify import Verified
 from buckia.workspace import Workspace
@@ -115,6 +118,32 @@ class Project(Workspace):
             provider = self.config.bucket(name).provider
             raise UsageError(f"`{name}`: the provider `{provider}` signs no URLs")
         return store.signed_url(key, seconds)
+
+    def purge(self, name: str, keys: Sequence[str], *, everything: bool = False) -> list[str]:
+        """Drop keys, and folders that end in `/`, from the caches in front of a bucket now.
+
+        Gives what was purged, which is by folder where keys are many. Neither the bucket nor the
+        lockfile changes. Raises `ConfigError` for a bucket without caches that buckia reaches, and
+        `UsageError` for what is no key.
+        """
+        store, bucket = self.remote(name), self.config.bucket(name)
+        caches = store.capabilities.caches
+        if caches is None:
+            why = "set `pull_zone` and `api_key`, the account's key"
+            if bucket.provider != "bunny":
+                why = f"the provider `{bucket.provider}` has none that buckia purges"
+            raise ConfigError(f"`{name}`: no caches to purge: {why}")
+        for key in keys:
+            if refused := purges.refuse(key):
+                raise UsageError(f"{key!r} is no key: it {refused}")
+        folders = [key for key in keys if key.endswith("/")]
+        wanted = purges.of(
+            set(keys) - set(folders), caches, [purges.ALL] if everything else folders
+        )
+        purge = cast(Purging, store).purge
+        for _ in pool.each(purge, wanted, workers=bucket.max_workers, name="purge", stop=self.stop):
+            pass
+        return list(wanted)
 
     def public_url(self, name: str, key: str) -> str:
         """Where an object is for everybody, if the bucket lets everybody read.

@@ -42,13 +42,18 @@ def plan(
 ) -> list[Action]:
     """The purges that follow the actions of a bucket, and those an earlier run still owes."""
     keys = {key for action in actions if (key := changed(action)) is not None}
-    left = set(owed)
-    exact, folders = _served(keys, caches)
-    exact |= {purge for purge in left if not purge.endswith("/")}
-    folders |= {purge for purge in left if purge.endswith("/")}
-    wanted = fold(exact, folders, caches)
+    wanted = of(keys, caches, owed)
     ours = due(wanted, keys)
     return [_action(bucket, purge, "changed" if purge in ours else LEFT_OVER) for purge in wanted]
+
+
+def of(keys: Iterable[str], caches: Caches, besides: Iterable[str] = ()) -> tuple[str, ...]:
+    """The purges after which nobody is served an old one of these keys, and further ones."""
+    exact, folders = _served(keys, caches)
+    further = set(besides)
+    exact |= {purge for purge in further if not purge.endswith("/")}
+    folders |= {purge for purge in further if purge.endswith("/")}
+    return fold(exact, folders, caches)
 
 
 def _action(bucket: str, purge: str, reason: str) -> Action:
