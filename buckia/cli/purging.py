@@ -37,7 +37,7 @@ def purge(
     *,
     shared: Shared,
 ) -> None:
-    """Make a CDN forget what it holds of a bucket, so that it asks the bucket anew.
+    """Make a CDN forget what it holds of a bucket.
 
     Apply does this by itself for what it changes. By hand it is for what was changed in another
     way. For `bunny` with `pull_zone` and `api_key`; many keys are purged by folder.
