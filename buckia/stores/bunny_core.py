@@ -15,9 +15,10 @@ import requests
 from msgspec import Struct
 
 from buckia.errors import AccessError, NotFoundError, StoreError, UnavailableError
-from buckia.stores.bunny_errors import persist, shown
+from buckia.stores import bunny_errors
+from buckia.stores.border import BUSY, Border, Row, shown
 from buckia.stores.bunny_session import pooled
-from buckia.stores.retry import ATTEMPTS
+from buckia.stores.retry import ATTEMPTS, seconds_in
 from buckia.stores.traffic import Traffic
 from buckia.stores.usage import Kind
 
@@ -140,31 +141,57 @@ class BunnyCore:
                 )
                 turn.crowded = answer.status_code == HTTPStatus.TOO_MANY_REQUESTS
             if answer.status_code not in (HTTPStatus.OK, HTTPStatus.NO_CONTENT):
-                raise _explain(answer, what)
+                raise _refusal(answer)
             return answer.content
 
-        return persist(step, f"{what} at {self._endpoint}", attempts=attempts)
+        return BORDER.persist(step, f"{what} at {self._endpoint}", attempts=attempts)
 
 
-def _explain(answer: requests.Response, place: str) -> StoreError:
-    status = answer.status_code
+class Refusal(Exception):
+    """An answer of the Core API that is none to what was asked: its status, the key of its error,
+    and what `Retry-After` says."""
+
+    def __init__(self, status: int, key: str, after: str) -> None:
+        super().__init__(f"{status} {key}")
+        self.status = status
+        self.key = key
+        self.after = after
+
+
+_NOT_YOURS: Final = (
+    "`api_key` is not the account's API key (the password of a storage zone is another one), or "
+    "the id is a storage zone's and not a pull zone's"
+)
+
+
+def _meaning(problem: Exception) -> Row:
+    if not isinstance(problem, Refusal):
+        return bunny_errors.meaning(problem)
+    status = problem.status
+    told = " ".join(filter(None, (str(status), shown(problem.key))))
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return UnavailableError(
-            f"{place}: refused (429), too much at once for this account; try again later"
-        )
+        return UnavailableError, "refused (429), too much at once for this account; try again later"
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return UnavailableError(f"{place}: the service is busy or failing; try again later")
+        return BUSY
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        return AccessError(
-            f"{place}: refused ({status}): `api_key` is not the account's API key (the password of "
-            "a storage zone is another one), or the id is a storage zone's and not a pull zone's"
-        )
+        return AccessError, f"refused ({status}): {_NOT_YOURS}"
+    return NotFoundError if status == HTTPStatus.NOT_FOUND else StoreError, f"refused ({told})"
+
+
+def _asked(problem: Exception) -> float:
+    """The seconds that `Retry-After` asks for; Bunny promises guidance without naming its form."""
+    return seconds_in(problem.after) if isinstance(problem, Refusal) else 0.0
+
+
+BORDER: Final = Border((Refusal, requests.RequestException), _meaning, _asked)
+
+
+def _refusal(answer: requests.Response) -> Refusal:
     try:
-        key = shown(_decode(answer.content, _Problem).error_key)
-    except StoreError:
+        key = msgspec.json.decode(answer.content, type=_Problem).error_key
+    except (msgspec.MsgspecError, UnicodeError):
         key = ""
-    error = NotFoundError if status == HTTPStatus.NOT_FOUND else StoreError
-    return error(f"{place}: refused ({' '.join(filter(None, (str(status), key)))})")
+    return Refusal(answer.status_code, key, answer.headers.get("Retry-After", ""))
 
 
 def _decode(body: bytes, kind: type[Told]) -> Told:

@@ -95,6 +95,11 @@ _MANGLED: Final[Row] = (
     MangledError,
     "refused (400): the bytes changed on the way, or Bunny keeps no such name; look for a proxy",
 )
+_CROWD: Final[Row] = (
+    UnavailableError,
+    "refused (400), which means too many listings or deletions at once (Bunny takes 5 and 30), "
+    "those of other clients included; try again later",
+)
 _STRANGER: Final[Row] = (StoreError, "the answer is not Bunny's; check `domain` and proxies")
 
 _ROWS: Final[dict[int, Row]] = {
@@ -104,7 +109,11 @@ _ROWS: Final[dict[int, Row]] = {
     408: BUSY,
     413: (StoreError, "the object is too large for this service"),
     416: (PreconditionError, "the object became shorter while it was read; plan again"),
-    429: BUSY,
+    429: (
+        UnavailableError,
+        "refused (429), too many connections from this address or to this zone (Bunny takes 100 "
+        "and 250); try again later",
+    ),
 }
 
 _SYMPTOMS: Final[tuple[tuple[type[Exception], Row], ...]] = (
@@ -119,12 +128,17 @@ _SYMPTOMS: Final[tuple[tuple[type[Exception], Row], ...]] = (
 """What an exception without an answer means, the narrower classes first."""
 
 
-def _meaning(problem: Exception) -> Row:
+def meaning(problem: Exception) -> Row:
+    """What a failure means."""
     if not isinstance(problem, BadAnswer):
         return next(row for kind, row in _SYMPTOMS if isinstance(problem, kind))
     status, doing = problem.status, problem.doing
     if status == HTTPStatus.BAD_REQUEST and doing is Doing.PUT:
         return _MANGLED
+    if status == HTTPStatus.BAD_REQUEST and status in doing.crowded:
+        return _CROWD
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return _ROWS[status]
     if status in doing.crowded or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return BUSY
     if not problem.genuine or HTTPStatus.OK <= status < HTTPStatus.BAD_REQUEST:
@@ -137,5 +151,5 @@ def _asked(problem: Exception) -> float:
     return seconds_in(problem.after) if isinstance(problem, BadAnswer) else 0.0
 
 
-BORDER: Final = Border(FAILURES, _meaning, _asked)
+BORDER: Final = Border(FAILURES, meaning, _asked)
 translate, persist = BORDER.translate, BORDER.persist

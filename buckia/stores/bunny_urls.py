@@ -42,15 +42,19 @@ class Grant(Struct, frozen=True, kw_only=True):
     ignore_query: bool = False
 
 
-def sign_url(url: str, key: str, grant: Grant, *, in_path: bool = False) -> str:
+def sign_url(
+    url: str, key: str, grant: Grant, *, in_path: bool = False, older: bool = False
+) -> str:
     """The URL with a token for what is granted. `key` is the pull zone's security key.
 
     With `in_path` the token is part of the path, so that relative links below it carry it along.
+    With `older` it is made as before there was HMAC, a plain SHA-256, which cannot name a client.
     Raises `UsageError` for a grant that Bunny could not check.
     """
     parts = urlsplit(url)
     signed = _parameters(parts, grant)
-    token = _token(grant.folder or unquote(parts.path), key, grant, signed)
+    make = _older_token if older else _token
+    token = make(grant.folder or unquote(parts.path), key, grant, signed)
     query = "&".join(f"{name}={quote(value, safe='')}" for name, value in signed)
     tail = f"{token}{'&' if query else ''}{query}&expires={grant.expires}"
     site = f"{parts.scheme}://{parts.netloc}"
@@ -85,8 +89,18 @@ def _token(path: str, key: str, grant: Grant, signed: list[tuple[str, str]]) -> 
     address = _packed(grant.ip) if grant.ip else b""
     message = f"{path}{grant.expires}".encode() + address + values.encode()
     digest = hmac.new(key.encode(), message, hashlib.sha256).digest()
-    text = base64.urlsafe_b64encode(digest).decode().rstrip("=")
-    return f"HS256-{'1-' if address else ''}{text}"
+    return f"HS256-{'1-' if address else ''}{_text(digest)}"
+
+
+def _older_token(path: str, key: str, grant: Grant, signed: list[tuple[str, str]]) -> str:
+    if grant.ip:
+        raise UsageError("the older form of a signed URL cannot be for one client only")
+    values = "&".join(f"{name}={value}" for name, value in signed)
+    return _text(hashlib.sha256(f"{key}{path}{grant.expires}{values}".encode()).digest())
+
+
+def _text(digest: bytes) -> str:
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 def _packed(ip: str) -> bytes:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from buckia.stores import bunny_core, bunny_errors
+from buckia.stores import bunny_core, retry
 from tests.cli.console import buckia
 from tests.servers.bunny import Bunny, serve_bunny
 
@@ -17,7 +17,7 @@ SITE = "https://acme-cdn.b-cdn.net"
 @pytest.fixture
 def bunny(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bunny]:
     """A storage zone behind a pull zone, beside a bucket that is a directory."""
-    monkeypatch.setattr(bunny_errors, "_FIRST_WAIT", 0.0)
+    monkeypatch.setattr(retry, "FIRST_WAIT", 0.0)
     (workspace / "elsewhere").mkdir()
     (workspace / "tree").mkdir()
     with serve_bunny() as server:

@@ -149,6 +149,8 @@ class CoreHandler(BaseHTTPRequestHandler):
         """An answer in JSON."""
         body = b"" if told is None else json.dumps(told).encode()
         self.send_response(status)
+        if status == 429 and self.core.switches.retry_after:
+            self.send_header("Retry-After", self.core.switches.retry_after)
         if status != 204:
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()

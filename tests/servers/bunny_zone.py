@@ -32,6 +32,7 @@ class Switches:
     bare_zones       the list of pull zones is an array, as older accounts got
     vary_hosts       the pull zone caches a file once for each of its hosts
     vary_queries     and once for each query string
+    retry_after      what comes with a 429 of the Core API, if anything
     suspended        the account is
     limits           whether there are any
     faults           share of the requests that fail in one way or another
@@ -49,6 +50,7 @@ class Switches:
     bare_zones: bool = False
     vary_hosts: bool = False
     vary_queries: bool = False
+    retry_after: str = ""
     suspended: bool = False
     limits: bool = True
     faults: float = 0.0

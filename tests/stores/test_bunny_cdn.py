@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Iterator
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -15,6 +18,8 @@ from buckia.errors import (
     UsageError,
 )
 from buckia.stores import bunny_core
+from buckia.stores.base import Signing
+from buckia.stores.bunny import BunnyOptions, BunnyStore
 from buckia.stores.bunny_cdn import CACHES, Cdn
 from buckia.stores.bunny_core import BunnyCore
 from buckia.stores.bunny_urls import Grant, sign_url
@@ -87,10 +92,15 @@ def test_purging_waits_when_it_was_too_much(
     monkeypatch.setattr("buckia.stores.retry.FIRST_WAIT", 0.2)
     monkeypatch.setattr("buckia.stores.retry.time.sleep", waits.append)
     with pytest.raises(
-        UnavailableError, match=r"purge of https://a\.b-cdn\.net/a: refused \(429\)"
+        UnavailableError, match=r"purge of https://a\.b-cdn\.net/a at .*: refused \(429\)"
     ):
         core.purge("https://a.b-cdn.net/a")
     assert 30 < sum(waits) < 70
+    bunny.switches.retry_after = "61"
+    with pytest.raises(UnavailableError):
+        core.purge("https://a.b-cdn.net/a")
+    assert bunny.core.spent["exact"] == 12 + 1
+    bunny.switches.retry_after = ""
     monkeypatch.setattr("buckia.stores.retry.time.sleep", lambda _: bunny.core.spent.clear())
     bunny.switches.purges = 1
     for name in "ab":
@@ -209,6 +219,51 @@ def test_the_published_vectors(
     tail = f"token=HS256-{token}{query}&expires={EXPIRES}"
     expected = f"{SITE}/bcdn_{tail}{bare}" if in_path else f"{SITE}{bare}?{tail}"
     assert sign_url(SITE + path, "SecurityKey", grant, in_path=in_path) == expected
+
+
+def test_the_older_form() -> None:
+    """The example of its formula; a folder and parameters take part in it, a client cannot."""
+    url, grant = f"{SITE}/300kb.jpg", Grant(expires=EXPIRES)
+    token = "DlAr_yuteDmLE0l9_myLDuNMbGzKG67E5uBEAp3vnvw"
+    found = sign_url(url, "SecurityKey", grant, older=True)
+    assert found == f"{url}?token={token}&expires={EXPIRES}"
+    folder = Grant(expires=EXPIRES, folder="/")
+    message = f"SecurityKey/{EXPIRES}limit=5&token_path=/"
+    expected = base64.urlsafe_b64encode(hashlib.sha256(message.encode()).digest()).rstrip(b"=")
+    found = sign_url(f"{url}?limit=5", "SecurityKey", folder, older=True)
+    assert parse_qs(urlsplit(found).query)["token"] == [expected.decode()]
+    with pytest.raises(UsageError, match="cannot be for one client"):
+        sign_url(url, "key", Grant(expires=EXPIRES, ip="1.2.3.4"), older=True)
+
+
+def test_a_token_for_a_folder_is_for_all_below_it() -> None:
+    """Every file gets the same, and with the token in the path relative links keep it."""
+    grant = Grant(expires=EXPIRES, folder="/abc/")
+    one, other = (sign_url(f"{SITE}/abc/{n}", "key", grant, in_path=True) for n in ("1", "d/2"))
+    assert one.removesuffix("1") == other.removesuffix("d/2")
+    assert one.startswith(f"{SITE}/bcdn_token=HS256-")
+    assert one.endswith(f"&token_path=%2Fabc%2F&expires={EXPIRES}/abc/1")
+
+
+def test_a_store_signs_with_the_key_of_its_pull_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on, and asks nobody."""
+    monkeypatch.setattr("buckia.stores.bunny_cdn.time.time", lambda: EXPIRES - 3600.5)
+    options = BunnyOptions("zone", "password", pull_zone="token-tester", token_key="SecurityKey")
+    store = BunnyStore(options)
+    expected = sign_url(f"{SITE}/a%20b", "SecurityKey", Grant(expires=EXPIRES))
+    assert isinstance(store, Signing)
+    assert store.signed_url("a b", 3601) == expected
+    assert "SecurityKey" not in repr(options) + repr(store)
+    store.close()
+
+
+@pytest.mark.parametrize("given", [{"pull_zone": "acme"}, {"token_key": "key"}, {}])
+def test_without_pull_zone_or_key_nothing_is_signed(given: dict[str, str]) -> None:
+    """The storage API itself has no URLs for others."""
+    store = BunnyStore(BunnyOptions("zone", "password", **given))  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="needs `pull_zone` and `token_key`"):
+        store.signed_url("a", 60)
+    store.close()
 
 
 def test_a_path_is_signed_as_it_reads() -> None:
