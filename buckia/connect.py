@@ -95,6 +95,7 @@ def _s3(bucket: BucketConfig, root: Path, cache: HashCache) -> Store:
             profile=bucket.profile,
             addressing=bucket.addressing,
             workers=bucket.max_workers,
+            rates=bucket.rates,
         )
     )
     return opened
@@ -114,6 +115,7 @@ def _b2(bucket: BucketConfig, root: Path, cache: HashCache) -> Store:
             application_key=found.values["application_key"],
             realm=realm.rstrip("/"),
             workers=bucket.max_workers,
+            rates=bucket.rates,
         )
     )
     return opened
@@ -134,6 +136,7 @@ def _bunny(bucket: BucketConfig, root: Path, cache: HashCache) -> Store:
             account_key=found.values.get("api_key"),
             token_key=found.values.get("token_key"),
             workers=bucket.max_workers,
+            rates=bucket.rates,
         )
     )
     return opened
