@@ -79,6 +79,7 @@ def _local(bucket: BucketConfig, root: Path, cache: HashCache) -> Store:
 
 def _s3(bucket: BucketConfig, root: Path, cache: HashCache) -> Store:
     store = load_store(bucket.provider)
+    from buckia.stores.s3_services import Conditions
     from buckia.stores.s3_session import S3Options  # boto3 and obstore load only when named
 
     found = credentials.find(bucket)
@@ -94,8 +95,10 @@ def _s3(bucket: BucketConfig, root: Path, cache: HashCache) -> Store:
             sought=found.sought,
             profile=bucket.profile,
             addressing=bucket.addressing,
+            conditions=None
+            if bucket.conditions is None
+            else Conditions(**dict.fromkeys(bucket.conditions, True)),
             workers=bucket.max_workers,
-            rates=bucket.rates,
         )
     )
     return opened
@@ -115,7 +118,6 @@ def _b2(bucket: BucketConfig, root: Path, cache: HashCache) -> Store:
             application_key=found.values["application_key"],
             realm=realm.rstrip("/"),
             workers=bucket.max_workers,
-            rates=bucket.rates,
         )
     )
     return opened
@@ -136,7 +138,6 @@ def _bunny(bucket: BucketConfig, root: Path, cache: HashCache) -> Store:
             account_key=found.values.get("api_key"),
             token_key=found.values.get("token_key"),
             workers=bucket.max_workers,
-            rates=bucket.rates,
         )
     )
     return opened

@@ -10,6 +10,7 @@ from typing import cast
 from msgspec import Struct
 
 from buckia import (
+    doctor,
     lockfile,
     pool,
     purges,
@@ -18,6 +19,7 @@ from buckia import (
 )
 from buckia.applying import Applied as Applied
 from buckia.applying import apply_plan
+from buckia.doctor import Report
 from buckia.errors import ConfigError, UsageError
 from buckia.lockfile import BucketState
 from buckia.model import Direction
@@ -107,6 +109,27 @@ class Project(Workspace):
             )
             for name in self.names(names)
         ]
+
+    def examine(self, names: Sequence[str] = (), *, probing: bool = False) -> Iterator[Report]:
+        """Whether everything is in order here and in the buckets, one report after the other.
+
+        With `probing` each bucket is tried out with scratch objects, which are gone afterwards.
+        """
+        return doctor.examine(self, self._named(names), probing=probing)
+
+    def sign_in(self, name: str) -> str:
+        """Make one small request to a bucket and say by which credential, and what it may.
+
+        Raises what is wrong.
+        """
+        return doctor.sign_in(self, self.config.bucket(name))
+
+    def _named(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The buckets asked for, or all, whether their secrets are there or not."""
+        for name in names:
+            if name not in self.config.buckets:
+                self.config.bucket(name)
+        return tuple(dict.fromkeys(names)) or tuple(self.config.buckets)
 
     def signed_url(self, name: str, key: str, seconds: int) -> str:
         """A URL by which everybody who has it reads an object of a bucket for so long.

@@ -17,6 +17,7 @@ from buckia.cli import (
     applying,
     authorising,
     checking,
+    examining,
     linking,
     planning,
     purging,
@@ -81,6 +82,7 @@ for module in (
     touring,
     unlocking,
     authorising,
+    examining,
 ):
     module.register(app)
 

@@ -11,11 +11,12 @@ import typer
 
 from buckia.cli import text
 from buckia.cli.checking import Provider
-from buckia.cli.options import Shared, unfold
-from buckia.cli.session import can_ask, locate
+from buckia.cli.options import Shared, complete_bucket, unfold
+from buckia.cli.session import can_ask, locate, opened
 from buckia.errors import BuckiaError, ConfigError, UsageError
 
 if TYPE_CHECKING:
+    from buckia.cli.session import Session
     from buckia.config import Config
     from buckia.credentials.kinds import Kind
 
@@ -33,7 +34,8 @@ def register(app: typer.Typer) -> None:
     group.command("set")(unfold(set_one))
     group.command("list")(unfold(list_all))
     group.command("remove")(unfold(remove))
-    app.add_typer(group, name="auth", help="Credentials in the keyring: set, list, remove.")
+    group.command("test")(unfold(test))
+    app.add_typer(group, name="auth", help="Credentials in the keyring: set, list, remove, test.")
 
 
 def set_one(
@@ -171,6 +173,49 @@ def remove(
     vault.drop(name)
     if not shared.quiet:
         _say(f"Removed {text.name(name)} from the keyring.")
+
+
+def test(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME|BUCKET",
+            help="A credential, or a bucket of the configuration.",
+            autocompletion=complete_bucket,
+        ),
+    ],
+    *,
+    shared: Shared,
+) -> None:
+    """Make one small request with a credential and say what works.
+
+    By the name of a bucket, or of a credential: then with every bucket that takes it.
+    """
+    with opened(shared) as session:
+        failed = None
+        names = _meant(session, what)
+        for name in names:
+            try:
+                with session.looking():
+                    told = session.project.sign_in(name)
+                session.note(f"{text.name(name)}: {told}")
+            except BuckiaError as problem:
+                if len(names) > 1:
+                    session.note(f"{text.name(name)}: {text.visible(str(problem))}")
+                failed = failed or problem
+        if failed:
+            raise failed
+
+
+def _meant(session: Session, what: str) -> list[str]:
+    config = session.project.config
+    found = [name for name, bucket in config.buckets.items() if bucket.token == what]
+    if what not in config.buckets and not found:
+        raise UsageError(
+            f"{text.name(what)} is no bucket, and no bucket takes it: write `token: {what}` into "
+            f"one; there is {', '.join(config.buckets)}"
+        )
+    return found or [what]
 
 
 def _say(words: str) -> None:

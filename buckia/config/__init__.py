@@ -20,10 +20,9 @@ from buckia.layout import Layout, clean
 from buckia.layout import Mapping as Place
 from buckia.model import Direction, Policy
 from buckia.rules import Limits, Rules, seconds
-from buckia.stores.rate import Rates, rates_from
 
-_LISTS: Final = ("folders", "paths", "include", "exclude", "protect")
-_TABLES: Final = ("credentials", "files", "upload_files", "rate_limit")
+_LISTS: Final = ("conditions", "folders", "paths", "include", "exclude", "protect")
+_TABLES: Final = ("credentials", "files", "upload_files")
 _UNJUDGED: Final = ("name", "missing_env", *judge.API_ONLY)
 _DELETE: Final[dict[bool | str, Literal["no", "yes", "all"]]] = {
     False: "no",
@@ -66,6 +65,7 @@ class BucketConfig:
     token: str | None = None
     profile: str | None = None
     addressing: str = "auto"
+    conditions: Sequence[str] | None = None
     folders: Sequence[str] = ()
     paths: Sequence[str | Mapping[str, str]] = ()
     files: Mapping[str, str] = field(default_factory=dict)
@@ -81,7 +81,6 @@ class BucketConfig:
     conflict_resolution: str = Policy.ASK
     checksum_algorithm: str = "sha256"
     max_workers: int = 8
-    rate_limit: Mapping[str, str] = field(default_factory=dict)
     missing_env: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -102,6 +101,8 @@ class BucketConfig:
         said = self._options()
         values: dict[str, object] = {name: tuple(said.get(name, ())) for name in _LISTS}
         values |= {name: said.get(name, {}) for name in _TABLES}
+        if self.conditions is None:  # an empty list says something, too
+            del values["conditions"]
         values["name"] = self.name or self.bucket_name
         values["limits"] = limits_from(self.limits)
         values["trash"] = said.get("trash", True)
@@ -128,11 +129,6 @@ class BucketConfig:
             limits=limits_from(self.limits),
             protect=tuple(self.protect),
         )
-
-    @property
-    def rates(self) -> Rates:
-        """How fast the bucket may be used."""
-        return rates_from(self.rate_limit)
 
     @property
     def keeps_trash(self) -> bool:
@@ -170,6 +166,7 @@ class BucketConfig:
             "limits": {"max_delete": rules.limits.max_delete, "min": rules.limits.min},
             "conflict_resolution": rules.policy.value,
             "checksum_algorithm": self.checksum_algorithm,
+            **({} if self.conditions is None else {"conditions": sorted(self.conditions)}),
         }
 
 

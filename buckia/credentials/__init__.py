@@ -42,6 +42,10 @@ class Found(Struct, frozen=True):
         return f"Found({self.source!r})"
 
 
+NONE: Final = Found({}, "none needed")
+"""For a directory as bucket."""
+
+
 class Source(Struct, frozen=True):
     """A place to look in: its name for people, and the look; None when nothing is there."""
 
@@ -57,7 +61,7 @@ def find(bucket: BucketConfig, env: Mapping[str, str] = os.environ) -> Found:
     """
     kind = KINDS.get(bucket.provider)
     if kind is None:
-        return Found({}, "none needed")
+        return NONE
     sought: list[str] = []
     for source in _sources(bucket, kind, env):
         try:

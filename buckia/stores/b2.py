@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from buckia.errors import IntegrityError, NotFoundError, PreconditionError
 from buckia.model import Entry, replace, same_content
+from buckia.stores.b2_bench import B2Bench
 from buckia.stores.b2_errors import persist, shown
 from buckia.stores.b2_listing import check_name, entry_of, entry_of_headers, list_objects
 from buckia.stores.b2_parts import (
@@ -67,6 +68,11 @@ class B2Store:
     def traffic(self) -> Traffic:
         """Requests so far, and what bounds them."""
         return self._account.traffic
+
+    @property
+    def bench(self) -> B2Bench:
+        """What can be asked of the service beside the contract."""
+        return B2Bench(self._account)
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from buckia.errors import IntegrityError, NotFoundError, PreconditionError, Stor
 from buckia.model import Entry, replace
 from buckia.stores.base import Capabilities, Store
 from buckia.stores.border import MangledError
+from buckia.stores.bunny_bench import BunnyBench
 from buckia.stores.bunny_bodies import Outgoing, receive, repeatable
 from buckia.stores.bunny_cdn import Cdn, coded
 from buckia.stores.bunny_errors import BORDER, Doing, persist, shown
@@ -61,6 +62,11 @@ class BunnyStore:
         return self._session.traffic
 
     @property
+    def bench(self) -> BunnyBench:
+        """What can be asked of the service beside the contract."""
+        return BunnyBench(self._session, self._options.prefix)
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """What it is signed in with, for those who look for it in documents."""
         return tuple(filter(None, (self._options.password, self._options.account_key)))
@@ -101,7 +107,7 @@ class BunnyStore:
         place = self._place(entry.key)
         if why := reject(self._full(entry.key)):
             raise StoreError(f"{place}: {why}, and Bunny keeps no such name; rename the file")
-        with repeatable(entry, body, self.traffic.sent) as (known, begin):
+        with repeatable(entry, body) as (known, begin):
 
             def step() -> Entry:
                 self._compare(known.key, self._find(known.key), replacing)
@@ -172,6 +178,7 @@ class BunnyStore:
         url = self._session.file_url(self._full(known.key))
         # requests would send an empty stream in chunks, which Bunny does not take
         self._session.ask(Doing.PUT, url, headers=headers, body=body if len(body) else body.read())
+        self.traffic.sent(known.size)
 
     def _fetch(self, key: str, offset: int) -> requests.Response:
         url = self._session.file_url(self._full(key))

@@ -112,7 +112,7 @@ def walk(session: BunnySession, prefix: str) -> Iterator[tuple[str, File]]:
     folders = [folder + slash]
     while folders:
         deeper: list[str] = []
-        for batch in each(partial(_list, session), folders, workers=LISTINGS, name="list"):
+        for batch in each(partial(list_folder, session), folders, workers=LISTINGS, name="list"):
             for path, file in chain.from_iterable(batch):
                 if not path.startswith(prefix):
                     continue
@@ -150,7 +150,8 @@ def _describe(session: BunnySession, path: str) -> File | None:
     return None if found.is_directory or len(found.guid) != _GUID else found
 
 
-def _list(session: BunnySession, folder: str) -> list[tuple[str, File]]:
+def list_folder(session: BunnySession, folder: str) -> list[tuple[str, File]]:
+    """What is directly in a folder, by path; `folder` is empty or ends in `/`."""
     place = f"listing of {session.url}/{shown(folder)}"
     return list(persist(lambda: _list_once(session, folder), place).items())
 

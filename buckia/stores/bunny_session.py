@@ -15,7 +15,6 @@ from requests.adapters import HTTPAdapter
 
 from buckia.errors import AccessError, ConfigError, StoreError
 from buckia.stores.bunny_errors import BadAnswer, Doing
-from buckia.stores.rate import UNLIMITED, Rates
 from buckia.stores.traffic import Share, Traffic
 from buckia.stores.usage import Kind
 
@@ -65,7 +64,6 @@ class BunnyOptions:
     token_key    the pull zone's security key, which signs URLs; never sent anywhere
     prefix       keys are below it in the zone and above it everywhere else
     workers      threads that use the store
-    rates        how fast it may go
     """
 
     zone: str
@@ -77,7 +75,6 @@ class BunnyOptions:
     token_key: str | None = field(default=None, repr=False)
     prefix: str = ""
     workers: int = 8
-    rates: Rates = UNLIMITED
 
 
 class BunnySession:
@@ -93,7 +90,7 @@ class BunnySession:
         self.endpoint = _endpoint(options)
         self.describes = True
         self._zone = options.zone
-        self.traffic = Traffic(_shares(options.workers), tariff="bunny", rates=options.rates)
+        self.traffic = Traffic(_shares(options.workers), tariff="bunny")
         self._http = pooled(options.workers + LISTINGS, {"AccessKey": options.password})
 
     def file_url(self, path: str) -> str:

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from enum import StrEnum
+from itertools import chain
 from typing import Final
 
 from msgspec import Struct
@@ -20,12 +21,17 @@ from buckia.errors import (
     StoreError,
     UnavailableError,
 )
+from buckia.pool import each
 
 SCRATCH: Final = ".buckia/probe/"
 """Where scratch objects live for a moment."""
 
 ABSENT: Final = ""
 """The condition that there is no object; any other text is the version that must be there."""
+
+_WRITERS: Final = 8
+_TURNS: Final = 3
+"""How many write at once in a contest, and how often it is held."""
 
 Put = Callable[[str, bytes, str | None], str]
 """Write bytes to a key under a condition (None: whatever is there), without looking first; the
@@ -36,12 +42,20 @@ Delete = Callable[[str, str | None], None]
 
 
 class Verdict(StrEnum):
-    """What a service does with one kind of condition."""
+    """What a service does with one kind of condition.
+
+    ENFORCED  it holds each request to it
+    IGNORED   it goes on whether the condition holds or not
+    INVERTED  it goes on only where the condition does not hold
+    REFUSED   it takes no request that has one
+    RACY      it keeps its word to one writer and breaks it to several at once
+    """
 
     ENFORCED = "enforced"
     IGNORED = "ignored"
     INVERTED = "inverted"
     REFUSED = "refused"
+    RACY = "racy"
 
 
 class Proof(Struct, frozen=True):
@@ -63,13 +77,13 @@ def probe(put: Put, delete: Delete, *, wrong: str, scratch: str = SCRATCH) -> Pr
     try:
         version = {key: put(key, b"1", None) for key in (old, one, other)}
         return Proof(
-            create=_judge(lambda: put(new, b"1", ABSENT), lambda: put(old, b"2", ABSENT)),
-            replace=_judge(
+            create=judge(lambda: put(new, b"1", ABSENT), lambda: put(old, b"2", ABSENT)),
+            replace=judge(
                 lambda: put(one, b"2", version[one]),
                 lambda: put(other, b"2", wrong),
                 lambda: put(missing, b"2", wrong),
             ),
-            delete=_judge(lambda: delete(new, put(new, b"3", None)), lambda: delete(old, wrong)),
+            delete=judge(lambda: delete(new, put(new, b"3", None)), lambda: delete(old, wrong)),
         )
     finally:
         for key in keys:
@@ -77,7 +91,34 @@ def probe(put: Put, delete: Delete, *, wrong: str, scratch: str = SCRATCH) -> Pr
                 delete(key, None)
 
 
-def _judge(right: Callable[[], object], *wrongs: Callable[[], object]) -> Verdict:
+def contest(put: Put, delete: Delete, scratch: str, *, creating: bool) -> Verdict:
+    """Whether several writers at once are held to one condition, which is enforced for one writer.
+
+    Each of them asks that the object is absent, or still the same version; one may win. A service
+    that settles a race by asking to try again is right, too.
+    """
+    for turn in range(_TURNS):
+        key = f"{scratch}contest-{turn}"
+        condition = ABSENT if creating else put(key, b"0", None)
+
+        def enter(number: int, key: str = key, condition: str = condition) -> bool:
+            try:
+                put(key, b"%d" % number, condition)
+            except (PreconditionError, NotFoundError, UnavailableError):
+                return False
+            return True
+
+        try:
+            batches = each(enter, range(1, _WRITERS + 1), workers=_WRITERS, name="contest")
+            if sum(chain.from_iterable(batches)) > 1:
+                return Verdict.RACY
+        finally:
+            with suppress(NotFoundError):
+                delete(key, None)
+    return Verdict.ENFORCED
+
+
+def judge(right: Callable[[], object], *wrongs: Callable[[], object]) -> Verdict:
     """The verdict from one request that must succeed and others that must not."""
     try:
         right()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from functools import cached_property
-from typing import BinaryIO
+from typing import BinaryIO, Final
 from urllib.parse import quote
 
 from buckia.errors import IntegrityError, NotFoundError, PreconditionError, StoreError
@@ -16,6 +16,7 @@ from buckia.stores.border import NoBucketError
 from buckia.stores.download import Body, Download
 from buckia.stores.meter import Meter, announced
 from buckia.stores.probe import ABSENT, Verdict, probe
+from buckia.stores.s3_bench import S3Bench
 from buckia.stores.s3_carriers import (
     Condition,
     carrier_for,
@@ -36,10 +37,13 @@ from buckia.stores.s3_parts import (
     read_parts,
     send_parts,
 )
+from buckia.stores.s3_services import Conditions
 from buckia.stores.s3_session import S3Options as S3Options
 from buckia.stores.s3_session import S3Session
 from buckia.stores.s3_urls import presign
 from buckia.stores.traffic import Traffic
+
+_EVERYTHING: Final = Conditions(create=True, replace=True, delete=True)
 
 
 class S3Store:
@@ -90,6 +94,11 @@ class S3Store:
         except FAILURES:
             return False
         return found.get("Status") == "Enabled"
+
+    @property
+    def bench(self) -> S3Bench:
+        """What can be asked of the service beside the contract."""
+        return S3Bench(self._session, self._conditions, self._try_put, self._try_delete)
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -220,13 +229,15 @@ class S3Store:
         self._session.close()
 
     def prove(self) -> Capabilities:
-        """Try what the service enforces on scratch objects, and rely on just that from now on."""
+        """Try what the service enforces on scratch objects, and rely on just that from now on;
+        where the options say what it enforces, on no more than they say."""
         proof = probe(self._try_put, self._try_delete, wrong="0" * 32)
+        most = self._options.conditions or _EVERYTHING
         self._conditions = replace(
             self._conditions,
-            create=proof.create is Verdict.ENFORCED,
-            replace=proof.replace is Verdict.ENFORCED,
-            delete=proof.delete is Verdict.ENFORCED,
+            create=most.create and proof.create is Verdict.ENFORCED,
+            replace=most.replace and proof.replace is Verdict.ENFORCED,
+            delete=most.delete and proof.delete is Verdict.ENFORCED,
         )
         return self.capabilities
 

@@ -166,7 +166,7 @@ class Handler(BaseHTTPRequestHandler):
         return inside and time.time() < until
 
     def _identified(self) -> File:
-        (file_id,) = parse_qs(urlsplit(self.path).query)["fileId"]
+        (file_id, *_) = parse_qs(urlsplit(self.path).query).get("fileId", [""])
         key: Key = self.service.key_of(self._token, self.service.tokens)
         file = self.service.file(file_id)
         key.check("readFiles", file.bucket, file.name)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import pytest
 
 from buckia.errors import PreconditionError, StoreError, UnavailableError
-from buckia.stores.probe import ABSENT, Proof, Verdict, probe
+from buckia.stores.probe import ABSENT, Proof, Verdict, contest, probe
 from tests.servers.s3 import S3Server
 from tests.stores.conftest import open_s3
 
@@ -20,14 +21,16 @@ class Service:
     def __init__(self, **manners: Verdict) -> None:
         self.manners = manners
         self.objects: dict[str, str] = {}
+        self.lock = threading.RLock()
         self._serial = 0
 
     def put(self, key: str, data: bytes, condition: str | None) -> str:
-        kind = "create" if condition == ABSENT else "replace"
-        self._check(kind, key, condition)
-        self._serial += 1
-        self.objects[key] = str(self._serial)
-        return self.objects[key]
+        with self.lock:
+            kind = "create" if condition == ABSENT else "replace"
+            self._check(kind, key, condition)
+            self._serial += 1
+            self.objects[key] = str(self._serial)
+            return self.objects[key]
 
     def delete(self, key: str, condition: str | None) -> None:
         self._check("delete", key, condition)
@@ -44,7 +47,11 @@ class Service:
             raise PreconditionError("no")
 
 
-@pytest.mark.parametrize("manner", Verdict)
+ALONE = [verdict for verdict in Verdict if verdict is not Verdict.RACY]
+"""What can be seen by one writer."""
+
+
+@pytest.mark.parametrize("manner", ALONE)
 @pytest.mark.parametrize("kind", ["create", "replace", "delete"])
 def test_the_probe_sees_how_a_service_treats_conditions(kind: str, manner: Verdict) -> None:
     """Each kind of condition is judged by itself, and nothing is left behind."""
@@ -64,6 +71,44 @@ def test_a_service_that_replaces_what_is_missing_does_not_enforce() -> None:
 
     service = Lax()
     assert probe(service.put, service.delete, wrong=WRONG).replace is Verdict.IGNORED
+
+
+@pytest.mark.parametrize("creating", [True, False])
+def test_a_contest_sees_what_one_writer_cannot(creating: bool) -> None:
+    """Several get through where the service looks and then writes."""
+
+    class Racy(Service):
+        """Lets everybody look before anybody writes."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.together = threading.Barrier(8)
+
+        def put(self, key: str, data: bytes, condition: str | None) -> str:
+            self._check("create", key, condition)
+            if condition is not None:
+                self.together.wait(20)
+            return super().put(key, data, None)
+
+    honest, racy = Service(), Racy()
+    assert contest(racy.put, racy.delete, "x/", creating=creating) is Verdict.RACY
+    with honest.lock:
+        assert honest.objects == racy.objects == {}
+    assert contest(honest.put, honest.delete, "x/", creating=creating) is Verdict.ENFORCED
+
+
+def test_who_is_asked_to_try_again_has_lost() -> None:
+    """A service may settle a race so."""
+
+    class Busy(Service):
+        def put(self, key: str, data: bytes, condition: str | None) -> str:
+            try:
+                return super().put(key, data, condition)
+            except PreconditionError:
+                raise UnavailableError("another write is under way") from None
+
+    busy = Busy()
+    assert contest(busy.put, busy.delete, "x/", creating=True) is Verdict.ENFORCED
 
 
 def test_a_service_that_does_not_answer_is_not_judged() -> None:

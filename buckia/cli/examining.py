@@ -1,0 +1,58 @@
+"""`doctor`: whether everything is in order, here and in the buckets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from buckia.cli.options import Buckets, Shared, unfold
+from buckia.cli.planning import draw
+from buckia.cli.session import opened
+
+if TYPE_CHECKING:
+    from buckia.cli.session import Session
+    from buckia.doctor import Report
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("doctor")(unfold(doctor))
+
+
+def doctor(
+    choice: Buckets,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Also try out the buckets with scratch objects.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    *,
+    shared: Shared,
+) -> None:
+    """Check configuration, credentials and buckets.
+
+    Without --probe nothing is changed: it tells where the credentials come from, whether the
+    service answers, whether this computer's clock is right, and how long a small request takes.
+    With --probe it writes scratch objects below .buckia/probe/ in each bucket, reads, copies and
+    deletes them, breaks conditions and checksums on purpose, and tells what the service does
+    against what buckia relies on; afterwards they are gone. Exit code 8 means that a bucket is out
+    of reach or refuses, 1 that something else has to be mended. What --json prints is described by
+    schemas/doctor.schema.json.
+    """
+    from buckia.cli import show_doctor
+    from buckia.doctor.findings import exit_code
+
+    with opened(shared) as session:
+        found = _examined(session, choice, probing=probe)
+        if json:
+            session.publish(show_doctor.document(found))
+        elif not session.quiet:
+            draw(show_doctor.view(found))
+        session.note(show_doctor.line(found))
+    if code := exit_code(found):
+        raise typer.Exit(code)
+
+
+def _examined(session: Session, choice: Buckets, *, probing: bool) -> list[Report]:
+    with session.changing() if probing else session.looking():
+        return list(session.project.examine(choice.wanted, probing=probing))
