@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from typing import Final
@@ -18,6 +19,7 @@ from buckia import (
     planner,
     recorder,
     safeguards,
+    tiers,
 )
 from buckia.connect import WORK
 from buckia.errors import (
@@ -26,12 +28,15 @@ from buckia.errors import (
     DocumentError,
     Interrupted,
     StaleError,
+    UsageError,
 )
 from buckia.leases import Leases
 from buckia.lockfile import Held, Lockfile
-from buckia.model import Action, Op, Outcome
+from buckia.model import Action, Listing, Op, Outcome, left_by
+from buckia.pairs import buckets_of, pair_of, written_by
 from buckia.planfile import Plan
 from buckia.preflight import State
+from buckia.rules import Overrides
 from buckia.steps import Stores, Task
 from buckia.stores.base import Store
 from buckia.stores.local import LocalStore
@@ -89,7 +94,8 @@ def apply_plan(
         serials = _serials(plan, held.lock)
         busy = sorted({action.bucket for action in plan.actions})
         fresh = [name for name in busy if not _is_applied(space, plan, name, held.lock)]
-        tasks = [task for name in fresh for task in _inspect(space, plan, name, held.lock, leases)]
+        _refuse_aliases(plan, leases)
+        tasks = _inspect_all(space, plan, fresh, held.lock, leases)
         if all(_is_repeated(task, held.lock) for task in tasks):
             tasks = []
         if preflight_only or not tasks:
@@ -98,7 +104,7 @@ def apply_plan(
 
 
 def _refuse_other_config(space: Workspace, plan: Plan) -> None:
-    missing = [name for name in plan.buckets if name not in space.config.buckets]
+    missing = [name for name in buckets_of(plan.buckets) if name not in space.config.buckets]
     if missing:
         raise StaleError(
             f"the plan is for the bucket {missing[0]!r}, which this configuration does not "
@@ -114,7 +120,7 @@ def _refuse_unsound(space: Workspace, plan: Plan) -> None:
     """Whoever wrote it: a plan goes nowhere that this configuration does not lead."""
     bounds.demand_sound(plan)
     for name, head in plan.buckets.items():
-        bucket = space.config.bucket(name)
+        bucket = space.config.bucket(written_by(name))
         if (head.provider, head.bucket) != (bucket.provider, bucket.bucket_name):
             raise DocumentError(
                 f"the plan is not sound: it names {head.bucket!r} at {head.provider} for "
@@ -122,6 +128,9 @@ def _refuse_unsound(space: Workspace, plan: Plan) -> None:
                 "changed; plan again"
             )
     for name in sorted({action.bucket for action in plan.actions}):
+        if pair := pair_of(name):
+            tiers.demand_within(space, plan, pair)
+            continue
         bucket = space.config.bucket(name)
         refuse = space.refuse(name)
         told = space.remote(name).capabilities
@@ -137,8 +146,9 @@ def _hold(
     stores: dict[str, Store] = {}
     wanted = leases.wanted(plan)
     if state := space.config.settings.state_bucket:
-        found = {name for record in space.unfinished() for name in record.header.buckets}
-        wanted |= dict.fromkeys(found & space.config.buckets.keys(), True)
+        begun = (name for record in space.unfinished() for name in record.header.buckets)
+        found = set(buckets_of(begun)) & space.config.buckets.keys()
+        wanted |= dict.fromkeys(found, True)
         if not looking and not leases.swaps(space.remote(state)):
             wanted[state] = True
     if not looking:
@@ -184,6 +194,27 @@ def _is_applied(space: Workspace, plan: Plan, name: str, lock: Lockfile) -> bool
     raise StaleError(f"the plan is stale for `{name}`: {why}; nothing was changed; plan again")
 
 
+def _refuse_aliases(plan: Plan, leases: Leases) -> None:
+    """Raise `UsageError` for a move within one bucket that goes by two names: what was copied
+    would be what is deleted."""
+    if leases.aliases and any(map(left_by, plan.actions)):
+        named = " and ".join(f"`{name}`" for name in buckets_of(plan.buckets))
+        raise UsageError(f"{named} are the same bucket; nothing was changed")
+
+
+def _inspect_all(
+    space: Workspace, plan: Plan, names: Sequence[str], lock: Lockfile, leases: Leases
+) -> list[Task]:
+    seen: dict[str, Listing] = {}
+    tasks: list[Task] = []
+    for name in names:
+        if pair := pair_of(name):
+            tasks += tiers.inspect(space, plan, pair, leases.halt, seen)
+        else:
+            tasks += _inspect(space, plan, name, lock, leases)
+    return tasks
+
+
 def _inspect(space: Workspace, plan: Plan, name: str, lock: Lockfile, leases: Leases) -> list[Task]:
     bucket = space.config.bucket(name)
     base = lock.state(name).base()
@@ -208,35 +239,54 @@ def _run(
     executor: Executor | None,
 ) -> Applied:
     names = sorted({task.action.bucket for task in tasks})
-    for store in map(space.remote, names):
+    left = sorted({bucket for task in tasks if (bucket := left_by(task.action))})
+    for store in map(space.remote, {*map(written_by, names), *left}):
         if isinstance(store, LocalStore):  # a folder keeps what a killed run left half-written
             store.tidy()
-    workers = max(space.config.bucket(name).max_workers for name in names)
-    begun = {name: [a.key for a in plan.actions if _is_purge(a, name)] for name in names}
+    promotions = {name: head.promotion for name, head in plan.buckets.items() if head.promotion}
+    known = [*names, *(name for name in left if name in held.lock.buckets)]
+    begun = {name: [a.key for a in plan.actions if _is_purge(a, name)] for name in known}
     with recorder.recording(
-        space.state, held, plan.digest, begun, space.folder(), space.state_key, space.hygiene
+        space.state,
+        held,
+        plan.digest,
+        begun,
+        space.folder(),
+        space.state_key,
+        space.hygiene,
+        {name: promotion.base for name, promotion in promotions.items()},
     ) as record:
         run = engine.Run(
             tasks,
             record=record.add,
             progress=space.progress,
             stop=leases.halt,
-            workers=workers,
+            workers=max(space.config.bucket(written_by(name)).max_workers for name in names),
             executor=executor,
+            turns={name: promotion.turn for name, promotion in promotions.items()},
+            keep_going=Overrides.of(plan.overrides).keep_going,
         )
         outcomes = run.execute()
-        lock = record.save(run.finished)
+        whole = run.finished.issuperset(names)
+        lock = record.save(run.finished.union(left if whole else ()))
     for name in run.finished:
-        layout, lineage = space.config.bucket(name).layout, str(lock.state(name).lineage)
-        identity.mark_folders(space.work, space.root, layout, lineage)
-        if any(action.undo for action in plan.actions if action.bucket == name):
-            identity.mark_bucket(space.remote(name), lineage)
-        expire(space.trash_of([name]), space.config.bucket(name).retention)
-    if not run.finished.issuperset(names):
+        _mark(space, plan, name, lock)
+    if not whole:
         leases.refuse_lost()
     if space.stop.is_set():
         raise Interrupted("stopped; what was done is saved; run the same plan again to resume")
     return Applied(plan.digest, tuple(outcomes), serials=_serials(plan, lock))
+
+
+def _mark(space: Workspace, plan: Plan, name: str, lock: Lockfile) -> None:
+    """Leave the markers of a history where it was carried on, and empty what has had its time."""
+    if pair_of(name) is None:
+        layout, lineage = space.config.bucket(name).layout, str(lock.state(name).lineage)
+        identity.mark_folders(space.work, space.root, layout, lineage)
+        if any(action.undo for action in plan.actions if action.bucket == name):
+            identity.mark_bucket(space.remote(name), lineage)
+    bucket = written_by(name)
+    expire(space.trash_of([bucket]), space.config.bucket(bucket).retention)
 
 
 def refuse_unfit(plan: Plan) -> None:

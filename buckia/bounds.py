@@ -14,6 +14,7 @@ from buckia import planner, purges
 from buckia.errors import DocumentError
 from buckia.layout import Layout
 from buckia.model import Action, Op, Undo
+from buckia.pairs import Pair, pair_of
 from buckia.planfile import Plan
 
 Refuse = Callable[[str], str | None]
@@ -34,13 +35,27 @@ def demand_within(
     `kept` is where this bucket keeps what is overwritten or deleted in it, `caches` whether there
     are any to be purged.
     """
-    mine = [action for action in plan.actions if action.bucket == bucket]
+    _demand(plan, bucket, lambda action: _strays(action, layout, refuse), kept, caches=caches)
+
+
+def demand_between(plan: Plan, pair: Pair, refuse: Refuse, kept: Undo, *, caches: bool) -> None:
+    """Raise `DocumentError` for an action of a promotion that leads out of its folders or buckets.
+
+    `kept` and `caches` are those of the target.
+    """
+    _demand(plan, pair.name, lambda a: _crosses(a, plan, pair, refuse), kept, caches=caches)
+
+
+def _demand(
+    plan: Plan, name: str, strays: Callable[[Action], str | None], kept: Undo, *, caches: bool
+) -> None:
+    mine = [action for action in plan.actions if action.bucket == name]
     idle = _idle(mine)
     for action in mine:
         if action.op is Op.PURGE:
             why = idle.get(action.key) if caches else _NO_CACHES
         else:
-            why = _strays(action, layout, refuse) or _misplaces(action, kept)
+            why = strays(action) or _misplaces(action, kept)
         if why:
             raise DocumentError(
                 f"the plan is not sound: {action.op} of {action.key!r} {why}; nothing was "
@@ -63,11 +78,37 @@ def _idle(actions: list[Action]) -> dict[str, str]:
     }
 
 
+_BETWEEN: Final = (Op.COPY, Op.MOVE, Op.ADOPT, Op.DELETE_REMOTE, Op.FORGET)
+"""What can be done between two buckets."""
+
+
+def _crosses(action: Action, plan: Plan, pair: Pair, refuse: Refuse) -> str | None:
+    """Why the keys of an action are none of what is promoted."""
+    if action.op not in _BETWEEN or (action.op is Op.MOVE and plan.kind != "move"):
+        return "is nothing that a promotion does"
+    if action.op is Op.FORGET:
+        return None
+    if not action.key.startswith(tuple(f"{folder}/" for folder in plan.scope.paths)):
+        return f"names the key {action.key!r}, which is in none of the folders"
+    if why := refuse(action.key):
+        return f"names the key {action.key!r}: {why}"
+    source = action.source
+    if source and (source.bucket, source.key, source.path) != (pair.source, action.key, None):
+        return "takes its bytes from somewhere else"
+    if action.op is not Op.DELETE_REMOTE and source is None:
+        return "has no source"
+    return None
+
+
 def _contradictions(plan: Plan) -> Iterator[str]:
     if plan.conflicts or plan.blocked:
         yield "it says that it is applyable, and has conflicts or is blocked"
     if planner.order(plan.actions) != plan.actions:
         yield "its actions are not in order"
+    for name, head in plan.buckets.items():
+        pair, told = pair_of(name), head.promotion
+        if (pair.source if pair else None) != (told.source if told else None):
+            yield f"`{name}` says of another bucket that it is promoted from"
     if not plan.complete and any(action.op in planner.DELETIONS for action in plan.actions):
         yield "it says that a side was not seen complete, and deletes"
     places = Counter(place for action in plan.actions for place in _changed(action))
@@ -78,8 +119,10 @@ def _changed(action: Action) -> list[tuple[str, str]]:
     """The keys that are not the same after an action, on a side or in the lockfile."""
     if action.op is Op.PURGE:
         return []
-    left = action.source.key if action.op is Op.MOVE and action.source else None
-    return [(action.bucket, key) for key in (action.key, left) if key is not None]
+    places = [(action.bucket, action.key)]
+    if action.op is Op.MOVE and action.source and action.source.key is not None:
+        places.append((action.source.bucket or action.bucket, action.source.key))
+    return places
 
 
 def _strays(action: Action, layout: Layout, refuse: Refuse) -> str | None:
@@ -88,6 +131,8 @@ def _strays(action: Action, layout: Layout, refuse: Refuse) -> str | None:
         return None
     source = action.source
     origin = source.key if source else None
+    if source and source.bucket is not None:
+        return f"takes its bytes from the bucket {source.bucket!r}"
     for key in (action.key, origin):
         if key is not None and (why := refuse(key)):
             return f"names the key {key!r}: {why}"

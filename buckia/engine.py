@@ -7,13 +7,13 @@ journal and folds the lockfile, so there is no lock in here.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Final
 
-from buckia import contents, pool, purges
+from buckia import contents, copies, pool, purges
 from buckia.errors import StaleError
-from buckia.model import Action, Op, Outcome, Progress, Tick, replace, same_content
+from buckia.model import Action, Op, Outcome, Progress, Tick, promotes, replace, same_content
 from buckia.planner import phase
 from buckia.preflight import State, View, is_version, judge
 from buckia.snapshot import Sides
@@ -49,6 +49,10 @@ def inspect(
             state, why = judge(action, view)
         if state is State.DIVERGED and _may_be_done(action, view):
             state, why = judge(_read_up(action, view, stores), view)
+        if state is State.DIVERGED and _may_be_copied(action, view):
+            assert view.remote  # noqa: S101  (just asked)
+            view = replace(view, remote=copies.proved(stores.remote, view.remote))
+            state, why = judge(action, view)
         return Task(action, state, view, stores), why
 
     for batch in pool.each(look, wanted, workers=workers, name="preflight"):
@@ -74,8 +78,11 @@ _LAST_WRITE: Final = 2
 def _view(action: Action, stores: Stores, seen: Sides | None) -> View:
     if action.op is Op.PURGE or (action.op is Op.FORGET and action.reason == "scope_left"):
         return View(None, None)  # nothing to see; out of scope there may be no path to look at
-    here = seen.local.entries.get if seen else stores.local.head
+    here = seen.local.entries.get if seen else stores.near.head
     there = seen.remote.entries.get if seen else stores.remote.head
+    if promotes(action):
+        mine = here(action.key)
+        return View(mine, there(action.key), mine)
     if action.op in (Op.COPY, Op.MOVE) and action.source and action.source.key:
         old = action.source.key
         left = here(old) if action.op is Op.MOVE else None
@@ -93,6 +100,14 @@ def _may_be_done(action: Action, view: View) -> bool:
     return bool(unknown) and is_version(view.remote, action.source.version)
 
 
+def _may_be_copied(action: Action, view: View) -> bool:
+    """The same of a copy from another bucket: the target does not tell whose bytes it holds."""
+    found, content = view.remote, action.content
+    if not (promotes(action) and found and content):
+        return False
+    return found.size == content.size and same_content(found, content) is None
+
+
 def _read_up(action: Action, view: View, stores: Stores) -> Action:
     """The action with what the bytes of its object tell, rows included."""
     assert action.content and view.remote  # noqa: S101  (by the caller)
@@ -101,11 +116,17 @@ def _read_up(action: Action, view: View, stores: Stores) -> Action:
     return replace(action, content=told)
 
 
+Group = tuple[Task, ...]
+"""A task, and those of later targets that the same bytes are sent to while they are read."""
+
+
 class Run:
     """One pass over the tasks of a plan.
 
-    record    called on the main thread with every batch of outcomes, before anything else happens
-    progress  called on the main thread after every batch
+    record      called on the main thread with every batch of outcomes, before anything else happens
+    progress    called on the main thread after every batch
+    turns       buckets with a higher number begin when those with a lower one are finished
+    keep_going  or when something of those failed
     """
 
     def __init__(
@@ -117,8 +138,12 @@ class Run:
         stop: threading.Event,
         workers: int,
         executor: Executor | None = None,
+        turns: Mapping[str, int] | None = None,
+        keep_going: bool = False,
     ) -> None:
         self._tasks = tasks
+        self._turns = turns or {}
+        self._keep_going = keep_going
         self._record = record
         self._progress = progress
         self._stop = stop
@@ -128,18 +153,35 @@ class Run:
         self._seen: set[str] = set()
         self._bytes = 0
         self._total = sum(_size(task) for task in tasks)
+        self._sent: dict[str, list[Task]] = {}
+        for task in tasks:
+            if _is_sent(task):
+                self._sent.setdefault(task.action.key, []).append(task)
         self.outcomes: list[Outcome] = []
 
     def execute(self) -> list[Outcome]:
-        """Run phase after phase. Deletes of a bucket only start if all its writes succeeded."""
+        """Run turn after turn, and in each phase after phase. Deletes of a bucket only start if all
+        its writes succeeded."""
         self._progress(Tick("apply", "", 0, 0, len(self._tasks), self._total))
-        phases = sorted({phase(task.action) for task in self._tasks})
-        for number in [number for number in phases if number <= _LAST_WRITE]:
-            self._phase([task for task in self._tasks if phase(task.action) == number])
-        self._leave_old_keys()
-        for number in [number for number in phases if number > _LAST_WRITE]:
-            self._phase([task for task in self._tasks if phase(task.action) == number])
+        for turn in sorted({self._turn(task) for task in self._tasks}):
+            earlier = {t.action.bucket for t in self._tasks if self._turn(t) < turn}
+            if not (self._keep_going or earlier <= self.finished):
+                break
+            done = {item.id for item in self.outcomes if item.done}
+            mine = [task for task in self._tasks if self._turn(task) == turn]
+            self._take_turn([task for task in mine if task.action.id not in done])
         return self.outcomes
+
+    def _turn(self, task: Task) -> int:
+        return self._turns.get(task.action.bucket, 0)
+
+    def _take_turn(self, tasks: list[Task]) -> None:
+        phases = sorted({phase(task.action) for task in tasks})
+        for number in [number for number in phases if number <= _LAST_WRITE]:
+            self._phase([task for task in tasks if phase(task.action) == number])
+        self._leave_old_keys(tasks)
+        for number in [number for number in phases if number > _LAST_WRITE]:
+            self._phase([task for task in tasks if phase(task.action) == number])
 
     @property
     def finished(self) -> frozenset[str]:
@@ -156,7 +198,8 @@ class Run:
     def _phase(self, tasks: list[Task]) -> None:
         todo = [task for task in tasks if not self._forbidden(task)]
         idle = self._idle([task.action for task in todo if task.action.op is Op.PURGE])
-        self._drain(perform, [task for task in todo if task.action.id not in idle])
+        todo = [task for task in todo if task.action.id not in idle]
+        self._drain(_carry_out, [(task, *self._riders(task)) for task in todo])
 
     def _idle(self, actions: list[Action]) -> set[str]:
         """Purges, by id, whose changes all failed or have not begun: the caches are still right."""
@@ -175,9 +218,18 @@ class Run:
             idle |= {mine[purge] for purge in purges.due(mine, keys.values()) - begun}
         return idle
 
-    def _leave_old_keys(self) -> None:
+    def _riders(self, task: Task) -> Iterable[Task]:
+        """The tasks of later turns that bring the same object elsewhere through this machine. Files
+        are read once for all; a database waits until the files of its own target are there."""
+        if not _is_sent(task):
+            return
+        for other in self._sent.get(task.action.key, ()):
+            if self._turn(other) > self._turn(task) and other.action.source == task.action.source:
+                yield other
+
+    def _leave_old_keys(self, tasks: list[Task]) -> None:
         """The second half of every move whose copy is known to be there."""
-        moves = [task for task in self._tasks if task.action.op is Op.MOVE]
+        moves = [task for task in tasks if task.action.op is Op.MOVE]
         arrived = {outcome.id for outcome in self.outcomes if outcome.done}
         already = {outcome.id for outcome in self.outcomes if outcome.left}
         todo = [
@@ -185,7 +237,7 @@ class Run:
             for task in moves
             if task.action.id in arrived - already and not self._forbidden(task, deleting=True)
         ]
-        self._drain(leave, todo)
+        self._drain(_leave, [(task,) for task in todo])
 
     def _forbidden(self, task: Task, *, deleting: bool = False) -> bool:
         """Whether a task has to wait for another run, because a write of its bucket failed: all
@@ -193,16 +245,20 @@ class Run:
         waits = deleting or _FIRST_WRITE < phase(task.action) <= _DELETES
         return waits and task.action.bucket in self._failed
 
-    def _drain(self, function: Callable[[Task], Outcome], tasks: list[Task]) -> None:
-        sizes = {task.action.id: _size(task) for task in tasks}
-        for batch in pool.each(
+    def _drain(self, function: Callable[[Group], list[Outcome]], groups: Sequence[Group]) -> None:
+        sizes = {task.action.id: _size(task) for group in groups for task in group}
+        first = {group[0].action.id for group in groups}
+        for batches in pool.each(
             function,
-            tasks,
+            groups,
             workers=self._workers,
             executor=self._executor,
             name="apply",
             stop=self._stop,
         ):
+            # what failed on the way of another is tried again in its own turn
+            told = (item for batch in batches for item in batch)
+            batch = [item for item in told if item.done or item.id in first]
             self._record(batch)
             self.outcomes += batch
             self._failed |= {outcome.bucket for outcome in batch if not outcome.done}
@@ -217,6 +273,22 @@ class Run:
         )
 
 
+def _carry_out(group: Group) -> list[Outcome]:
+    """Each action, or its first half."""
+    return copies.carry(group) if promotes(group[0].action) else [perform(task) for task in group]
+
+
+def _leave(group: Group) -> list[Outcome]:
+    """The second half of each move."""
+    return [copies.leave(t) if promotes(t.action) else leave(t) for t in group]
+
+
+def _is_sent(task: Task) -> bool:
+    """Whether a task reads a file of one bucket to put it into another."""
+    pending = task.state is State.PENDING and task.action.op is Op.COPY
+    return pending and task.stores.through and phase(task.action) == _FIRST_WRITE
+
+
 def _size(task: Task) -> int:
-    moves_bytes = task.action.op in (Op.UPLOAD, Op.DOWNLOAD)
+    moves_bytes = task.action.op in (Op.UPLOAD, Op.DOWNLOAD) or promotes(task.action)
     return task.action.content.size if moves_bytes and task.action.content else 0

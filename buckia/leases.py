@@ -18,7 +18,8 @@ from buckia.layout import Layout, Mapping
 from buckia.lease import Held
 from buckia.lease import claims as lease_claims
 from buckia.lease import note as lease_note
-from buckia.model import Op
+from buckia.model import Op, left_by
+from buckia.pairs import written_by
 from buckia.planfile import Plan
 from buckia.rules import RESERVED_PREFIX
 from buckia.stores import files
@@ -37,6 +38,11 @@ class Leases:
     def __init__(self, held: Collection[Held], stop: threading.Event) -> None:
         self._held = held
         self.halt: threading.Event = _Any([stop, *(item.lost for item in held)])
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """The buckets in which this run found its own lease: each is one of the others."""
+        return tuple(item.name for item in self._held if item.shared)
 
     def refuse_lost(self) -> None:
         """Raise `IncompleteError` when a lease is lost, naming it and who has it now."""
@@ -64,9 +70,10 @@ _REMOTE: Final = (Op.CONFIGURE, Op.UPLOAD, Op.COPY, Op.MOVE, Op.DELETE_REMOTE, O
 
 def wanted(plan: Plan) -> dict[str, bool]:
     """The buckets a plan has actions for, and whether something is written to them."""
-    busy = sorted({action.bucket for action in plan.actions})
-    written = {action.bucket for action in plan.actions if action.op in _REMOTE}
-    return {name: name in written for name in busy}
+    busy = {written_by(action.bucket) for action in plan.actions}
+    written = {written_by(action.bucket) for action in plan.actions if action.op in _REMOTE}
+    written |= {left for action in plan.actions if (left := left_by(action))}
+    return {name: name in written for name in sorted(busy | written)}
 
 
 def swaps(store: Store) -> bool:

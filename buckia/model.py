@@ -148,6 +148,16 @@ class Action(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
     changes: tuple[str, ...] = ()
 
 
+def promotes(action: Action) -> bool:
+    """Whether an action has its content from another bucket."""
+    return action.source is not None and action.source.bucket is not None
+
+
+def left_by(action: Action) -> str | None:
+    """The other bucket that an action takes an object away from, or None."""
+    return action.source.bucket if action.op is Op.MOVE and action.source else None
+
+
 def action_id(op: Op, bucket: str, key: str) -> str:
     """A short stable name for an action: 12 hexadecimal digits."""
     seed = "\0".join((op, bucket, key)).encode("utf-8", "surrogatepass")

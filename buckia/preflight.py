@@ -8,7 +8,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from buckia.model import Action, Content, Entry, Op, same_content
+from buckia.model import Action, Content, Entry, Op, promotes, same_content
+from buckia.pairs import pair_of
 
 
 class State(StrEnum):
@@ -26,7 +27,8 @@ class State(StrEnum):
 
 class View(Struct, frozen=True):
     """What is there now: the local file and the object, and for a move or copy the object it is
-    made from and the local file under that old name."""
+    made from and the local file under that old name. In a promotion the object of the source is
+    in the place of the local file."""
 
     local: Entry | None
     remote: Entry | None
@@ -43,7 +45,8 @@ _VANISHED: Final = "is gone since the plan"
 
 def judge(action: Action, view: View) -> Judgement:
     """Whether an action is pending, satisfied or diverged; for the last, what happened to what."""
-    return _JUDGES[action.op](action, view)
+    judges = _BETWEEN if promotes(action) else _JUDGES
+    return judges[action.op](action, view)
 
 
 def is_version(entry: Entry | None, version: str | None) -> bool:
@@ -120,7 +123,8 @@ def _delete_remote(action: Action, view: View) -> Judgement:
     if not is_version(view.remote, action.expect.version):
         return State.DIVERGED, f"the object in the bucket {_CHANGED}"
     if view.local is not None:
-        return State.DIVERGED, f"a local file {_APPEARED}"
+        what = "an object in the source" if pair_of(action.bucket) else "a local file"
+        return State.DIVERGED, f"{what} {_APPEARED}"
     return State.PENDING, ""
 
 
@@ -149,6 +153,51 @@ def _forget(action: Action, view: View) -> Judgement:
         return State.DIVERGED, f"it {_APPEARED}"
     return State.PENDING, ""
 
+
+def _promotion(action: Action, view: View) -> Judgement:
+    """A copy from another bucket; `view.local` is the object there."""
+    content, expect, source, found = action.content, action.expect, action.source, view.remote
+    assert content and source  # noqa: S101  (the schema of plans)
+    untouched = is_version(found, expect.version) if expect else found is None
+    if found and not (expect and untouched) and same_content(found, content):
+        return State.SATISFIED, ""
+    if not untouched:
+        return _difference(found, expect, "the object in the target")
+    if not is_version(view.local, source.version):
+        return _difference(view.local, content, "the object in the source")
+    return State.PENDING, ""
+
+
+def _departure(action: Action, view: View) -> Judgement:
+    """A copy from another bucket, where the object goes once its copy is there."""
+    content, source = action.content, action.source
+    assert content and source  # noqa: S101  (the schema of plans)
+    arrived = view.remote is not None and same_content(view.remote, content) is True
+    if arrived and view.local is None:
+        return State.SATISFIED, ""
+    if arrived and is_version(view.local, source.version):
+        return State.HALF, ""
+    if arrived:
+        return State.DIVERGED, f"the object in the source {_CHANGED}"
+    return _promotion(action, view)
+
+
+def _agreement(action: Action, view: View) -> Judgement:
+    """Two buckets that hold the same: both still what they were."""
+    content, source = action.content, action.source
+    assert content and source  # noqa: S101  (the schema of plans)
+    if not is_version(view.local, source.version):
+        return _difference(view.local, content, "the object in the source")
+    if not is_version(view.remote, content.version):
+        return _difference(view.remote, content, "the object in the target")
+    return State.PENDING, ""
+
+
+_BETWEEN: Final[Mapping[Op, Callable[[Action, View], Judgement]]] = {
+    Op.COPY: _promotion,
+    Op.MOVE: _departure,
+    Op.ADOPT: _agreement,
+}
 
 _JUDGES: Final[Mapping[Op, Callable[[Action, View], Judgement]]] = {
     Op.UPLOAD: _upload,

@@ -1,4 +1,4 @@
-"""The verbs: plan, apply, status, verify, trash. What the command line and the Python API call."""
+"""The verbs: plan, promote, apply, status, verify, trash. What the command line and the Python API call."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from buckia import (
     doctor,
     lockfile,
     pool,
+    promoting,
     purges,
     selection,
     verify,
@@ -68,6 +69,28 @@ class Project(Workspace):
         """
         wish = Wish(tuple(paths), direction, ask, overrides, {}, told)
         return make_plan(self, names, wish, skip_conflicts=skip_conflicts)
+
+    def promote(
+        self,
+        name: str,
+        source: str,
+        targets: Sequence[str],
+        *,
+        move: bool = False,
+        skip_conflicts: bool = False,
+        ask: Ask | None = None,
+        overrides: Overrides = NO_OVERRIDES,
+    ) -> Plan:
+        """Say what bringing folders of one bucket to others, in this order, would do.
+
+        `name` is a set of the configuration or one top-level folder. With `move` the folders are
+        taken away at the source once they are in the target. Nothing is changed. Raises
+        `ConfigError` for an unknown bucket, `UsageError` for a folder that is nowhere.
+        """
+        wanted = promoting.errand(self, name, source, targets, move=move)
+        return promoting.make_promotion(
+            self, wanted, skip_conflicts=skip_conflicts, ask=ask, overrides=overrides
+        )
 
     def apply(
         self,

@@ -20,9 +20,10 @@ from buckia.errors import (
 )
 from buckia.hygiene import CARELESS, Hygiene
 from buckia.journal import Journal, Origin
-from buckia.lockfile import Held, Lockfile
+from buckia.lockfile import BucketState, Held, Lockfile
 from buckia.model import Outcome, replace
-from buckia.planfile import Plan, PlanScope
+from buckia.pairs import buckets_of, pair_of
+from buckia.planfile import BaseRef, Plan, PlanScope
 from buckia.stores.base import Store
 
 CHECKPOINT: Final = 5.0
@@ -114,10 +115,15 @@ class Recorder:
         lock = self._held.lock
         for name, origin in self._origins.items():
             before = self._first.state(name)
-            mine = [outcome for outcome in self._outcomes if outcome.bucket == name]
+            mine = lockfile.share(self._outcomes, name)
             after = lockfile.fold(before, mine, origin.purges)
             state = lockfile.advance(
-                before, after, self._plan, origin.lineage, partial=name not in finished
+                before,
+                after,
+                self._plan,
+                origin.lineage,
+                partial=name not in finished,
+                source=origin.source,
             )
             lock = lock.with_state(name, state)
         return lock
@@ -149,13 +155,24 @@ def settle(lock: Lockfile, plan: Plan) -> Lockfile:
     In order is what the plan looked at whole, from this very state, and has no action for.
     """
     busy = {action.bucket for action in plan.actions}
-    whole = plan.complete and plan.scope == PlanScope()
     for name, head in plan.buckets.items():
         state = lock.state(name)
-        if state.partial and state.ref == head.base and name not in busy and whole:
-            done = replace(state, plan=plan.digest, partial=False)
-            lock = lock.with_state(name, done)
+        idle = state.ref == head.base and name not in busy and plan.complete
+        if not (state.partial and idle and _covers(plan, name, state)):
+            continue
+        for settled in buckets_of([name]) if plan.kind == "move" else ():
+            other = lock.state(settled)  # where the run that was cut took something away
+            if other.partial and other.plan == state.plan:
+                lock = lock.with_state(settled, replace(other, plan=plan.digest, partial=False))
+        lock = lock.with_state(name, replace(state, plan=plan.digest, partial=False))
     return lock
+
+
+def _covers(plan: Plan, name: str, state: BucketState) -> bool:
+    """Whether a plan looked at everything that is remembered under a name."""
+    if pair_of(name) is None:
+        return plan.scope == PlanScope()
+    return all(key.partition("/")[0] in plan.scope.paths for key in state.entries)
 
 
 def update(store: Store, change: Callable[[Lockfile], Lockfile], key: str = lockfile.KEY) -> Held:
@@ -181,15 +198,22 @@ def recording(
     folder: Path,
     key: str = lockfile.KEY,
     hygiene: Hygiene = CARELESS,
+    sources: Mapping[str, BaseRef] | None = None,
 ) -> Iterator[Recorder]:
     """A recorder with a journal of its own, begun from the states in `held`.
 
     `begun` are the buckets, each with the purges that follow what is changed there. The lockfile is
-    at `key` of `store`. `hygiene` keeps out of both what they may not hold.
+    at `key` of `store`. `hygiene` keeps out of both what they may not hold. `sources` are the states
+    that are promoted, by the name of the pair.
     """
     states = {name: held.lock.state(name) for name in begun}
     origins = {
-        name: Origin(state.ref, state.lineage or str(uuid.uuid4()), purges=tuple(begun[name]))
+        name: Origin(
+            state.ref,
+            state.lineage or str(uuid.uuid4()),
+            (sources or {}).get(name),
+            tuple(begun[name]),
+        )
         for name, state in states.items()
     }
     log = journal.start(folder / "journal", plan, origins)

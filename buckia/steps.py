@@ -25,12 +25,24 @@ TRASH: Final = f"{RESERVED_PREFIX}trash/"
 
 
 class Stores(Struct, frozen=True):
-    """The two stores a bucket's actions run between, and the plan's own name for its trash."""
+    """The two stores a bucket's actions run between, and the plan's own name for its trash.
+
+    In a promotion `source` is the bucket that content comes from; it takes the place of the local
+    side, which then only has room for temporary files. `through` is whether the bytes pass through
+    this machine.
+    """
 
     local: LocalStore
     remote: Store
     plan: str
     stop: threading.Event
+    source: Store | None = None
+    through: bool = False
+
+    @property
+    def near(self) -> Store:
+        """The side that content comes from: the files, or the bucket that is promoted."""
+        return self.source or self.local
 
     def trash_key(self, key: str) -> str:
         """Where an overwritten or deleted object is kept in a bucket without versions.
@@ -123,14 +135,15 @@ def _stored(task: Task, stored: Entry) -> Entry:
     action = task.action
     assert action.content  # noqa: S101
     local = task.view.local
-    wanted = _entry(action.key, action.content)
+    wanted = entry_of(action.key, action.content)
     if local and local.logical and local.logical == wanted.logical:
         wanted = replace(wanted, sha256=local.sha256, size=local.size)
     path = action.source.path if action.source else None
     return replace(wanted, version=stored.version, path=_odd_path(task, path))
 
 
-def _entry(key: str, content: Content) -> Entry:
+def entry_of(key: str, content: Content) -> Entry:
+    """What a plan names, as a store has it."""
     return Entry(
         key,
         content.size,
@@ -146,25 +159,25 @@ def _entry(key: str, content: Content) -> Entry:
 def _upload(task: Task) -> Outcome:
     action, stores, local = task.action, task.stores, task.view.local
     assert action.content and local  # noqa: S101  (preflight saw it)
-    wanted = _entry(action.key, action.content)
+    wanted = entry_of(action.key, action.content)
     if local.logical:  # another SQLite library may write the same rows as other bytes
         wanted = replace(wanted, size=local.size, sha256=local.sha256, md5=local.md5, sha1=None)
-    replacing = _entry(action.key, action.expect) if action.expect else None
+    replacing = entry_of(action.key, action.expect) if action.expect else None
     if replacing is not None and action.undo is Undo.TRASH:
-        _keep(stores, replacing)
+        keep(stores, replacing)
     with stores.local.open(local) as body:
-        stored = stores.remote.put(wanted, _watched(body, stores.stop), replacing=replacing)
+        stored = stores.remote.put(wanted, watched(body, stores.stop), replacing=replacing)
     return _outcome(action, entry=_stored(task, stored))
 
 
 def _download(task: Task) -> Outcome:
     action, stores = task.action, task.stores
     assert action.content  # noqa: S101
-    wanted = _entry(action.key, action.content)
+    wanted = entry_of(action.key, action.content)
     seen = task.view.local if action.expect else None  # preflight held it against `expect`
     with stores.remote.open(wanted) as body:
         stored = stores.local.put(
-            replace(wanted, version=None), _watched(body, stores.stop), replacing=seen
+            replace(wanted, version=None), watched(body, stores.stop), replacing=seen
         )
     return _outcome(action, entry=_agreed(task, stored, wanted.version))
 
@@ -179,7 +192,7 @@ def _copy(task: Task) -> Outcome:
     if stored is None:
         with stores.remote.open(origin) as body:
             wanted = replace(origin, key=action.key, version=None)
-            stored = stores.remote.put(wanted, _watched(body, stores.stop), replacing=None)
+            stored = stores.remote.put(wanted, watched(body, stores.stop), replacing=None)
     _demand_copy(stores.remote, action.key, origin)
     return _outcome(action, entry=_stored(task, stored))
 
@@ -187,9 +200,9 @@ def _copy(task: Task) -> Outcome:
 def _delete_remote(task: Task) -> Outcome:
     action, stores = task.action, task.stores
     assert action.expect  # noqa: S101
-    old = _entry(action.key, action.expect)
+    old = entry_of(action.key, action.expect)
     if action.undo is Undo.TRASH:
-        _keep(stores, old)
+        keep(stores, old)
     stores.remote.delete(old)
     return _outcome(action)
 
@@ -225,7 +238,7 @@ _STEPS: Final[dict[Op, Callable[[Task], Outcome]]] = {
 }
 
 
-def _keep(stores: Stores, old: Entry) -> None:
+def keep(stores: Stores, old: Entry) -> None:
     """Put a copy of an object into the bucket's trash before it is overwritten or deleted."""
     key = stores.trash_key(old.key)
     try:
@@ -233,7 +246,7 @@ def _keep(stores: Stores, old: Entry) -> None:
         if kept is None:
             with stores.remote.open(old) as body:
                 wanted = replace(old, key=key, version=None)
-                stores.remote.put(wanted, _watched(body, stores.stop), replacing=None)
+                stores.remote.put(wanted, watched(body, stores.stop), replacing=None)
     except PreconditionError:  # an earlier run of this plan kept it already
         if stores.remote.head(key) is None:
             raise
@@ -250,7 +263,8 @@ def _demand_copy(remote: Store, key: str, old: Entry) -> None:
         )
 
 
-def _watched(body: BinaryIO, stop: threading.Event) -> BinaryIO:
+def watched(body: BinaryIO, stop: threading.Event) -> BinaryIO:
+    """The same body; reading it raises `Interrupted` once the run is told to stop."""
     return cast(BinaryIO, _Watched(body, stop))
 
 

@@ -26,6 +26,7 @@ from buckia.errors import (
 from buckia.hygiene import Hygiene
 from buckia.lockfile import Held
 from buckia.model import Base, Progress, silent
+from buckia.pairs import buckets_of
 from buckia.snapshot import Sides
 from buckia.stores.base import Store
 from buckia.stores.hashing import HashCache
@@ -173,7 +174,8 @@ class Workspace:
 
     def config_digest(self, names: Iterable[str]) -> str:
         """What binds a plan to the part of the configuration it was made with."""
-        identity = {name: self.config.bucket(name).identity() for name in sorted(names)}
+        about = sorted(buckets_of(names))
+        identity = {name: self.config.bucket(name).identity() for name in about}
         return documents.digest(identity)
 
     def only_run(self, plan: str = "", timeout: float = 0.0) -> AbstractContextManager[None]:

@@ -83,6 +83,7 @@ def hold(
     seeker = _Seeker(store, name, lease_note.here(run_id, plan), frozenset(dead), pace)
     held, shared = seeker.seek(timeout, on_wait, halt)
     if shared:
+        held.shared = True
         yield held
         return
     held.keep()

@@ -41,7 +41,7 @@ class Held:
     `advisory`: the service cannot refuse a second holder, so this one was agreed upon.
     `lost` is set when the lease is somebody else's, or is not known to be ours any more: after
     that nothing may be written. `why` says what happened, for a person. `released`: the bucket is
-    known to hold nothing of this lease.
+    known to hold nothing of this lease. `shared`: the same run holds it under another name already.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class Held:
         self.lost = threading.Event()
         self.why = ""
         self.released = True
+        self.shared = False
         self.holder = found.holder
         self._store = store
         self._pace = pace

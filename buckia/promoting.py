@@ -1,0 +1,238 @@
+"""Planning a promotion: folders of one bucket brought to others, each held against what was
+promoted there last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from buckia import identity, planner, promotion, selection, sidecars, tiers
+from buckia.config.schema import suggest
+from buckia.errors import UsageError
+from buckia.layout import refuse_key
+from buckia.lease.claims import Provable
+from buckia.lockfile import BucketState, Lockfile
+from buckia.model import DIGESTS, Direction, Entry, Listing, Notice, Op, replace
+from buckia.pairs import Pair
+from buckia.planfile import BucketHead, Plan, PlanScope, Promotion
+from buckia.planner import BucketPlan
+from buckia.reconcile import Scope, reconcile
+from buckia.rules import RESERVED_PREFIX, Overrides
+from buckia.selection import Ask
+from buckia.snapshot import Sides
+from buckia.stores.hashing import now
+from buckia.workspace import Workspace
+
+MOVE: Final = "move"
+"""The kind of a plan that takes away what it promotes."""
+
+KINDS: Final = ("promote", MOVE)
+
+
+class Errand(Struct, frozen=True):
+    """What was asked for: which folders, from which bucket, to which others in this order.
+
+    name     what a person called the folders
+    move     whether they are taken away at the source
+    """
+
+    name: str
+    folders: tuple[str, ...]
+    source: str
+    targets: tuple[str, ...]
+    move: bool = False
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        """The source with each target."""
+        return tuple(Pair(self.source, target) for target in self.targets)
+
+
+def errand(
+    space: Workspace, name: str, source: str, targets: Iterable[str], *, move: bool = False
+) -> Errand:
+    """What a person asked for, by the names of the configuration.
+
+    Raises `ConfigError` for a bucket that is not in it, `UsageError` for what makes no sense.
+    """
+    wanted = tuple(dict.fromkeys(targets))
+    if not wanted:
+        raise UsageError(f"promote {name}: name at least one bucket to promote to")
+    for bucket in (source, *wanted):
+        space.config.bucket(bucket)
+    if move and len(wanted) > 1:
+        raise UsageError(f"--move takes {name} to one bucket; {len(wanted)} are named")
+    for target in wanted:
+        if tiers.place(space, target) == tiers.place(space, source):
+            raise UsageError(f"`{source}` and `{target}` are the same bucket; name two")
+    return Errand(name, _folders(space, name), source, wanted, move)
+
+
+def _folders(space: Workspace, name: str) -> tuple[str, ...]:
+    """The folders of a set, or the one of that name."""
+    if name in space.config.settings.sets:
+        return tuple(sorted(space.config.settings.sets[name]))
+    folder = name.rstrip("/")
+    why = refuse_key(folder)
+    if why is None and "/" in folder:
+        why = "has a slash in it: name one top-level folder, or a set"
+    if why is None and folder == RESERVED_PREFIX.rstrip("/"):
+        why = "is buckia's own"
+    if why:
+        raise UsageError(f"promote {name}: {name!r} {why}")
+    return (folder,)
+
+
+def make_promotion(
+    space: Workspace,
+    errand: Errand,
+    *,
+    skip_conflicts: bool = False,
+    ask: Ask | None = None,
+    overrides: Overrides,
+) -> Plan:
+    """Look at the folders in all buckets and say what apply would do. Changes nothing."""
+    lock = space.load_state().lock
+    found = tiers.listings(space, (errand.source, *errand.targets), errand.folders)
+    _refuse_unknown(space, errand, lock, found.values())
+    source = _vouched(space, errand, lock.state(errand.source), found[errand.source], overrides)
+    parts: dict[str, BucketPlan] = {}
+    heads: dict[str, BucketHead] = {}
+    for turn, pair in enumerate(errand.pairs):
+        sides = Sides(source, found[pair.target])
+        parts[pair.name] = _plan_pair(space, errand, pair, lock, sides, ask, overrides)
+        heads[pair.name] = _head(space, pair, lock, turn)
+    made = planner.assemble(
+        parts,
+        heads,
+        config_digest=space.config_digest(heads),
+        scope=PlanScope(errand.folders, None),
+        kind=MOVE if errand.move else "promote",
+        skip_conflicts=skip_conflicts,
+        overrides=overrides,
+    )
+    space.hygiene.demand_clean(msgspec.json.encode(made), "the plan")
+    return made
+
+
+def _refuse_unknown(
+    space: Workspace, errand: Errand, lock: Lockfile, found: Iterable[Listing]
+) -> None:
+    """Raise `UsageError` for folders that are nowhere, naming one that is."""
+    known = any(side.entries or side.skipped for side in found)
+    names = (errand.source, *(pair.name for pair in errand.pairs))
+    if known or any(tiers.within(lock.state(name).base(), errand.folders) for name in names):
+        return
+    near = {key.partition("/")[0] for key in lock.state(errand.source).entries}
+    near |= {name for bucket in space.config.buckets.values() for name in bucket.folders}
+    near |= space.config.settings.sets.keys()
+    what = f"nothing of the set `{errand.name}`" if len(errand.folders) > 1 else "no folder"
+    what = (
+        what
+        if errand.name in space.config.settings.sets
+        else f"no set and no folder `{errand.name}`"
+    )
+    raise UsageError(f"there is {what} in `{errand.source}`{suggest(errand.name, sorted(near))}")
+
+
+def _vouched(
+    space: Workspace,
+    errand: Errand,
+    state: BucketState,
+    listing: Listing,
+    overrides: Overrides,
+) -> Listing:
+    """What of the source may be promoted, with a digest of all that is remembered or compared."""
+    base = tiers.within(state.base(), errand.folders)
+    found = tiers.without_sidecars(listing, base)
+    found = promotion.vouch(found, base, allow_drift=bool(overrides.allow_drift))
+    told = space.remote(errand.targets[0]).capabilities.digests
+
+    def bare(entry: Entry) -> bool:
+        known = {name for name in DIGESTS if getattr(entry, name)}
+        return "sha256" not in known and not (errand.move and known & told)
+
+    store, workers = space.remote(errand.source), space.config.bucket(errand.source).max_workers
+    return tiers.digested(space, store, found, bare, workers)
+
+
+def _plan_pair(
+    space: Workspace,
+    errand: Errand,
+    pair: Pair,
+    lock: Lockfile,
+    sides: Sides,
+    ask: Ask | None,
+    overrides: Overrides,
+) -> BucketPlan:
+    state, target = lock.state(pair.name), space.config.bucket(pair.target)
+    base = tiers.within(state.base(), errand.folders)
+    source = promotion.recall(sides.local, state)
+    stores = space.remote(pair.source), space.remote(pair.target)
+    sides = sidecars.set_aside(Sides(source, sides.remote), base)
+    sides = tiers.prove(space, stores, sides, base)
+    refuse = tiers.refuse(space, pair)
+    scope = Scope(lambda key, path: None if refuse(key) else Direction.UPLOAD)
+    whole = sides.local.complete and sides.remote.complete
+    rules = replace(target.rules, delete="yes" if whole and not errand.move else "no")
+    decisions = reconcile(sides.local, base, sides.remote, rules, scope, now())
+    decisions = selection.settle_asked(pair.name, decisions, scope, rules, ask)
+    if errand.move:
+        decisions = promotion.as_move(decisions, sides.local, base, sides.remote, scope)
+    part = promotion.plan_pair(
+        pair,
+        decisions,
+        sides.local,
+        base,
+        sides.remote,
+        (space.config.bucket(pair.source).rules, target.rules),
+        stores[1].capabilities,
+        trash=target.keeps_trash,
+        owed=state.purges,
+        move=errand.move,
+        overrides=overrides,
+        known=_known(space, pair, lock) if selection.deletes(decisions) else frozenset(),
+    )
+    return _advised(space, pair, part) if errand.move else part
+
+
+def _known(space: Workspace, pair: Pair, lock: Lockfile) -> frozenset[str]:
+    """The sides that carry the marker of their history."""
+    lineage = lock.state(pair.source).lineage
+    marked = lineage and space.remote(pair.source).head(identity.object_key(lineage))
+    return frozenset({promotion.SIDES[0]} if marked else ())
+
+
+def _advised(space: Workspace, pair: Pair, part: BucketPlan) -> BucketPlan:
+    """A move with what the next plans of the two buckets would make of it."""
+    source, target = space.config.bucket(pair.source), space.config.bucket(pair.target)
+    moved = [item.key for item in part.actions if item.op is Op.MOVE]
+    there = target.layout.direction_of
+    doomed = target.rules.delete == "all" and any(there(key) is Direction.UPLOAD for key in moved)
+    blocked = [f"foreign_there: {pair.target} would delete it as foreign"] if doomed else []
+    here = [
+        Notice("local_copy", pair.name, key, f"has a local file: `{pair.source}` uploads it again")
+        for key in moved
+        if (path := source.layout.path_of(key)) and (space.root / path).exists()
+    ]
+    return replace(part, blocked=part.blocked + blocked, notices=part.notices + here)
+
+
+def _head(space: Workspace, pair: Pair, lock: Lockfile, turn: int) -> BucketHead:
+    bucket = space.config.bucket(pair.target)
+    source, target = space.remote(pair.source), space.remote(pair.target)
+    return BucketHead(
+        bucket.provider,
+        bucket.bucket_name,
+        lock.state(pair.name).ref,
+        planner.guards(target.capabilities, provable=isinstance(target, Provable)),
+        Promotion(
+            pair.source,
+            lock.state(pair.source).ref,
+            turn,
+            "inside" if target.copies(source) else "through",
+        ),
+    )
