@@ -1,4 +1,5 @@
-"""The verbs: plan, promote, apply, status, verify, trash. What the command line and the Python API call."""
+"""The verbs, plan and promote and apply and the rest: what the command line and the Python API
+call."""
 
 from __future__ import annotations
 

@@ -26,6 +26,7 @@ from buckia.model import (
     action_id,
     content_of,
     replace,
+    same_content,
 )
 from buckia.pairs import Pair
 from buckia.planner import BucketPlan
@@ -129,7 +130,8 @@ def plan_pair(
     kept = planner.kept_by(capabilities, trash=trash)
     actions = [made for d in decisions if (made := _action(pair, d, kept, move=move))]
     if capabilities.caches:
-        actions += purges.plan(name, actions, capabilities.caches, owed)
+        fresh = [item for item in actions if not _is_there(item)]
+        actions += purges.plan(name, fresh, capabilities.caches, owed)
     if move:
         blocked += sorted(_moves_blocked(pair, source, actions, rules[0]))
     notices = [
@@ -194,6 +196,12 @@ def _seen(item: Decision) -> Content | None:
     if found and then and found.version == then.version:
         found = replace(found, sha256=then.sha256, logical=then.logical)
     return content_of(found) if found else None
+
+
+def _is_there(action: Action) -> bool:
+    """Whether the target holds already what an action leaves there."""
+    content, found = action.content, action.expect
+    return content is not None and found is not None and same_content(content, found) is True
 
 
 def _conflict(name: str, item: Decision) -> Conflict:

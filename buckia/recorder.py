@@ -203,8 +203,8 @@ def recording(
     """A recorder with a journal of its own, begun from the states in `held`.
 
     `begun` are the buckets, each with the purges that follow what is changed there. The lockfile is
-    at `key` of `store`. `hygiene` keeps out of both what they may not hold. `sources` are the states
-    that are promoted, by the name of the pair.
+    at `key` of `store`. `hygiene` keeps out of both what they may not hold. `sources` are the
+    states that are promoted, by the name of the pair.
     """
     states = {name: held.lock.state(name) for name in begun}
     origins = {
