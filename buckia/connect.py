@@ -99,6 +99,7 @@ def _s3(bucket: BucketConfig, root: Path, cache: HashCache) -> Store:
             if bucket.conditions is None
             else Conditions(**dict.fromkeys(bucket.conditions, True)),
             workers=bucket.max_workers,
+            rates=bucket.rates,
         )
     )
     return opened
@@ -118,6 +119,7 @@ def _b2(bucket: BucketConfig, root: Path, cache: HashCache) -> Store:
             application_key=found.values["application_key"],
             realm=realm.rstrip("/"),
             workers=bucket.max_workers,
+            rates=bucket.rates,
         )
     )
     return opened
@@ -138,6 +140,7 @@ def _bunny(bucket: BucketConfig, root: Path, cache: HashCache) -> Store:
             account_key=found.values.get("api_key"),
             token_key=found.values.get("token_key"),
             workers=bucket.max_workers,
+            rates=bucket.rates,
         )
     )
     return opened

@@ -20,9 +20,10 @@ from buckia.layout import Layout, clean
 from buckia.layout import Mapping as Place
 from buckia.model import Direction, Policy
 from buckia.rules import Limits, Rules, seconds
+from buckia.stores.rate import Rates, rates_from
 
 _LISTS: Final = ("conditions", "folders", "paths", "include", "exclude", "protect")
-_TABLES: Final = ("credentials", "files", "upload_files")
+_TABLES: Final = ("credentials", "files", "upload_files", "rate_limit")
 _UNJUDGED: Final = ("name", "missing_env", *judge.API_ONLY)
 _DELETE: Final[dict[bool | str, Literal["no", "yes", "all"]]] = {
     False: "no",
@@ -81,6 +82,7 @@ class BucketConfig:
     conflict_resolution: str = Policy.ASK
     checksum_algorithm: str = "sha256"
     max_workers: int = 8
+    rate_limit: Mapping[str, str] = field(default_factory=dict)
     missing_env: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -129,6 +131,11 @@ class BucketConfig:
             limits=limits_from(self.limits),
             protect=tuple(self.protect),
         )
+
+    @property
+    def rates(self) -> Rates:
+        """How fast the bucket may be used."""
+        return rates_from(self.rate_limit)
 
     @property
     def keeps_trash(self) -> bool:

@@ -35,11 +35,9 @@ def send_small(account: Account, name: str, data: bytes, known: Entry) -> Any:
     kind, info = about(known, whole=True)
 
     def send() -> Any:
-        told = account.session.upload_file(
+        return account.session.upload_file(
             account.bucket_id, name, len(data), kind, known.sha1, info, data
         )
-        account.traffic.sent(len(data))
-        return told
 
     return _by_upload_url(account, send)
 
@@ -97,7 +95,6 @@ def send_parts(account: Account, file_id: str, chunks: Iterator[bytes]) -> list[
             lambda: account.session.upload_part(file_id, number, len(chunk), digest, chunk),
             file_id,
         )
-        account.traffic.sent(len(chunk))
         return digest
 
     return _each_part(account, chunks, send)

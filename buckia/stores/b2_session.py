@@ -22,6 +22,7 @@ from requests.adapters import HTTPAdapter
 
 from buckia.errors import AccessError
 from buckia.stores.b2_errors import Unanswered, persist, shown
+from buckia.stores.rate import UNLIMITED, Rates
 from buckia.stores.retry import seconds_in
 from buckia.stores.traffic import Traffic, shares
 from buckia.stores.usage import Kind
@@ -44,6 +45,8 @@ _SLOW: Final = {
     "b2_copy_file",
     "b2_copy_part",
 }
+
+_UPLOADS: Final = {"b2_upload_file", "b2_upload_part"}
 
 _KINDS: Final = {
     "b2_upload_file": Kind.WRITE,
@@ -83,6 +86,7 @@ class B2Options:
     large_threshold          bytes above which a body is sent in parts; smaller ones fit in memory
     part_size                bytes of a part at most, unless 10,000 are not enough
     copy_limit               bytes above which a copy is made in parts (B2's rule: 5 GB)
+    rates                    how fast it may go
     page_size                names asked for at once, at most 10,000; each 1,000 cost one request
     """
 
@@ -95,6 +99,7 @@ class B2Options:
     large_threshold: int = 16 * MIB
     part_size: int = 16 * MIB
     copy_limit: int = 5_000_000_000
+    rates: Rates = UNLIMITED
     page_size: int = 10_000
 
 
@@ -106,7 +111,7 @@ class Account:
 
     def __init__(self, options: B2Options, api: B2HttpApiConfig | None = None) -> None:
         self.options = options
-        self.traffic = Traffic(shares(options.workers), tariff="b2")
+        self.traffic = Traffic(shares(options.workers), tariff="b2", rates=options.rates)
         self._lock = Lock()
         self._http = requests.Session()
         self._http.auth = lambda request: request  # the token counts, never a `.netrc`
@@ -217,6 +222,8 @@ class _Line(HTTPAdapter):
         """Send one request; an answer that asks for patience is an error."""
         operation = _operation(request)
         options["timeout"] = (_CONNECT, _WORK if operation in _SLOW else _SILENCE)
+        if operation in _UPLOADS:
+            self._pass_on(request)
         try:
             with self._account.traffic.request(_kind(request, operation)) as turn:
                 response = super().send(request, stream=stream, **options)
@@ -233,6 +240,14 @@ class _Line(HTTPAdapter):
             response.close()
             raise Unanswered("busy", seconds_in(response.headers.get("Retry-After", "")))
         return response
+
+    def _pass_on(self, request: requests.PreparedRequest) -> None:
+        """Count the body, as it goes where it has to be slow."""
+        traffic, body = self._account.traffic, request.body
+        if traffic.slows_uploads and isinstance(body, bytes):
+            request.body = traffic.slowed(body)  # type: ignore[assignment]
+        else:
+            traffic.sent(int(request.headers.get("Content-Length") or 0))
 
 
 def _kind(request: requests.PreparedRequest, operation: str) -> Kind:

@@ -107,7 +107,7 @@ class BunnyStore:
         place = self._place(entry.key)
         if why := reject(self._full(entry.key)):
             raise StoreError(f"{place}: {why}, and Bunny keeps no such name; rename the file")
-        with repeatable(entry, body) as (known, begin):
+        with repeatable(entry, body, self.traffic.sent) as (known, begin):
 
             def step() -> Entry:
                 self._compare(known.key, self._find(known.key), replacing)
@@ -178,7 +178,6 @@ class BunnyStore:
         url = self._session.file_url(self._full(known.key))
         # requests would send an empty stream in chunks, which Bunny does not take
         self._session.ask(Doing.PUT, url, headers=headers, body=body if len(body) else body.read())
-        self.traffic.sent(known.size)
 
     def _fetch(self, key: str, offset: int) -> requests.Response:
         url = self._session.file_url(self._full(key))

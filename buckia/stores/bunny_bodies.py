@@ -20,15 +20,16 @@ _IN_MEMORY: Final = 8 * 1024 * 1024
 
 
 class Outgoing:
-    """A body as requests sends it: of known length, measured while it passes.
+    """A body as requests sends it: of known length, measured while it passes; `sent` is told.
 
     The last bytes are held back until all are known to be the announced ones: what is wrong is
     never whole on the other side.
     """
 
-    def __init__(self, entry: Entry, body: BinaryIO) -> None:
+    def __init__(self, entry: Entry, body: BinaryIO, sent: Callable[[int], None]) -> None:
         self._entry = entry
         self._body = body
+        self._sent = sent
         self._meter = Meter(announced(entry))
 
     def __len__(self) -> int:
@@ -49,11 +50,14 @@ class Outgoing:
                 self._meter.check(self._entry)
         except OSError as problem:
             raise LocalError(f"{self._entry.key}: {problem.strerror}; check the disk") from None
+        self._sent(len(chunk))
         return chunk
 
 
 @contextmanager
-def repeatable(entry: Entry, body: BinaryIO) -> Iterator[tuple[Entry, Callable[[], Outgoing]]]:
+def repeatable(
+    entry: Entry, body: BinaryIO, sent: Callable[[int], None]
+) -> Iterator[tuple[Entry, Callable[[], Outgoing]]]:
     """The entry with its sha256, and what begins its body anew for every attempt.
 
     Bunny wants the digest before the bytes. A body of unknown digest, or one that cannot be read
@@ -61,7 +65,7 @@ def repeatable(entry: Entry, body: BinaryIO) -> Iterator[tuple[Entry, Callable[[
     """
     if entry.sha256 and body.seekable():
         with_start = body.tell()
-        yield entry, lambda: _rewind(entry, body, with_start)
+        yield entry, lambda: _rewind(entry, body, with_start, sent)
         return
     with tempfile.SpooledTemporaryFile(_IN_MEMORY) as copy:
         meter = Meter({"sha256", *announced(entry)})
@@ -70,12 +74,12 @@ def repeatable(entry: Entry, body: BinaryIO) -> Iterator[tuple[Entry, Callable[[
             copy.write(chunk)
         meter.check(entry)
         known = replace(entry, sha256=meter.digests["sha256"])
-        yield known, lambda: _rewind(known, copy, 0)  # type: ignore[arg-type]
+        yield known, lambda: _rewind(known, copy, 0, sent)  # type: ignore[arg-type]
 
 
-def _rewind(entry: Entry, body: BinaryIO, start: int) -> Outgoing:
+def _rewind(entry: Entry, body: BinaryIO, start: int, sent: Callable[[int], None]) -> Outgoing:
     body.seek(start)
-    return Outgoing(entry, body)
+    return Outgoing(entry, body, sent)
 
 
 def receive(answer: requests.Response, offset: int, place: str) -> Body:

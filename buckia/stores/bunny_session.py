@@ -15,6 +15,7 @@ from requests.adapters import HTTPAdapter
 
 from buckia.errors import AccessError, ConfigError, StoreError
 from buckia.stores.bunny_errors import BadAnswer, Doing
+from buckia.stores.rate import UNLIMITED, Rates
 from buckia.stores.traffic import Share, Traffic
 from buckia.stores.usage import Kind
 
@@ -64,6 +65,7 @@ class BunnyOptions:
     token_key    the pull zone's security key, which signs URLs; never sent anywhere
     prefix       keys are below it in the zone and above it everywhere else
     workers      threads that use the store
+    rates        how fast it may go
     """
 
     zone: str
@@ -75,6 +77,7 @@ class BunnyOptions:
     token_key: str | None = field(default=None, repr=False)
     prefix: str = ""
     workers: int = 8
+    rates: Rates = UNLIMITED
 
 
 class BunnySession:
@@ -90,7 +93,7 @@ class BunnySession:
         self.endpoint = _endpoint(options)
         self.describes = True
         self._zone = options.zone
-        self.traffic = Traffic(_shares(options.workers), tariff="bunny")
+        self.traffic = Traffic(_shares(options.workers), tariff="bunny", rates=options.rates)
         self._http = pooled(options.workers + LISTINGS, {"AccessKey": options.password})
 
     def file_url(self, path: str) -> str:

@@ -25,6 +25,7 @@ from obstore.store import S3Store as Bucket
 from requests.adapters import HTTPAdapter
 
 from buckia.errors import AccessError, ConfigError
+from buckia.stores.rate import UNLIMITED, Rates
 from buckia.stores.s3_errors import translate
 from buckia.stores.s3_services import (
     Conditions,
@@ -73,6 +74,7 @@ class S3Options:
     multipart_threshold  bytes above which a body is sent in parts; smaller ones fit in memory
     part_size            bytes of a part, at least 5 MiB; grows so that 10,000 are enough
     copy_limit           bytes above which a copy is made in parts (Amazon's rule: 5 GiB)
+    rates                how fast it may go
     page_size            keys asked for at once in a listing, at most 1,000
     """
 
@@ -95,6 +97,7 @@ class S3Options:
     multipart_threshold: int = 16 * MIB
     part_size: int = 8 * MIB
     copy_limit: int = 5 * 1024 * MIB
+    rates: Rates = UNLIMITED
     page_size: int = 1000
 
 
@@ -108,7 +111,9 @@ class S3Session:
             self._boto = self._sign_in()
             self._given = self._find_endpoint()
             self.service = self._find_service(self._given)
-            self.traffic = Traffic(shares(options.workers), tariff=self.service.name)
+            self.traffic = Traffic(
+                shares(options.workers), tariff=self.service.name, rates=options.rates
+            )
             self.region = self._boto.region_name or self.service.region
             self.endpoint: str = self.client.meta.endpoint_url
             self.credentials: Credentials = self._find_credentials()

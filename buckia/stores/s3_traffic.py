@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
 from buckia.stores.s3_errors import FAILURES, is_crowded
@@ -50,7 +51,11 @@ def watch(events: BaseEventHooks, traffic: Traffic) -> None:
         context[_TURN] = traffic.begin(kind_of(model.name))
 
     def send(request: Any, **_: object) -> None:
-        traffic.sent(int(request.headers.get("Content-Length") or 0))
+        body = request.body.getvalue() if isinstance(request.body, BytesIO) else request.body
+        if traffic.slows_uploads and isinstance(body, bytes):
+            request.body = traffic.slowed(body)
+        else:
+            traffic.sent(int(request.headers.get("Content-Length") or 0))
 
     def end(context: dict[str, Any], **told: Any) -> None:
         turn = context.pop(_TURN, None)

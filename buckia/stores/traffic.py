@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -9,13 +10,23 @@ from threading import Lock
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from buckia.stores import retry
 from buckia.stores.budget import Budget
+from buckia.stores.rate import UNLIMITED, Pace, Rates
 from buckia.stores.usage import Kind, Usage
 
 _PAGE: Final = 1000
 """Names that services bill as one listing."""
+
+
+_PIECE: Final = 16 * 1024
+"""Bytes of a body that are sent at a time where that has to be slow."""
+
+
+def _told(rates: Rates) -> dict[str, float]:
+    return {name: rate for name, rate in asdict(rates).items() if rate is not None}
 
 
 class Share(Struct, frozen=True):
@@ -43,10 +54,14 @@ class Traffic:
 
     shares  the budgets; a class in none of them is only counted
     tariff  the price list of `prices` that the requests are billed by; empty where none is public
+    rates   requests and bytes a second, at the most
     """
 
-    def __init__(self, shares: Iterable[Share] = (), *, tariff: str = "") -> None:
+    def __init__(
+        self, shares: Iterable[Share] = (), *, tariff: str = "", rates: Rates = UNLIMITED
+    ) -> None:
         self.tariff = tariff
+        self._paces = {name: Pace(rate) for name, rate in _told(rates).items()}
         self._budgets: dict[Kind, Budget] = {}
         for share in shares:
             budget = Budget(max(1, share.most))
@@ -71,6 +86,7 @@ class Traffic:
 
     def begin(self, kind: Kind) -> Turn:
         """The same, for those who end the turn themselves."""
+        self._wait("requests", 1)
         budget = self._budgets.get(kind)
         era = budget.enter() if budget else 0
         again = retry.is_repeat()
@@ -96,17 +112,50 @@ class Traffic:
         """The answer to a listing held so many names."""
         self._add("pages", max(0, names - 1) // _PAGE)
 
+    @property
+    def slows_uploads(self) -> bool:
+        """Whether bodies have to go up piece by piece, each when there is time for it."""
+        return "upload" in self._paces
+
     def sent(self, size: int) -> None:
-        """So many bytes of a body have gone up."""
+        """So many bytes of a body are going up; wait until they may have."""
         self._add("sent", size)
+        self._wait("upload", size)
 
     def received(self, size: int) -> None:
-        """So many bytes of a body have come down."""
+        """So many bytes of a body have come down; wait until they may have."""
         self._add("received", size)
+        self._wait("download", size)
+
+    def slowed(self, body: bytes) -> Slowed:
+        """A body as a stream that goes up no faster than it may."""
+        return Slowed(body, self)
+
+    def _wait(self, name: str, amount: float) -> None:
+        if (pace := self._paces.get(name)) is not None:
+            pace.take(amount)
 
     def _add(self, name: str, amount: int) -> None:
         with self._lock:
             self._counts[name] += amount
+
+
+class Slowed(io.BytesIO):
+    """A body that is counted, and slowed, as it is read. A second reading counts again."""
+
+    def __init__(self, body: bytes, traffic: Traffic) -> None:
+        super().__init__(body)
+        self._size = len(body)
+        self._traffic = traffic
+
+    def __len__(self) -> int:
+        return self._size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """The next bytes; few at once, unless all are asked for."""
+        chunk = super().read(min(size, _PIECE) if size and size > 0 else size)
+        self._traffic.sent(len(chunk))
+        return chunk
 
 
 class Turn:
