@@ -88,7 +88,7 @@ def _s3(bucket: BucketConfig, root: Path, cache: HashCache) -> Store:
             bucket=bucket.bucket_name,
             endpoint=bucket.domain,
             region=bucket.region,
-            service="linode" if bucket.provider == "linode" else None,
+            service="linode" if bucket.provider == "linode" else bucket.service,
             access_key_id=found.values.get("access_key_id"),
             secret_access_key=found.values.get("secret_access_key"),
             session_token=found.values.get("session_token"),
@@ -98,6 +98,7 @@ def _s3(bucket: BucketConfig, root: Path, cache: HashCache) -> Store:
             conditions=None
             if bucket.conditions is None
             else Conditions(**dict.fromkeys(bucket.conditions, True)),
+            prefix=bucket.prefix,
             workers=bucket.max_workers,
             rates=bucket.rates,
         )
@@ -118,6 +119,7 @@ def _b2(bucket: BucketConfig, root: Path, cache: HashCache) -> Store:
             key_id=found.values["application_key_id"],
             application_key=found.values["application_key"],
             realm=realm.rstrip("/"),
+            prefix=bucket.prefix,
             workers=bucket.max_workers,
             rates=bucket.rates,
         )
@@ -139,6 +141,7 @@ def _bunny(bucket: BucketConfig, root: Path, cache: HashCache) -> Store:
             pull_zone=bucket.pull_zone,
             account_key=found.values.get("api_key"),
             token_key=found.values.get("token_key"),
+            prefix=bucket.prefix,
             workers=bucket.max_workers,
             rates=bucket.rates,
         )

@@ -28,6 +28,7 @@ from buckia.credentials.kinds import KINDS
 from buckia.reconcile import RESURRECTED, SETTLED, TABLE, Verdict
 from buckia.rules import BUILT_IN
 from buckia.stores import STORES
+from tests.stores import table
 
 DOCS: Final = Path(__file__).parent.parent / "docs"
 MADE: Final = "<!-- Made by `python -m tests.reference`; edit {source} instead. -->\n"
@@ -78,6 +79,7 @@ def pages() -> dict[Path, str]:
         DOCS / "commands.md": commands(),
         DOCS / "how-it-decides.md": decisions(),
         DOCS / "credentials.md": credentials(),
+        DOCS / "providers.md": table.page(),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -282,6 +282,36 @@ def test_only_one_run_changes_the_trash(world: World) -> None:
 
 
 # -- for good --------------------------------------------------------------------------------------
+
+
+class Sweeper(MemoryStore):
+    """A service that deletes many objects by one request."""
+
+    swept: list[list[str]]
+
+    def sweep(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        together = list(entries)
+        self.swept.append([entry.key for entry in together])
+        for entry in together:
+            self.delete(entry)
+            yield entry
+
+
+def test_many_go_by_one_request(tmp_path: Path) -> None:
+    """Where the service takes many at once, the trash and nothing else goes that way."""
+    store = Sweeper(clock=now)
+    store.swept = []
+    world = World(tmp_path, {"main": store}, **ALL_DELETIONS).settled({"a": b"1", "b": b"2"})
+    for name in "ab":
+        world.remove(name)
+    world.write("c", b"3")
+    world.sync()
+    assert store.swept == []
+    empty(world)
+    assert [len(keys) for keys in store.swept] == [2]
+    assert all(key.startswith(".buckia/trash/") for key in store.swept[0])
+    assert kept(world) == []
+    assert world.remote() == {"c": b"3"}
 
 
 def test_emptied_is_gone_on_both_sides(world: World) -> None:

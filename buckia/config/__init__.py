@@ -56,6 +56,8 @@ class BucketConfig:
     name: str = ""
     domain: str | None = None
     region: str | None = None
+    service: str | None = None
+    prefix: str = ""
     storage_zone: str | None = None
     pull_zone: str | None = None
     api_key: str | None = field(default=None, repr=False)
@@ -106,6 +108,7 @@ class BucketConfig:
         if self.conditions is None:  # an empty list says something, too
             del values["conditions"]
         values["name"] = self.name or self.bucket_name
+        values["prefix"] = _slashed(self.prefix)
         values["limits"] = limits_from(self.limits)
         values["trash"] = said.get("trash", True)
         values["conflict_resolution"] = Policy(self.conflict_resolution)
@@ -158,7 +161,16 @@ class BucketConfig:
 
         Two spellings of one configuration have one identity.
         """
-        plain = ("name", "provider", "bucket_name", "domain", "region", "storage_zone", "pull_zone")
+        plain = [
+            "name",
+            "provider",
+            "bucket_name",
+            "domain",
+            "region",
+            "prefix",
+            "storage_zone",
+            "pull_zone",
+        ]
         rules = self.rules
         return {
             **{name: getattr(self, name) for name in plain},

@@ -7,10 +7,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from buckia.config.schema import Problem
 from buckia.layout import clean, refuse_key
 from buckia.rules import built_in_exclude
+from buckia.stores.s3_services import absolute, find_service
 
 if TYPE_CHECKING:
     from buckia.config import BucketConfig
@@ -21,6 +23,7 @@ _SOMEWHERE = Path("/", *"0123456789abcdef")
 
 def contradictions(bucket: BucketConfig) -> Iterator[Problem]:
     """Everything wrong with a bucket whose options the schema has passed."""
+    yield from _bad_place(bucket)
     yield from _bad_keys(bucket)
     yield from _twice(bucket)
     yield from _bad_patterns(bucket)
@@ -51,7 +54,26 @@ def _absolute(root: Path, path: str) -> str:
     return os.path.realpath(root / path) + os.sep
 
 
+def _bad_place(bucket: BucketConfig) -> Iterator[Problem]:
+    """Addresses of S3 services that cannot be right."""
+    if bucket.provider not in ("s3", "linode"):
+        return
+    service = find_service("linode" if bucket.provider == "linode" else bucket.service, None)
+    if bucket.domain is None and bucket.region and not service.has(bucket.region):
+        yield Problem(
+            ("region",),
+            f"`{bucket.region}` is no endpoint of `{service.name}`, which are called like "
+            f"`us-east-1`; or name its host in `domain`",
+        )
+    host = urlsplit(absolute(bucket.domain)).hostname if bucket.domain else None
+    _, found, rest = (host or "").partition(f"{bucket.bucket_name.lower()}.")
+    if found and host == found + rest and find_service(None, f"https://{rest}").hosts:
+        yield Problem(("domain",), f"is the host without the bucket: `{rest}`")
+
+
 def _bad_keys(bucket: BucketConfig) -> Iterator[Problem]:
+    if bucket.prefix and (why := _refuse(bucket.prefix.rstrip("/"))):
+        yield Problem(("prefix",), f"`{bucket.prefix}` {why}")
     for index, folder in enumerate(bucket.folders):
         if why := _refuse(folder.rstrip("/")):
             yield Problem(("folders", index), f"`{folder}` {why}")

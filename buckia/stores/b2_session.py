@@ -165,7 +165,7 @@ class Account:
         if not name.startswith(prefix):
             raise AccessError(
                 f"{self.place}: the application key is limited to names that start with "
-                f"`{shown(prefix)}`, which `{shown(name)}` does not"
+                f"`{shown(prefix)}`, which `{shown(name)}` does not; set `prefix: {shown(prefix)}`"
             )
 
     def reaches(self, other: Account, name: str) -> bool:

@@ -6,7 +6,7 @@ sentence and run against every store and against real servers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import BinaryIO, Protocol, runtime_checkable
 
@@ -124,6 +124,19 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Give connections back. The store is not used afterwards."""
+
+
+@runtime_checkable
+class Sweeping(Protocol):
+    """What a store is beside, that can delete many objects with few requests."""
+
+    def sweep(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        """Delete objects that nobody but buckia writes, and give each once it is gone.
+
+        Whether an object still is `entry.version` is checked only where the service checks it for
+        many at once, so this is not for content. What cannot go ends the sweep with its error; what
+        is gone already counts as deleted.
+        """
 
 
 @runtime_checkable

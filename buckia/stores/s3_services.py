@@ -24,6 +24,7 @@ class Conditions(Struct, frozen=True):
     complete  both on CompleteMultipartUpload
     copy      both on CopyObject, for the object that is written
     source    `x-amz-copy-source-if-match` on CopyObject and UploadPartCopy
+    bulk      an ETag for each key of DeleteObjects
     """
 
     create: bool = False
@@ -32,15 +33,29 @@ class Conditions(Struct, frozen=True):
     complete: bool = False
     copy: bool = False
     source: bool = False
+    bulk: bool = False
+
+
+class Quirk(Struct, frozen=True):
+    """Something a service does its own way, and who says so. `sure` is False where nobody proved
+    it: buckia then works either way."""
+
+    what: str
+    source: str
+    sure: bool = True
 
 
 class Service(Struct, frozen=True):
-    """One row: how a service is recognised and reached, and what it promises.
+    """One row: how a service is recognised and reached, what it promises, what is odd about it.
 
     hosts     a pattern for the host name of the endpoint; None when it can only be named
     endpoint  the URL for a region; None when there is no such rule
     virtual   the bucket is part of the host name (else of the path)
     region    what to sign for when no region is given
+    regions   a pattern that every region of `endpoint` fits
+    bulk      how many keys one DeleteObjects takes; 0 where it is not offered
+    crc32     whether checksums of requests that need one are CRC32, as boto3 has them; else they
+              are MD5, which every service understands
     """
 
     name: str
@@ -48,27 +63,46 @@ class Service(Struct, frozen=True):
     endpoint: str | None = None
     virtual: bool = False
     region: str = "us-east-1"
+    regions: str | None = None
     conditions: Conditions = Conditions()
+    bulk: int = 1000
+    crc32: bool = False
+    quirks: tuple[Quirk, ...] = ()
+
+    def has(self, region: str) -> bool:
+        """Whether a region can be one of this service, as far as its names tell."""
+        return self.regions is None or re.fullmatch(self.regions, region) is not None
 
 
-_AWS: Final = Conditions(
-    create=True, replace=True, delete=True, complete=True, copy=True, source=True
+_MEASURED: Final = "measured on RADOS Gateway 16.2"
+
+_CEPH_ODD: Final = (
+    Quirk("conditions on DELETE, Complete and both sides of a copy are ignored", _MEASURED),
+    Quirk("an ETag in quotes fails `If-Match`, so they are sent without", "Ceph PR 63348"),
+    Quirk("Complete tells no ETag: it is made of those of the parts", _MEASURED),
+    Quirk("DeleteObjects takes MD5 and CRC32, and any key, and ignores ETags", _MEASURED),
 )
-"""Amazon S3 user guide, "conditional requests"."""
-
-_CEPH: Final = Conditions(create=True, replace=True)
-"""Measured on RADOS Gateway 16.2: conditions on DELETE, Complete and both sides of a copy are
-accepted and ignored."""
-
-_MINIO: Final = Conditions(create=True)
-"""Releases before September 2025 let `If-Match` create a missing key, so it is not relied on."""
 
 SERVICES: Final = (
     Service(
         "aws",
         hosts=r"s3[a-z0-9.-]*\.amazonaws\.com(\.cn)?",
         virtual=True,
-        conditions=_AWS,
+        conditions=Conditions(
+            create=True,
+            replace=True,
+            delete=True,
+            complete=True,
+            copy=True,
+            source=True,
+            bulk=True,
+        ),
+        crc32=True,
+        quirks=(
+            Quirk("every condition is enforced, those of DeleteObjects too", "S3 user guide"),
+            Quirk("a key that is missing answers 403 to who may not list", "S3 API reference"),
+            Quirk("under SSE-KMS an ETag is no MD5", "S3 API reference, Object"),
+        ),
     ),
     Service(
         # A Ceph gateway of a release nobody outside knows: nothing is promised until proved.
@@ -76,31 +110,63 @@ SERVICES: Final = (
         hosts=r"[a-z0-9-]+\.linodeobjects\.com",
         endpoint="https://{region}.linodeobjects.com",
         virtual=True,
+        regions=r"[a-z0-9-]+-[0-9]+",
+        quirks=(
+            Quirk("a Ceph gateway of an unknown release: see `ceph`", "Akamai techdocs"),
+            Quirk("uploads with CRC32 trailers are refused; none are sent", "boto3 issue 4398"),
+            Quirk("conditional writes", "nobody", sure=False),
+            Quirk("CORS on endpoints of type E2 and E3", "Terraform provider 2083", sure=False),
+        ),
     ),
     Service(
-        # `If-Match` was seen ignored in one region and honoured in another.
         "spaces",
         hosts=r"[a-z0-9-]+\.digitaloceanspaces\.com",
         endpoint="https://{region}.digitaloceanspaces.com",
         virtual=True,
+        quirks=(
+            Quirk("`If-Match` was seen ignored in sfo3", "denoland/celld 137", sure=False),
+            Quirk("`If-Match` was seen enforced without quotes", "slatedb 1818", sure=False),
+            Quirk("at most ten PUT or COPY of one object at once", "DigitalOcean docs"),
+        ),
     ),
     Service(
-        # The written side of a copy has headers of its own there.
         "r2",
         hosts=r"[a-z0-9.-]+\.r2\.cloudflarestorage\.com",
         region="auto",
         conditions=Conditions(create=True, replace=True, source=True),
+        quirks=(
+            Quirk("the written side of a copy has headers of its own", "Cloudflare R2 docs"),
+            Quirk("signs for the region `auto`", "Cloudflare R2 docs"),
+        ),
     ),
     Service(
         "wasabi",
         hosts=r"s3[a-z0-9.-]*\.wasabisys\.com",
         endpoint="https://s3.{region}.wasabisys.com",
+        quirks=(Quirk("conditional writes", "nobody", sure=False),),
     ),
-    Service("minio", conditions=_MINIO),
-    Service("ceph", conditions=_CEPH),
+    Service(
+        "minio",
+        conditions=Conditions(create=True),
+        quirks=(
+            Quirk("`If-Match` created a missing key before September 2025", "minio issue 21526"),
+            Quirk("CRC32 trailers on old releases; none are sent", "nobody", sure=False),
+        ),
+    ),
+    Service("ceph", conditions=Conditions(create=True, replace=True), quirks=_CEPH_ODD),
+    Service(
+        "backblaze",
+        hosts=r"s3\.[a-z0-9-]+\.backblazeb2\.com",
+        endpoint="https://s3.{region}.backblazeb2.com",
+        quirks=(
+            Quirk("a conditional PUT answers `NotImplemented`", "hashicorp/terraform 37143"),
+            Quirk("`provider: b2` tells sha256 in listings, this does not", "Backblaze docs"),
+        ),
+    ),
     # Servers exist that ignore every condition, and others that refuse requests with one.
     Service("generic"),
 )
+"""Who is known, and what for. The first row whose hosts fit counts."""
 
 
 def find_service(name: str | None, endpoint: str | None) -> Service:

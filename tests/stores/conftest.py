@@ -126,6 +126,7 @@ def make(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Maker]:
     """A maker of empty stores of one kind."""
+    request.node.user_properties.append(("kind", request.param))
     count, have = itertools.count(), request.getfixturevalue
 
     def local() -> Store:
@@ -183,9 +184,10 @@ def claims(request: pytest.FixtureRequest, store: Store) -> Claims:
     """What the store claims, with each question noted for the table of clauses."""
 
     def claim(flag: str) -> bool:
-        value = bool(getattr(store.capabilities, flag))
-        request.node.user_properties.append((flag, value))
-        return value
+        value = getattr(store.capabilities, flag)
+        told = sorted(value) if isinstance(value, frozenset) else value
+        request.node.user_properties.append((flag, told))
+        return bool(value)
 
     return claim
 
