@@ -40,6 +40,7 @@ from buckia.rules import Overrides
 from buckia.steps import Stores, Task
 from buckia.stores.base import Store
 from buckia.stores.local import LocalStore
+from buckia.stores.usage import Usage
 from buckia.trash import expire
 from buckia.workspace import Workspace
 
@@ -85,7 +86,7 @@ def apply_plan(
     refuse_unfit(plan)
     _refuse_other_config(space, plan)
     _refuse_unsound(space, plan)
-    deadline = time.monotonic() + lock_timeout
+    began, deadline = space.used, time.monotonic() + lock_timeout
     with (
         space.only_run(plan.digest, lock_timeout),
         _hold(space, plan, deadline - time.monotonic(), preflight_only) as leases,
@@ -100,7 +101,7 @@ def apply_plan(
             tasks = []
         if preflight_only or not tasks:
             return Applied(plan.digest, already=bool(busy and not tasks), serials=serials)
-        return _run(space, plan, tasks, held, leases, executor)
+        return _run(space, plan, tasks, held, leases, executor, began)
 
 
 def _refuse_other_config(space: Workspace, plan: Plan) -> None:
@@ -237,6 +238,7 @@ def _run(
     held: Held,
     leases: Leases,
     executor: Executor | None,
+    began: Usage,
 ) -> Applied:
     names = sorted({task.action.bucket for task in tasks})
     left = sorted({bucket for task in tasks if (bucket := left_by(task.action))})
@@ -268,7 +270,8 @@ def _run(
         )
         outcomes = run.execute()
         whole = run.finished.issuperset(names)
-        lock = record.save(run.finished.union(left if whole else ()))
+        done = run.finished.union(left if whole else ())
+        lock = record.save(done, lambda: space.used - began)
     for name in run.finished:
         _mark(space, plan, name, lock)
     if not whole:

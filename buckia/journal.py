@@ -24,6 +24,7 @@ from buckia.errors import DocumentError, LocalError
 from buckia.lockfile import BucketState, Lockfile
 from buckia.model import Outcome
 from buckia.planfile import BaseRef
+from buckia.stores.usage import NOTHING, Usage
 
 FORMAT: Final = "buckia.journal"
 VERSION: Final = "1.0"
@@ -55,11 +56,15 @@ class Header(Struct, frozen=True, forbid_unknown_fields=True):
     pid: int = 0
 
 
-class Finish(Struct, frozen=True, forbid_unknown_fields=True):
-    """The last line: the lockfile holds every outcome above."""
+class Finish(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The last line: the lockfile holds every outcome above.
+
+    `used` is what the run asked of all buckets until then; a run that was cut short has none.
+    """
 
     event: Literal["finish"]
     at: str = ""
+    used: Usage = NOTHING
 
 
 class Record(Struct, frozen=True):
@@ -92,9 +97,9 @@ class Journal:
         """Put outcomes on the disk, all with one flush. Raises `LocalError` when that fails."""
         self._write(outcomes)
 
-    def finish(self) -> None:
-        """Say that the lockfile holds every outcome."""
-        self._write([Finish("finish", _utc())])
+    def finish(self, used: Usage = NOTHING) -> None:
+        """Say that the lockfile holds every outcome, and what the run used."""
+        self._write([Finish("finish", _utc(), used)])
 
     def close(self) -> None:
         """Close the file; without `finish` the next run picks it up."""
@@ -160,10 +165,14 @@ def unfinished(folder: Path) -> list[Record]:
     return [read(path) for path in paths]
 
 
+_LONGEST_FINISH: Final = 1000
+"""Bytes that are more than a last line has."""
+
+
 def _closed(path: Path) -> bool:
     """Whether the last line is a whole finish, told without reading the whole file."""
     with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - 200))
+        file.seek(max(0, path.stat().st_size - _LONGEST_FINISH))
         end = file.read()
     return end.endswith(b"\n") and _is_finish(end.rpartition(b"\n{")[2])
 

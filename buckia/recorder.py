@@ -25,6 +25,7 @@ from buckia.model import Outcome, replace
 from buckia.pairs import buckets_of, pair_of
 from buckia.planfile import BaseRef, Plan, PlanScope
 from buckia.stores.base import Store
+from buckia.stores.usage import NOTHING, Usage
 
 CHECKPOINT: Final = 5.0
 """Seconds between two writes of the lockfile during a run."""
@@ -128,8 +129,11 @@ class Recorder:
             lock = lock.with_state(name, state)
         return lock
 
-    def save(self, finished: Collection[str]) -> Lockfile:
-        """Write the lockfile for good; `finished` names the buckets where nothing is left to do.
+    def save(
+        self, finished: Collection[str], used: Callable[[], Usage] = lambda: NOTHING
+    ) -> Lockfile:
+        """Write the lockfile for good; `finished` names the buckets where nothing is left to do,
+        `used` tells what the run has asked of all buckets by then.
 
         Raises `IncompleteError` when it cannot be written: then the journal is picked up next time.
         """
@@ -143,7 +147,7 @@ class Recorder:
                 "journal holds it and the next plan or apply picks it up"
             ) from None
         try:
-            self._journal.finish()
+            self._journal.finish(used())
         except LocalError as problem:  # the lockfile holds it all; the next run says so
             log.info("%s", problem)
         return self._held.lock

@@ -31,6 +31,8 @@ from buckia.snapshot import Sides
 from buckia.stores.base import Store
 from buckia.stores.hashing import HashCache
 from buckia.stores.local import LocalStore
+from buckia.stores.traffic import Traffic
+from buckia.stores.usage import NOTHING, Usage
 from buckia.trash import Place, Trash
 
 
@@ -84,6 +86,16 @@ class Workspace:
             bucket = self.config.bucket(name)
             self._stores[name] = connect.open_remote(bucket, self.root, self.cache)
         return self._stores[name]
+
+    @property
+    def traffic(self) -> tuple[Traffic, ...]:
+        """What passed between every bucket in use and its service."""
+        return tuple(store.traffic for store in self._stores.values())
+
+    @property
+    def used(self) -> Usage:
+        """What all of them together were asked so far."""
+        return sum((one.usage for one in self.traffic), NOTHING)
 
     def local(
         self,

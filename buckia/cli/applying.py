@@ -132,6 +132,7 @@ def sync(
         if dry_run:
             made = session.plan(choice)
             draw(show.view(made, everything=bool(session.verbose)))
+            session.account()
             refuse_doubtful(made)
         else:
             _carry_out(session, _propose(session, choice), lock_timeout)
@@ -151,6 +152,7 @@ def _carry_out(
         session.note("Nothing to do.")
     else:
         session.note(f"Applied: {_summary(made, applied)} in {text.seconds(took)}.")
+    session.account()
     _refuse_failed(made, applied)
     refuse_incomplete(made)
 

@@ -61,6 +61,7 @@ def plan(
     with opened(shared) as session:
         made = session.plan(choice)
         deliver(made, out, session)
+        session.account()
         refuse_doubtful(made)
     if detailed_exitcode and made.actions:
         raise typer.Exit(_CHANGES)

@@ -100,6 +100,13 @@ class Session:
         with self._stop.changing():
             yield
 
+    def account(self) -> None:
+        """A line on what was asked of the buckets so far, where anything was."""
+        from buckia.cli import usage
+
+        if told := usage.line(self.project.traffic):
+            self.note(told)
+
     def note(self, text: str) -> None:
         """A line for people, on stderr."""
         if not self.quiet:
