@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 
 from buckia.config import BucketConfig
-from buckia.stores import retry
+from buckia.planfile import Plan
+from buckia.project import Applied
+from buckia.stores import bunny_core, retry
 from tests.scenario import FOLDER, Week, live_a_week
 from tests.servers.b2 import serve_b2
-from tests.servers.bunny import serve_bunny
+from tests.servers.bunny import Bunny, serve_bunny
+from tests.servers.bunny_zone import Zone
 from tests.servers.moto import serve_moto
 from tests.servers.rgw import serve_rgw
 from tests.servers.s3 import S3Server
@@ -71,10 +74,26 @@ def test_a_week_with_b2(tmp_path: Path) -> None:
         print(f"requests: {dict(server.cost)}")
 
 
-def test_a_week_with_bunny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same against Bunny, with its limits on and two requests of a hundred failing."""
-    monkeypatch.setattr(retry, "FIRST_WAIT", 0.0)
-    with serve_bunny() as server:
+class Published(Week):
+    """A week of a storage zone that visitors read behind a pull zone."""
+
+    server: Bunny
+    zone: Zone
+
+    def apply(self, plan: Plan) -> Applied:
+        """With everybody looking at everything before, and at nothing old afterwards."""
+        self.server.core.visit(self.zone)
+        self.server.core.spent.clear()
+        applied = super().apply(plan)
+        assert self.server.core.stale(self.zone) == set()
+        return applied
+
+
+def live_a_week_with_bunny(root: Path, files: int, size: int, each: int) -> None:
+    """With Bunny's limits on and two requests of a hundred failing; never more than five listings
+    at once, which the server would refuse."""
+    with serve_bunny() as server, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bunny_core, "CORE", server.core.endpoint)
         zone = server.make_zone()
         server.switches.faults = 0.02
         bucket = BucketConfig(
@@ -82,15 +101,36 @@ def test_a_week_with_bunny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
             bucket_name="assets",
             storage_zone=zone.name,
             storage_api_key=zone.password,
+            pull_zone="acme-cdn",
+            api_key=server.core.account_key,
             domain=server.endpoint,
             paths=["assets/"],
             folders=[FOLDER],
             delete_orphaned=True,
         )
-        live_a_week(Week(tmp_path, bucket), SOURCES, files=150, size=0, each=4, say=print)
+        week = Published(root, bucket)
+        week.server, week.zone = server, zone
+        live_a_week(week, SOURCES, files=files, size=size, each=each, say=print)
         print(f"requests: {dict(server.counts)}, at once: {dict(server.peaks)}")
+        failed = server.failed + server.core.failed
+        print(f"failed on purpose: {failed}, turned away: {dict(server.refused)}")
+        print(f"purged: {len(server.core.purged)} addresses, asked: {dict(server.core.asked)}")
         assert 1 <= server.peaks["LIST"] <= 5
         assert server.failed > 0
+        assert server.refused["LIST"] == 0
+        assert server.core.purged
+
+
+def test_a_week_with_bunny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same against Bunny behind a pull zone."""
+    monkeypatch.setattr(retry, "FIRST_WAIT", 0.0)
+    live_a_week_with_bunny(tmp_path, files=150, size=0, each=4)
+
+
+@pytest.mark.full
+def test_a_week_with_bunny_at_full_size(tmp_path: Path) -> None:
+    """The same with 5,000 files and the pauses of a real service."""
+    live_a_week_with_bunny(tmp_path, files=5000, size=200_000_000, each=10)
 
 
 @pytest.mark.rgw

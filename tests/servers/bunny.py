@@ -31,7 +31,8 @@ class Bunny:
     """Where the server listens, what it holds, and what it was asked.
 
     `counts` and `peaks` are requests by class (LIST, DESCRIBE, GET, PUT, DELETE, ...): how many,
-    and how many at once; `failed` those that failed on purpose. `planned` are the faults of
+    and how many at once; `refused` those beyond a limit, `failed` those that failed on purpose.
+    `planned` are the faults of
     the next requests of a class, as `fault` names them. `gate` is called with the class while a
     request is being answered.
     """
@@ -43,6 +44,7 @@ class Bunny:
     counts: Counter[str] = field(default_factory=Counter)
     peaks: Counter[str] = field(default_factory=Counter)
     running: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
     failed: int = 0
     planned: dict[str, list[str]] = field(default_factory=dict)
     gate: Callable[[str], None] = lambda kind: None
@@ -120,6 +122,8 @@ class StorageHandler(BaseHTTPRequestHandler):
             self.tell(400, NO_ROOM)
         else:
             return False
+        with self.bunny.lock:
+            self.bunny.refused[kind] += 1
         return True
 
     def serve(self, kind: str, target: str, body: bytes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 import secrets
 from collections import Counter
@@ -20,8 +21,8 @@ class Core:
 
     `purged` holds URLs and, for whole zones, their ids. `spent` counts purges against the burst
     limits, which are never refilled by themselves: a test clears it. `asked` are requests by method
-    and first segment of their path. `cached` is what the caches of
-    the first pull zone hold, by URL without scheme and host.
+    and first segment of their path, `failed` those that failed on purpose. `cached` is what the
+    caches of the first pull zone hold, by URL without scheme and host.
     """
 
     endpoint: str = ""
@@ -33,6 +34,8 @@ class Core:
     spent: Counter[str] = field(default_factory=Counter)
     cached: dict[str, bytes] = field(default_factory=dict)
     asked: Counter[str] = field(default_factory=Counter)
+    failed: int = 0
+    dice: random.Random = field(default_factory=lambda: random.Random(12))
 
     def visit(self, zone: Zone) -> None:
         """Everybody looks at all there is in a storage zone, which is cached from now on."""
@@ -82,6 +85,9 @@ class CoreHandler(BaseHTTPRequestHandler):
         query = {name: values[0] for name, values in parse_qs(url.query).items()}
         if self.headers.get("AccessKey") != self.core.account_key:
             return self.reply(401, {"Message": "Authorization has been denied for this request."})
+        if self.core.dice.random() < self.core.switches.faults:
+            self.core.failed += 1
+            return self.fail(self.core.dice.choice((500, 503, 429)), "on.purpose")
         self.core.asked[f"{self.command} {url.path.split('/')[1]}"] += 1
         match self.command, url.path.strip("/").split("/"):
             case "POST", ["purge"]:
