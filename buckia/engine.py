@@ -203,9 +203,9 @@ class Run:
 
     def _idle(self, actions: list[Action]) -> set[str]:
         """Purges, by id, whose changes all failed or have not begun: the caches are still right."""
-        done = {
-            item.id for item in self.outcomes if (item.left if item.op is Op.MOVE else item.done)
-        }
+        within = [item for item in self.outcomes if item.op is Op.MOVE and item.source is None]
+        done = {item.id for item in self.outcomes if item.done}
+        done -= {item.id for item in within} - {item.id for item in within if item.left}
         idle: set[str] = set()
         for bucket in {action.bucket for action in actions}:
             mine = {action.key: action.id for action in actions if action.bucket == bucket}

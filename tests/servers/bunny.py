@@ -197,6 +197,14 @@ class StorageHandler(BaseHTTPRequestHandler):
             return self.tell(400, "Bad request")
         if any(not name or name != name.strip(" ") for name in names):
             return self.tell(400, "Bad name")
+        if (most := self.bunny.switches.largest) is not None and len(data) > most:
+            return self.tell(413, "Request Entity Too Large")
+        if (
+            self.bunny.switches.conditions
+            and "If-None-Match" in self.headers
+            and path in zone.files
+        ):
+            return self.tell(412, "Precondition Failed")
         if self.fault == "mangled":
             data = data[::-1]
         wanted, digest = self.headers.get("Checksum"), hashlib.sha256(data).hexdigest().upper()

@@ -29,6 +29,8 @@ class Switches:
     describes        whether DESCRIBE gets through
     content_types    whether DESCRIBE and listings tell content types
     decimals         the most decimals of a date
+    largest          the most bytes of a file; nobody has told a limit
+    conditions       whether `If-None-Match: *` keeps a PUT from replacing a file
     bare_zones       the list of pull zones is an array, as older accounts got
     vary_hosts       the pull zone caches a file once for each of its hosts
     vary_queries     and once for each query string
@@ -47,6 +49,8 @@ class Switches:
     describes: bool = True
     content_types: bool = False
     decimals: int = 3
+    largest: int | None = None
+    conditions: bool = False
     bare_zones: bool = False
     vary_hosts: bool = False
     vary_queries: bool = False

@@ -69,6 +69,25 @@ def test_checksums_are_sent_in_capital_letters(bunny: Bunny, bunny_zone: Zone) -
         assert requests.put(url, DATA, headers=headers, timeout=20).status_code == status
 
 
+def test_a_file_that_is_too_large_is_refused_once(bunny: Bunny, bunny_store: BunnyStore) -> None:
+    """Wherever the limit is, which nobody has told."""
+    bunny.switches.largest = len(DATA) - 1
+    with pytest.raises(StoreError, match="too large for this service"):
+        write(bunny_store, "key", DATA)
+    assert bunny.counts["PUT"] == 1
+    assert bunny_store.head("key") is None
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_no_condition_is_relied_on(bunny: Bunny, bunny_store: BunnyStore, kept: bool) -> None:
+    """Nobody has shown that Bunny keeps one; buckia sends none, and replaces what it has seen."""
+    bunny.switches.conditions = kept
+    first = write(bunny_store, "key", b"first")
+    with pytest.raises(PreconditionError):
+        write(bunny_store, "key", DATA)
+    assert read(bunny_store, write(bunny_store, "key", DATA, first)) == DATA
+
+
 def test_the_content_type_is_overridden(bunny: Bunny, bunny_store: BunnyStore) -> None:
     """It is sent, and told where the service tells it."""
     entry = replace(ENTRY, type="text/x-special")
