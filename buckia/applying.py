@@ -135,9 +135,11 @@ def _refuse_unsound(space: Workspace, plan: Plan) -> None:
         bucket = space.config.bucket(name)
         refuse = space.refuse(name)
         told = space.remote(name).capabilities
-        kept = planner.kept_by(told, trash=bucket.keeps_trash)
+        mine = [action for action in plan.actions if action.bucket == name]
+        kept = planner.kept_by(told, trash=bucket.keeps_trash, actions=mine)
         caches = told.caches is not None
         bounds.demand_within(plan, name, bucket.layout, refuse, kept, caches=caches)
+        bounds.demand_declared(plan, name, space.declared(name))
 
 
 def _hold(

@@ -7,13 +7,13 @@ another purpose, is refused whole before either side is looked at.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from buckia import planner, purges
-from buckia.errors import DocumentError
+from buckia.errors import DocumentError, StaleError
 from buckia.layout import Layout
-from buckia.model import Action, Op, Undo
+from buckia.model import Action, Op, Undo, Value
 from buckia.pairs import Pair, pair_of
 from buckia.planfile import Plan
 
@@ -100,6 +100,23 @@ def _crosses(action: Action, plan: Plan, pair: Pair, refuse: Refuse) -> str | No
     return None
 
 
+def demand_declared(plan: Plan, bucket: str, declared: Mapping[str, Value | None]) -> None:
+    """Raise for a setting that the bucket's configuration does not declare, or not so."""
+    for action in plan.actions:
+        if action.bucket != bucket or action.setting is None:
+            continue
+        if action.key not in declared:
+            raise DocumentError(
+                f"the plan is not sound: it configures {action.key!r}, which the `settings` of "
+                f"`{bucket}` do not declare; nothing was changed; plan again"
+            )
+        if action.setting.then != declared[action.key]:
+            raise StaleError(
+                f"the setting {action.key!r} of `{bucket}` is declared otherwise than the plan has "
+                "it; nothing was changed; plan again"
+            )
+
+
 def _contradictions(plan: Plan) -> Iterator[str]:
     if plan.conflicts or plan.blocked:
         yield "it says that it is applyable, and has conflicts or is blocked"
@@ -116,8 +133,9 @@ def _contradictions(plan: Plan) -> Iterator[str]:
 
 
 def _changed(action: Action) -> list[tuple[str, str]]:
-    """The keys that are not the same after an action, on a side or in the lockfile."""
-    if action.op is Op.PURGE:
+    """The keys that are not the same after an action, on a side or in the lockfile. A setting is
+    none of them, though it may have the name of one."""
+    if action.op in (Op.PURGE, Op.CONFIGURE):
         return []
     places = [(action.bucket, action.key)]
     if action.op is Op.MOVE and action.source and action.source.key is not None:
@@ -128,6 +146,8 @@ def _changed(action: Action) -> list[tuple[str, str]]:
 def _strays(action: Action, layout: Layout, refuse: Refuse) -> str | None:
     """Why the keys or the local file of an action are none of the bucket's."""
     if action.op is Op.FORGET:  # what has left the scope is forgotten, and nothing else
+        return None
+    if action.op is Op.CONFIGURE:  # its key is the name of a setting
         return None
     source = action.source
     origin = source.key if source else None

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Final
 
-from buckia import contents, copies, pool, purges
+from buckia import configuring, contents, copies, pool, purges
 from buckia.errors import StaleError
 from buckia.model import Action, Op, Outcome, Progress, Tick, promotes, replace, same_content
-from buckia.planner import phase
+from buckia.planner import REMOTE, phase
 from buckia.preflight import State, View, is_version, judge
 from buckia.snapshot import Sides
 from buckia.steps import Stores, Task, leave, perform
@@ -39,8 +39,13 @@ def inspect(
     wanted = list(actions)
     tasks: list[Task] = []
     diverged: list[str] = []
+    settings = configuring.live(wanted, stores.remote)
 
     def look(action: Action) -> tuple[Task, str]:
+        if action.op is Op.CONFIGURE:
+            view = View(None, None, setting=settings[action.key])
+            state, why = judge(action, view)
+            return Task(action, state, view, stores), why
         view = _view(action, stores, seen)
         state, why = judge(action, view)
         # A listing tells less than a look; and one that came back short looks like any other.
@@ -150,6 +155,7 @@ class Run:
         self._workers = workers
         self._executor = executor
         self._failed: set[str] = set()
+        self._unset: set[str] = set()
         self._seen: set[str] = set()
         self._bytes = 0
         self._total = sum(_size(task) for task in tasks)
@@ -199,7 +205,9 @@ class Run:
         todo = [task for task in tasks if not self._forbidden(task)]
         idle = self._idle([task.action for task in todo if task.action.op is Op.PURGE])
         todo = [task for task in todo if task.action.id not in idle]
-        self._drain(_carry_out, [(task, *self._riders(task)) for task in todo])
+        configures = any(task.action.op is Op.CONFIGURE for task in todo)
+        groups = [(task, *self._riders(task)) for task in todo]
+        self._drain(_carry_out, groups, workers=1 if configures else 0)  # one setting, then another
 
     def _idle(self, actions: list[Action]) -> set[str]:
         """Purges, by id, whose changes all failed or have not begun: the caches are still right."""
@@ -241,17 +249,26 @@ class Run:
 
     def _forbidden(self, task: Task, *, deleting: bool = False) -> bool:
         """Whether a task has to wait for another run, because a write of its bucket failed: all
-        deletions, and databases, which name files that may be the ones that failed."""
+        deletions, and databases, which name files that may be the ones that failed. Where the
+        bucket could not be configured nothing is written to it: it may be open to everybody."""
+        bucket = task.action.bucket
         waits = deleting or _FIRST_WRITE < phase(task.action) <= _DELETES
-        return waits and task.action.bucket in self._failed
+        written = task.action.op in REMOTE and task.action.op is not Op.PURGE
+        return (waits and bucket in self._failed) or (written and bucket in self._unset)
 
-    def _drain(self, function: Callable[[Group], list[Outcome]], groups: Sequence[Group]) -> None:
+    def _drain(
+        self,
+        function: Callable[[Group], list[Outcome]],
+        groups: Sequence[Group],
+        *,
+        workers: int = 0,
+    ) -> None:
         sizes = {task.action.id: _size(task) for group in groups for task in group}
         first = {group[0].action.id for group in groups}
         for batches in pool.each(
             function,
             groups,
-            workers=self._workers,
+            workers=workers or self._workers,
             executor=self._executor,
             name="apply",
             stop=self._stop,
@@ -261,7 +278,9 @@ class Run:
             batch = [item for item in told if item.done or item.id in first]
             self._record(batch)
             self.outcomes += batch
-            self._failed |= {outcome.bucket for outcome in batch if not outcome.done}
+            lost = [outcome for outcome in batch if not outcome.done]
+            self._failed |= {outcome.bucket for outcome in lost}
+            self._unset |= {outcome.bucket for outcome in lost if outcome.op is Op.CONFIGURE}
             for item in batch:
                 self._bytes += 0 if item.id in self._seen else sizes[item.id]
                 self._seen.add(item.id)

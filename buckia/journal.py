@@ -219,6 +219,7 @@ def absorb(lock: Lockfile, found: Iterable[Record]) -> Lockfile:
                     origin.lineage,
                     partial=True,
                     source=origin.source,
+                    configured=lockfile.configures(seen),
                 )
                 lock = lock.with_state(name, moved)
     return lock

@@ -12,13 +12,13 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from pathlib import Path
 from typing import Final
 
-from buckia import lease
+from buckia import lease, planner
 from buckia.errors import AccessError, IncompleteError, LocalError, LockedError, NotFoundError
 from buckia.layout import Layout, Mapping
 from buckia.lease import Held
 from buckia.lease import claims as lease_claims
 from buckia.lease import note as lease_note
-from buckia.model import Op, left_by
+from buckia.model import left_by
 from buckia.pairs import written_by
 from buckia.planfile import Plan
 from buckia.rules import RESERVED_PREFIX
@@ -65,13 +65,10 @@ class _Any(threading.Event):
         return any(event.is_set() for event in self._events)
 
 
-_REMOTE: Final = (Op.CONFIGURE, Op.UPLOAD, Op.COPY, Op.MOVE, Op.DELETE_REMOTE, Op.PURGE)
-
-
 def wanted(plan: Plan) -> dict[str, bool]:
     """The buckets a plan has actions for, and whether something is written to them."""
     busy = {written_by(action.bucket) for action in plan.actions}
-    written = {written_by(action.bucket) for action in plan.actions if action.op in _REMOTE}
+    written = {written_by(action.bucket) for action in plan.actions if action.op in planner.REMOTE}
     written |= {left for action in plan.actions if (left := left_by(action))}
     return {name: name in written for name in sorted(busy | written)}
 

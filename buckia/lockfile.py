@@ -190,6 +190,11 @@ def share(outcomes: Iterable[Outcome], name: str) -> Iterator[Outcome]:
             yield Outcome(item.id, Op.FORGET, name, item.left, item.done)
 
 
+def configures(outcomes: Iterable[Outcome]) -> bool:
+    """Whether a setting of the bucket was set."""
+    return any(outcome.done and outcome.op is Op.CONFIGURE for outcome in outcomes)
+
+
 def advance(
     old: BucketState,
     new: BucketState,
@@ -198,14 +203,16 @@ def advance(
     *,
     partial: bool,
     source: BaseRef | None = None,
+    configured: bool = False,
 ) -> BucketState:
-    """`new` as the successor of `old`: the serial moves only if an entry did.
+    """`new` as the successor of `old`: the serial moves only if an entry did, or a setting of the
+    bucket (`configured`), which is remembered nowhere else.
 
     A run that finishes what the same plan began belongs to the same serial. `lineage` is the name
     a history gets at its first apply, `source` what a promotion promoted.
     """
     value = digest(new.entries)
-    moved = value != (old.digest or digest({}))
+    moved = configured or value != (old.digest or digest({}))
     resumed = old.partial and old.plan == plan
     return BucketState(
         lineage=old.lineage or lineage,

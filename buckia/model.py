@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from msgspec import Meta, Struct
 from msgspec.structs import replace as replace  # re-exported: the one way to change a struct
@@ -127,13 +127,25 @@ class Source(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
     version: str | None = None
 
 
+Value = dict[str, Any] | list[Any] | str | bool
+"""The document of a bucket's setting: plain data in the shape of `.buckia`."""
+
+
+class Setting(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a setting of a bucket is now and what it will be; None: it is absent."""
+
+    now: Value | None
+    then: Value | None
+
+
 class Action(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """One reviewed step: what it does, what it expects to find, what it leaves behind.
 
     `expect` is what the destination holds now (None: nothing), `content` what it holds afterwards
     (None: nothing), `undo` where bytes that are lost there can be found (None: none are lost).
     `id` depends on op, bucket and key alone, so that it survives a new plan. `changes` tells a
-    reviewer, in lines, what becomes different in a database.
+    reviewer, in lines, what becomes different in a database or a setting, and `setting` holds the
+    whole of both documents.
     """
 
     id: str
@@ -146,6 +158,7 @@ class Action(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
     expect: Content | None
     undo: Undo | None
     changes: tuple[str, ...] = ()
+    setting: Setting | None = None
 
 
 def promotes(action: Action) -> bool:

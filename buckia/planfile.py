@@ -11,10 +11,20 @@ from typing import Any, Final, Literal, get_args, get_type_hints
 import msgspec
 from msgspec import Struct
 
-from buckia import documents, purges
+from buckia import documents, purges, settings
 from buckia.errors import DocumentError
 from buckia.layout import refuse_key
-from buckia.model import Action, Conflict, Count, Direction, Notice, Op, action_id, replace
+from buckia.model import (
+    Action,
+    Conflict,
+    Count,
+    Direction,
+    Notice,
+    Op,
+    Setting,
+    action_id,
+    replace,
+)
 
 FORMAT: Final = "buckia.plan"
 VERSION: Final = "1.0"
@@ -165,6 +175,7 @@ _NEEDS: Final[dict[Op, tuple[str, ...]]] = {
     Op.ADOPT: ("source", "content"),
     Op.FORGET: (),
     Op.PURGE: (),
+    Op.CONFIGURE: ("setting",),
 }
 """The parts without which an op cannot be carried out. Ops that are not here this buckia cannot."""
 
@@ -180,12 +191,26 @@ def _unsound(action: Action, plan: Plan) -> str | None:
     missing = next((name for name in _NEEDS[action.op] if getattr(action, name) is None), None)
     if missing:
         return f"has no {missing}"
+    if action.setting is not None and (why := _misstates(action, action.setting)):
+        return why
     origin = action.source.key if action.source else None
     if origin is None and action.op in (Op.COPY, Op.MOVE):
         return "has no key to take it from"
     refuse = purges.refuse if action.op is Op.PURGE else refuse_key
     why = refuse(action.key) or (refuse_key(origin) if origin is not None else None)
     return f"names a key that {why}" if why else None
+
+
+def _misstates(action: Action, setting: Setting) -> str | None:
+    """Why the documents of a setting are not what the action says of them."""
+    if action.op is not Op.CONFIGURE:
+        return "has a setting, which only `configure` has"
+    if (action.source, action.undo) != (None, None):
+        return "has a source or an `undo`, which no setting has"
+    sides = settings.content(setting.now), settings.content(setting.then)
+    if sides != (action.expect, action.content) or sides[0] == sides[1]:
+        return "does not lead from what it expects to its content"
+    return None
 
 
 def differences(old: Plan, new: Plan) -> list[str]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
 
-from buckia import mime, moves, planfile, purges, safeguards
+from buckia import mime, moves, planfile, purges, safeguards, settings
 from buckia.model import (
     Action,
     Conflict,
@@ -42,9 +42,13 @@ PHASES: Final = {
     Op.FORGET: 5,
     Op.PURGE: 6,
 }
-"""When an action runs. Databases are one phase later than other writes, the manifest two."""
+"""When an action runs. Databases are one phase later than other writes, the manifest two; settings
+come before everything else, in an order of their own (`settings.rank`)."""
 
 DELETIONS: Final = (Op.DELETE_REMOTE, Op.DELETE_LOCAL)
+
+REMOTE: Final = (Op.CONFIGURE, Op.UPLOAD, Op.COPY, Op.MOVE, Op.DELETE_REMOTE, Op.PURGE)
+"""What changes something at the bucket."""
 
 _REPORTS: Final = {
     Verdict.ORPHAN: "gone locally, kept in the bucket: deletions do not travel here",
@@ -68,6 +72,9 @@ class BucketPlan(Struct, frozen=True):
 
 def phase(action: Action) -> int:
     """The place of an action in the order of execution."""
+    if action.op is Op.CONFIGURE:
+        then = action.setting.then if action.setting else None
+        return PHASES[action.op] + settings.rank(action.key, then) - settings.LAST
     database = action.content is not None and action.content.logical is not None
     return PHASES[action.op] + (1 if database and PHASES[action.op] == 1 else 0)
 
@@ -91,12 +98,14 @@ def plan_bucket(
     known: frozenset[str] = frozenset(),
     obstacles: Mapping[str, str] = safeguards.NONE,
     owed: tuple[str, ...] = (),
+    configure: Sequence[Action] = (),
 ) -> BucketPlan:
     """Everything the plan says about one bucket.
 
     `trash` keeps what is overwritten or deleted remotely where the bucket has no versions. `known`
     names the sides that carry the marker of this history (`safeguards.Scene`). `obstacles` are keys
-    for which there is no room, with the reason. `owed` are purges that earlier runs left undone.
+    for which there is no room, with the reason. `owed` are purges that earlier runs left undone,
+    `configure` the actions on the settings of the bucket, which the caller adds.
     """
     complete = local.complete and remote.complete
     notices = [
@@ -108,7 +117,7 @@ def plan_bucket(
     )
     scene = safeguards.Scene(bucket, decisions, local, base, remote, known)
     blocked = safeguards.blocks(scene, rules, overrides)
-    undo = kept_by(capabilities, trash=trash)
+    undo = kept_by(capabilities, trash=trash, actions=configure)
     actions, rest = moves.pair(bucket, decisions, capabilities)
     actions += [made for item in rest if (made := _action(bucket, item, undo))]
     if capabilities.caches:
@@ -167,9 +176,15 @@ def undo_of(op: Op, content: Content | None, expect: Content | None, kept: Undo)
     return Undo.TRASH if op in (Op.DOWNLOAD, Op.DELETE_LOCAL) else kept
 
 
-def kept_by(capabilities: Capabilities, *, trash: bool) -> Undo:
-    """How a bucket keeps what is overwritten or deleted in it."""
-    return Undo.VERSION if capabilities.versions else Undo.TRASH if trash else Undo.NONE
+def kept_by(capabilities: Capabilities, *, trash: bool, actions: Iterable[Action] = ()) -> Undo:
+    """How a bucket keeps what is overwritten or deleted in it by these actions.
+
+    Where they also switch its versioning, versions do not count: they are kept on one side of that
+    step only, and the plan has to hold on both.
+    """
+    switched = any(item.op is Op.CONFIGURE and item.key == "versioning" for item in actions)
+    versions = capabilities.versions and not switched
+    return Undo.VERSION if versions else Undo.TRASH if trash else Undo.NONE
 
 
 _Parts = tuple[Source | None, Content | None, Content | None]

@@ -8,12 +8,14 @@ from typing import Final
 import msgspec
 
 from buckia import (
+    configuring,
     identity,
     planner,
     purges,
     selection,
 )
 from buckia.config import BucketConfig
+from buckia.configuring import Found
 from buckia.contents import Databases
 from buckia.lease.claims import Provable
 from buckia.lockfile import BucketState
@@ -67,6 +69,8 @@ def _plan_bucket(space: Workspace, name: str, state: BucketState, wish: Wish) ->
     decisions = selection.settle_asked(name, decisions, scope, rules, wish.ask)
     decisions = selection.one_way(decisions, wish.direction)
     decisions = selection.one_writer(decisions, local.path_of, name, wish.written)
+    found = _settings(space, name, wish)
+    configure = configuring.actions(name, found)
     part = planner.plan_bucket(
         name,
         decisions,
@@ -80,9 +84,19 @@ def _plan_bucket(space: Workspace, name: str, state: BucketState, wish: Wish) ->
         known=_recall(space, bucket, remote, state) if selection.deletes(decisions) else _NONE,
         obstacles=_obstacles(decisions, local, remote),
         owed=() if wish.paths or wish.direction is Direction.DOWNLOAD else state.purges,
+        configure=configure,
     )
-    part = replace(part, notices=[*part.notices, *_unpurged(bucket, remote, part)])
-    return databases.describe(part, sides) if wish.told else part
+    part = databases.describe(part, sides) if wish.told else part
+    notices = [*_unpurged(bucket, remote, part), *configuring.notices(name, found)]
+    return replace(part, actions=[*configure, *part.actions], notices=[*part.notices, *notices])
+
+
+def _settings(space: Workspace, name: str, wish: Wish) -> Found:
+    """How the declared settings stand; unasked where the plan is about some paths only, or brings
+    nothing to the bucket."""
+    if wish.paths or wish.direction is Direction.DOWNLOAD:
+        return configuring.NONE
+    return configuring.compare(name, space.declared(name), space.remote(name))
 
 
 def _unpurged(bucket: BucketConfig, remote: Store, part: BucketPlan) -> Iterator[Notice]:

@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from buckia.model import Action, Content, Entry, Op, promotes, same_content
+from buckia.model import Action, Content, Entry, Op, Value, promotes, same_content
 from buckia.pairs import pair_of
 
 
@@ -28,12 +28,13 @@ class State(StrEnum):
 class View(Struct, frozen=True):
     """What is there now: the local file and the object, and for a move or copy the object it is
     made from and the local file under that old name. In a promotion the object of the source is
-    in the place of the local file."""
+    in the place of the local file. For a setting, its document."""
 
     local: Entry | None
     remote: Entry | None
     origin: Entry | None = None
     left: Entry | None = None
+    setting: Value | None = None
 
 
 Judgement = tuple[State, str]
@@ -154,6 +155,15 @@ def _forget(action: Action, view: View) -> Judgement:
     return State.PENDING, ""
 
 
+def _configure(action: Action, view: View) -> Judgement:
+    assert action.setting  # noqa: S101  (the schema of plans)
+    if view.setting == action.setting.then:
+        return State.SATISFIED, ""
+    if view.setting != action.setting.now:
+        return State.DIVERGED, f"the setting {_CHANGED}"
+    return State.PENDING, ""
+
+
 def _promotion(action: Action, view: View) -> Judgement:
     """A copy from another bucket; `view.local` is the object there."""
     content, expect, source, found = action.content, action.expect, action.source, view.remote
@@ -209,4 +219,5 @@ _JUDGES: Final[Mapping[Op, Callable[[Action, View], Judgement]]] = {
     Op.ADOPT: _adopt,
     Op.FORGET: _forget,
     Op.PURGE: lambda action, view: (State.PENDING, ""),  # no cache tells what it holds
+    Op.CONFIGURE: _configure,
 }

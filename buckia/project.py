@@ -11,7 +11,9 @@ from typing import cast
 from msgspec import Struct
 
 from buckia import (
+    configuring,
     doctor,
+    importing,
     lockfile,
     pool,
     promoting,
@@ -23,6 +25,7 @@ from buckia.applying import Applied as Applied
 from buckia.applying import apply_plan
 from buckia.doctor import Report
 from buckia.errors import ConfigError, UsageError
+from buckia.importing import Imported
 from buckia.lockfile import BucketState
 from buckia.model import Direction
 from buckia.planfile import Plan
@@ -212,6 +215,10 @@ class Project(Workspace):
         with self.only_run() if alone else nullcontext():
             yield self.trash_of(wanted, whole=not names)
 
+    def import_settings(self, name: str) -> Imported:
+        """The live settings of a bucket, as they would be declared. Changes nothing."""
+        return importing.live(self, name)
+
     def verify(self, names: Sequence[str] = (), deep: str | None = None) -> list[Verified]:
         """Hold both sides of each bucket against the lockfile, without changing anything.
 
@@ -228,4 +235,5 @@ class Project(Workspace):
         base = {key: entry for key, entry in base.items() if direction_of(key, entry.path)}
         pairs = verify.pairs(base, sides, deep, state.digest)
         wrong = verify.read_whole(name, pairs, local, remote, bucket.max_workers, self.progress)
-        return verify.summary(bucket, state, base, sides, wrong, len(pairs))
+        settings = configuring.compare(name, self.declared(name), remote)
+        return verify.summary(bucket, state, base, sides, wrong, len(pairs), settings)

@@ -116,7 +116,7 @@ class Recorder:
         lock = self._held.lock
         for name, origin in self._origins.items():
             before = self._first.state(name)
-            mine = lockfile.share(self._outcomes, name)
+            mine = list(lockfile.share(self._outcomes, name))
             after = lockfile.fold(before, mine, origin.purges)
             state = lockfile.advance(
                 before,
@@ -125,6 +125,7 @@ class Recorder:
                 origin.lineage,
                 partial=name not in finished,
                 source=origin.source,
+                configured=lockfile.configures(mine),
             )
             lock = lock.with_state(name, state)
         return lock

@@ -18,7 +18,7 @@ from buckia.layout import MAX_KEY_BYTES
 from buckia.model import Action, Content, Entry, Op, Outcome, Undo, replace, same_content
 from buckia.preflight import State, View
 from buckia.rules import RESERVED_PREFIX
-from buckia.stores.base import Purging, Store
+from buckia.stores.base import Purging, Store, settings_of
 from buckia.stores.local import LocalStore
 
 TRASH: Final = f"{RESERVED_PREFIX}trash/"
@@ -102,7 +102,7 @@ def _outcome(
 def _already(task: Task) -> Outcome:
     """What a rerun finds done: recorded as it stands."""
     action, view = task.action, task.view
-    if action.op in (Op.DELETE_REMOTE, Op.DELETE_LOCAL):
+    if action.op in (Op.DELETE_REMOTE, Op.DELETE_LOCAL, Op.CONFIGURE):
         return _outcome(action)
     if action.op is Op.DOWNLOAD:
         assert view.local and action.source  # noqa: S101
@@ -220,6 +220,13 @@ def _adopt(task: Task) -> Outcome:
     return _outcome(action, entry=_agreed(task, task.view.local, action.content.version))
 
 
+def _configure(task: Task) -> Outcome:
+    action, settings = task.action, settings_of(task.stores.remote)
+    assert action.setting and settings  # noqa: S101  (preflight read it)
+    settings.configure(action.key, action.setting.then, expect=action.setting.now)
+    return _outcome(action)
+
+
 def _purge(task: Task) -> Outcome:
     cast(Purging, task.stores.remote).purge(task.action.key)
     return _outcome(task.action)
@@ -235,6 +242,7 @@ _STEPS: Final[dict[Op, Callable[[Task], Outcome]]] = {
     Op.ADOPT: _adopt,
     Op.FORGET: lambda task: _outcome(task.action),
     Op.PURGE: _purge,
+    Op.CONFIGURE: _configure,
 }
 
 

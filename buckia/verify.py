@@ -13,8 +13,9 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from buckia import pool
+from buckia import configuring, pool
 from buckia.config import BucketConfig
+from buckia.configuring import Found as Settled
 from buckia.contents import fetched
 from buckia.errors import (
     IntegrityError,
@@ -36,6 +37,7 @@ from buckia.model import (
     same_content,
 )
 from buckia.reconcile import Frozen, is_base
+from buckia.settings import content
 from buckia.snapshot import Sides
 from buckia.stores.base import Store
 from buckia.stores.hashing import CHUNK
@@ -59,10 +61,13 @@ class Kind(StrEnum):
     """A local file that was never applied."""
     FOREIGN = "foreign"
     """An object that buckia never put there."""
+    SETTING = "setting"
+    """A setting of the bucket that is not as it is declared."""
 
 
 class Finding(Struct, frozen=True):
-    """One key that is not as recorded, on one side; None stands for nothing there."""
+    """One key that is not as recorded, or one setting that is not as declared; None stands for
+    nothing there."""
 
     bucket: str
     side: Side
@@ -108,9 +113,12 @@ def summary(
     sides: Sides,
     wrong: Iterable[Finding],
     read: int,
+    settings: Settled = configuring.NONE,
 ) -> Verified:
     """Everything found out about a bucket. `wrong` is what reading `read` objects whole told."""
-    findings = [*compare(bucket.name, base, sides), *wrong]
+    findings = [*compare(bucket.name, base, sides), *wrong, *_settings(bucket.name, settings)]
+    unread = [i for side in (sides.local, sides.remote) for i in side.skipped if i.unknown]
+    unread += [Skipped(f"setting {name}", why, True) for name, why in settings.unread.items()]
     return Verified(
         name=bucket.name,
         provider=bucket.provider,
@@ -120,9 +128,15 @@ def summary(
         local=len(sides.local.entries),
         remote=len(sides.remote.entries),
         read=read,
-        unread=tuple(i for side in (sides.local, sides.remote) for i in side.skipped if i.unknown),
+        unread=tuple(unread),
         findings=tuple(sorted(findings, key=lambda f: (f.side, _key_bytes(f.key)))),
     )
+
+
+def _settings(bucket: str, settings: Settled) -> Iterator[Finding]:
+    for name, one in settings.differing.items():
+        then, now = content(one.then), content(one.now)
+        yield Finding(bucket, "remote", Kind.SETTING, name, then, now)
 
 
 def compare(bucket: str, base: Base, sides: Sides) -> list[Finding]:

@@ -25,7 +25,7 @@ from buckia.errors import (
 )
 from buckia.hygiene import Hygiene
 from buckia.lockfile import Held
-from buckia.model import Base, Progress, silent
+from buckia.model import Base, Progress, Value, silent
 from buckia.pairs import buckets_of
 from buckia.snapshot import Sides
 from buckia.stores.base import Store
@@ -179,6 +179,10 @@ class Workspace:
         sides = snapshot.prove(sides, base, local, remote, bucket.max_workers)
         sides = Sides(self.hygiene.listing(sides.local), self.hygiene.listing(sides.remote))
         return sidecars.set_aside(sides, base)
+
+    def declared(self, name: str) -> dict[str, Value | None]:
+        """The settings that a bucket declares. `ConfigError` for a policy whose file is none."""
+        return self.config.bucket(name).declared(self.root)
 
     def refuse(self, name: str) -> Callable[[str], str | None]:
         """Why a key of a bucket is out of scope, or None."""

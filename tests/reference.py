@@ -27,6 +27,7 @@ from buckia.config.file import NAMES, VARIABLE
 from buckia.credentials.kinds import KINDS
 from buckia.reconcile import RESURRECTED, SETTLED, TABLE, Verdict
 from buckia.rules import BUILT_IN
+from buckia.settings.text import dump
 from buckia.stores import STORES
 from tests.stores import table
 
@@ -54,6 +55,12 @@ NEVER: Final = (
     "App.sqlite-journal",
 )
 """Names that no configuration includes; each pattern of the code has one here."""
+SETTINGS: Final = {
+    "s3_settings": "`s3` and `linode`",
+    "b2_settings": "`b2`",
+    "bunny_settings": "`bunny`",
+}
+"""The parts of the schema that say what each provider's buckets can have set."""
 IDLE: Final = ("sets",)
 """Options that are checked and have no effect yet."""
 _NO_EFFECT: Final = " (Checked, and without effect in this version.)"
@@ -100,6 +107,7 @@ def configuration() -> str:
         "## The options of a bucket\n",
         _overview(bucket),
         *(part for name, rule in bucket.items() for part in _option(name, rule)),
+        *_settings(),
         "## Settings of the file: `buckia`\n",
         f"{SCHEMA['$defs']['buckia']['description']} No bucket can have this name.\n",
         *(part for name, rule in whole.items() for part in _option(name, rule, "buckia.")),
@@ -164,6 +172,41 @@ def _option(name: str, rule: dict[str, Any], inside: str = "") -> Iterator[str]:
         yield ""
 
 
+def _settings() -> Iterator[str]:
+    yield "## Settings of a bucket: `settings`\n"
+    yield "What `settings` can declare, by provider. `absent` removes what is found.\n"
+    for part, providers in SETTINGS.items():
+        yield f"### Settings of {providers}\n"
+        for name, rule in SCHEMA["$defs"][part]["properties"].items():
+            yield f"**`{name}`**: {rule['description']}\n"
+            yield f"```yaml\n{dump({name: _told(rule)})}```\n"
+            yield from _setting_parts(rule)
+
+
+def _told(rule: dict[str, Any]) -> Any:
+    """The longest example there is, or a value that is allowed."""
+    return [*rule.get("examples", rule.get("enum", ()))][-1 if "examples" in rule else 0]
+
+
+def _setting_parts(rule: dict[str, Any]) -> Iterator[str]:
+    """The parts of a setting, those of its rules, and what is in them in turn, in one table."""
+    rows = list(_part_rows(rule))
+    if rows:
+        yield "| Part | Meaning | Type | Default |\n|---|---|---|---|"
+        yield from rows
+        yield ""
+
+
+def _part_rows(rule: dict[str, Any], inside: str = "") -> Iterator[str]:
+    for name in ("items", "additionalProperties", "else"):
+        inner = rule.get(name)
+        rule = {**rule, **_resolved(inner)} if isinstance(inner, dict) else rule
+    for name, part in rule.get("properties", {}).items():
+        meaning = part["description"].replace("|", "\\|")
+        yield f"| `{inside}{name}` | {meaning} | {_kind(part)} | {_default(part)} |"
+        yield from _part_rows(part, f"{inside}{name}.")
+
+
 def _resolved(rule: dict[str, Any]) -> dict[str, Any]:
     if "$ref" not in rule:
         return rule
@@ -187,10 +230,14 @@ def _kind(rule: dict[str, Any]) -> str:
 
 def _word(kind: str, rule: dict[str, Any]) -> str:
     match kind:
+        case "array" if "items" not in rule:
+            return "list"
         case "array":
             return f"list of {_kind(rule['items'])}"
         case "object" if isinstance(rule.get("additionalProperties"), dict):
             return f"mapping of names to {_kind(rule['additionalProperties'])}"
+        case "number":
+            return "number"
         case "integer":
             most = f" to {rule['maximum']}" if "maximum" in rule else ""
             return f"whole number from {rule['minimum']}{most}"

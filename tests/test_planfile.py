@@ -12,10 +12,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from buckia import planfile
+from buckia import planfile, settings
 from buckia.documents import digest
 from buckia.errors import DocumentError
-from buckia.model import Action, Conflict, Content, Direction, Notice, Op, Source, Undo, action_id
+from buckia.model import (
+    Action,
+    Conflict,
+    Content,
+    Direction,
+    Notice,
+    Op,
+    Setting,
+    Source,
+    Undo,
+    action_id,
+)
 from buckia.planfile import BaseRef, BucketHead, Guards, Plan, PlanScope, Summary
 from tests.strategies import any_keys, any_names, examples
 
@@ -35,6 +46,9 @@ def act(op: Op, key: str, **more: Any) -> Action:
         parts |= {"source": Source(path=f"tree/{key}", key="old", version="v1"), "content": OLD}
     elif op in (Op.DELETE_LOCAL, Op.DELETE_REMOTE):
         parts |= {"expect": OLD, "undo": Undo.TRASH}
+    elif op is Op.CONFIGURE:
+        setting = Setting(None, [{"id": "tmp", "expire_days": 3}])
+        parts |= {"content": settings.content(setting.then), "setting": setting}
     return Action(action_id(op, "main", key), op, "main", key, "why", **{**parts, **more})
 
 
@@ -78,6 +92,12 @@ EXAMPLE = plan_of(
     applyable=False,
     blocked=("conflicts: 1",),
 )
+
+
+CONFIGURING = plan_of(
+    act(Op.CONFIGURE, "lifecycle", changes=("+ lifecycle:", "+   - id: tmp")),
+)
+"""A plan about a setting."""
 
 
 def resealed(change: Callable[[dict[str, Any]], None]) -> bytes:
@@ -231,6 +251,7 @@ def test_unknown_fields_are_refused_by_apply_and_left_out_by_viewers(place: list
         (Op.ADOPT, "content"),
         (Op.DELETE_REMOTE, "expect"),
         (Op.DELETE_LOCAL, "expect"),
+        (Op.CONFIGURE, "setting"),
     ],
 )
 def test_an_action_without_what_it_needs_is_refused(op: Op, missing: str) -> None:
@@ -244,7 +265,12 @@ def test_an_action_without_what_it_needs_is_refused(op: Op, missing: str) -> Non
     ("action", "why"),
     [
         (act(Op.PURGE, "../up/"), "holds the segment `..`"),
-        (act(Op.CONFIGURE, "k"), "configure"),
+        (act(Op.CONFIGURE, "cors", content=NEW), "does not lead"),
+        (act(Op.CONFIGURE, "cors", expect=OLD), "does not lead"),
+        (act(Op.CONFIGURE, "cors", content=None, setting=Setting(None, None)), "does not lead"),
+        (act(Op.CONFIGURE, "cors", undo=Undo.TRASH), "no setting has"),
+        (act(Op.CONFIGURE, "cors", source=Source(path="a")), "no setting has"),
+        (act(Op.UPLOAD, "k", setting=Setting(None, "enabled")), "only `configure` has"),
         (act(Op.MOVE, "k", source=Source(path="tree/k", version="v")), "move of 'k' has no"),
         (act(Op.UPLOAD, "../up"), "holds the segment `..`"),
         (act(Op.DELETE_LOCAL, "/abs"), "holds an empty segment"),

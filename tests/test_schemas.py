@@ -17,7 +17,7 @@ from buckia.documents import schema
 from buckia.errors import DocumentError
 from buckia.stores.usage import Usage
 from tests.helpers import ALL_DELETIONS, World
-from tests.test_planfile import EXAMPLE
+from tests.test_planfile import CONFIGURING, EXAMPLE
 
 NAMES: Final = ("plan", "lock", "journal")
 Where = tuple[str | int, ...]
@@ -34,7 +34,7 @@ def refused_by_plan(value: Any) -> bool:
     except msgspec.ValidationError:
         return True
     except DocumentError as problem:
-        names = ("twice", "another id", "no bucket", "names a key")
+        names = ("twice", "another id", "no bucket", "names a key", "does not lead")
         return not any(words in str(problem) for words in names)
     return False
 
@@ -98,6 +98,7 @@ PLAN_DOCUMENT: Final = plan_document()
 LINE = refused_as(journal.Header, model.Outcome, journal.Finish)
 DOCUMENTS: list[tuple[str, Any, Callable[[Any], bool]]] = [
     ("plan", PLAN_DOCUMENT, refused_by_plan),
+    ("plan", json.loads(planfile.write(CONFIGURING)), refused_by_plan),
     ("lock", lock_document(), refused_as(lockfile.Lockfile)),
     *(("journal", line, LINE) for line in journal_lines()),
 ]
@@ -184,6 +185,7 @@ def test_a_schema_is_valid_closed_and_explains_everything(name: str) -> None:
         ("plan", "promotion", planfile.Promotion),
         ("plan", "action", model.Action),
         ("plan", "source", model.Source),
+        ("plan", "setting", model.Setting),
         ("plan", "content", model.Content),
         ("plan", "conflict", model.Conflict),
         ("plan", "notice", model.Notice),

@@ -62,12 +62,13 @@ def write(data: bytes, name: str) -> None:
         if path.exists() and not path.is_file():  # a pipe or a device: nothing to replace
             path.write_bytes(data)
         else:
-            _replace(path.resolve(), data)
+            replace(path.resolve(), data)
     except OSError as problem:
         raise LocalError(f"--out {name} cannot be written: {problem.strerror}") from None
 
 
-def _replace(path: Path, data: bytes) -> None:
+def replace(path: Path, data: bytes) -> None:
+    """Put other bytes into a file, all of them or none; its mode stays."""
     import tempfile  # only `--out` needs it
 
     with tempfile.NamedTemporaryFile(

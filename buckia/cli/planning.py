@@ -107,11 +107,21 @@ def refuse_doubtful(made: Plan) -> None:
 
 
 def refuse_incomplete(made: Plan) -> None:
-    """Raise `BuckiaError` where part of a side could not be read."""
+    """Raise `BuckiaError` where part of a side, or `AccessError` where a setting could not be
+    read."""
     from buckia.cli import text
-    from buckia.errors import BuckiaError
+    from buckia.configuring import UNREAD
+    from buckia.errors import AccessError, BuckiaError
 
+    unread = [item for item in made.warnings if item.code == UNREAD]
     unseen = [item for item in made.warnings if item.code == "unreadable"]
+    if made.complete and unread:
+        count = text.count_of(len(unread), "declared setting")
+        named = "; ".join(item.message for item in unread[:3])
+        raise AccessError(
+            f"{count} could not be read: {named}; all else is planned; get the right, or take it "
+            "out of `settings`"
+        )
     if made.complete:
         return
     named = ", ".join(f"{item.bucket}/{item.key} ({item.message})" for item in unseen[:3])

@@ -9,7 +9,7 @@ from typing import Final
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from buckia.cli import text
+from buckia.cli import show_settings, text
 from buckia.cli.rows import Row, Rows
 from buckia.cli.show_limits import blocked, limits_of, overrides, section
 from buckia.cli.show_purges import purged
@@ -79,7 +79,8 @@ def _counts(plan: Plan) -> Iterator[str]:
     for op in Op:
         if count := plan.summary.actions.get(op, 0):
             moved = f" ({text.size(sizes[op])})" if op in sizes else ""
-            yield f"{count:,} to {_WORDS[op]}{moved}"
+            what = text.count_of(count, "setting") if op is Op.CONFIGURE else f"{count:,}"
+            yield f"{what} to {_WORDS[op]}{moved}"
 
 
 def _status(plan: Plan) -> Text:
@@ -176,7 +177,9 @@ def _buckets(plan: Plan, everything: bool) -> Iterator[RenderableType]:
     for bucket, head in plan.buckets.items():
         mine = [item for item in plan.actions if item.bucket == bucket]
         calm = [item for item in mine if item.op not in _APART and item.undo is not Undo.NONE]
-        groups = [_group(top, items, everything) for top, items in _grouped(calm)]
+        configure = [item for item in mine if item.op is Op.CONFIGURE]
+        groups = [show_settings.group(configure)] if configure else []
+        groups += [_group(top, items, everything) for top, items in _grouped(calm)]
         groups += [*purged(mine, None if everything else FOLD), *_records(mine)]
         if groups:
             yield Group(_heading(bucket, head), *groups)

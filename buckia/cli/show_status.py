@@ -9,7 +9,9 @@ from typing import Any, Final
 from rich.console import Group
 from rich.text import Text
 
+from buckia import configuring
 from buckia.cli import text
+from buckia.model import Op
 from buckia.planfile import Plan
 from buckia.project import BucketStatus
 
@@ -50,6 +52,7 @@ def _bucket_data(item: BucketStatus) -> dict[str, Any]:
         "changes": {side: dict(kinds) for side, kinds in changes.items()},
         "conflicts": [conflict.key for conflict in item.plan.conflicts],
         "orphans": _keys(item.plan, "orphan"),
+        "settings": _settings(item.plan),
     }
 
 
@@ -57,6 +60,8 @@ def _changes(plan: Plan) -> dict[str, Counter[str]]:
     """What changed since the last apply: side, kind, number of files."""
     found: dict[str, Counter[str]] = {"local": Counter(), "remote": Counter(), "either": Counter()}
     for action in plan.actions:
+        if action.op is Op.CONFIGURE:
+            continue
         side, kind = _BY_REASON.get(action.reason, _OTHER)
         found[side][kind] += 1
     for notice in plan.warnings:
@@ -64,6 +69,11 @@ def _changes(plan: Plan) -> dict[str, Counter[str]]:
             side, kind = _BY_NOTICE[notice.code]
             found[side][kind] += 1
     return found
+
+
+def _settings(plan: Plan) -> list[str]:
+    """The settings that are not as they are declared."""
+    return [action.key for action in plan.actions if action.op is Op.CONFIGURE]
 
 
 def _keys(plan: Plan, code: str) -> list[str]:
@@ -94,9 +104,10 @@ def _bucket(item: BucketStatus) -> Iterator[Text]:
             yield Text.assemble("  ", (f"{side:<11}", "cyan"), words)
     yield from _listed("conflicts", [c.key for c in item.plan.conflicts], "bold yellow")
     yield from _listed("orphans", _keys(item.plan, "orphan"), "yellow")
-    if not item.plan.complete:
-        yield from _listed("unread", _keys(item.plan, "unreadable"), "bold red")
-    if not (any(changes.values()) or item.plan.conflicts):
+    yield from _listed("settings", settings := _settings(item.plan), "cyan")
+    unread = [*_keys(item.plan, "unreadable"), *_keys(item.plan, configuring.UNREAD)]
+    yield from _listed("unread", unread, "bold red")
+    if not (any(changes.values()) or item.plan.conflicts or settings):
         yield Text("  nothing has changed since", "green")
 
 

@@ -23,6 +23,7 @@ _MEANS: Final = {
     Kind.VANISHED: "recorded, and not in the bucket",
     Kind.NEW: "here, and not recorded",
     Kind.FOREIGN: "in the bucket, and not recorded",
+    Kind.SETTING: "not as declared",
 }
 
 
@@ -73,7 +74,8 @@ def _bucket(item: Verified, everything: bool) -> Iterator[RenderableType]:
 
     for (side, kind), items in groupby(sorted(item.findings, key=sort), sort):
         same = list(items)
-        note = f"  {text.count_of(len(same), 'file')}, {_MEANS[kind]}"
+        what = "setting" if kind is Kind.SETTING else "file"
+        note = f"  {text.count_of(len(same), what)}, {_MEANS[kind]}"
         yield Text.assemble("  ", (f"{side} {kind}", "yellow"), (note, "dim"))
         yield Rows([_row(finding) for finding in same], None if everything else FOLD)
     for skipped in item.unread:

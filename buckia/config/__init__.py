@@ -14,16 +14,18 @@ from typing import Any, Final, Literal
 
 import buckia.config.schema as judge
 from buckia.config.checks import contradictions
+from buckia.config.policies import path_of, resolve
 from buckia.config.schema import Problem, dotted, one_line, suggest
 from buckia.errors import ConfigError
 from buckia.layout import Layout, clean
 from buckia.layout import Mapping as Place
-from buckia.model import Direction, Policy
+from buckia.model import Direction, Policy, Value
 from buckia.rules import Limits, Rules, seconds
+from buckia.settings import declared
 from buckia.stores.rate import Rates, rates_from
 
 _LISTS: Final = ("conditions", "folders", "paths", "include", "exclude", "protect")
-_TABLES: Final = ("credentials", "files", "upload_files", "rate_limit")
+_TABLES: Final = ("credentials", "files", "upload_files", "rate_limit", "settings")
 _UNJUDGED: Final = ("name", "missing_env", *judge.API_ONLY)
 _DELETE: Final[dict[bool | str, Literal["no", "yes", "all"]]] = {
     False: "no",
@@ -83,6 +85,7 @@ class BucketConfig:
     limits: Limits | Mapping[str, int | str] = Limits()  # noqa: RUF009 - frozen
     conflict_resolution: str = Policy.ASK
     checksum_algorithm: str = "sha256"
+    settings: Mapping[str, Any] = field(default_factory=dict)
     max_workers: int = 8
     rate_limit: Mapping[str, str] = field(default_factory=dict)
     missing_env: tuple[str, ...] = ()
@@ -156,6 +159,13 @@ class BucketConfig:
         named = {getattr(self, name) for name in judge.SECRETS - {"credentials"}}
         return tuple(sorted(value for value in {*named, *self.credentials.values()} if value))
 
+    def declared(self, root: Path) -> dict[str, Value | None]:
+        """The settings that are declared, by name, canonical; None: it is to be absent.
+
+        A policy may lie in a file below `root`. Raises `ConfigError` where it does not.
+        """
+        return declared(self.provider, resolve(self.settings, root)) if self.settings else {}
+
     def identity(self) -> dict[str, Any]:
         """What a plan depends on, as plain data: no secrets, no tuning, no absolute paths.
 
@@ -186,7 +196,14 @@ class BucketConfig:
             "conflict_resolution": rules.policy.value,
             "checksum_algorithm": self.checksum_algorithm,
             **({} if self.conditions is None else {"conditions": sorted(self.conditions)}),
+            **({"settings": self._settings_identity()} if self.settings else {}),
         }
+
+    def _settings_identity(self) -> dict[str, Any]:
+        """Declared settings in their one spelling, a policy in a file by the path of the file."""
+        path = path_of(self.settings)
+        inline = {n: v for n, v in self.settings.items() if n != "policy" or path is None}
+        return {**declared(self.provider, inline), **({"policy": path} if path else {})}
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from buckia.config.schema import Problem
 from buckia.layout import clean, refuse_key
 from buckia.rules import built_in_exclude
+from buckia.settings import complaints
 from buckia.stores.s3_services import absolute, find_service
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ def contradictions(bucket: BucketConfig) -> Iterator[Problem]:
     yield from _bad_keys(bucket)
     yield from _twice(bucket)
     yield from _bad_patterns(bucket)
+    for where, what in complaints(bucket.provider, bucket.settings):
+        yield Problem(("settings", *where), what, on_key=True)
     if why := nesting(bucket, _SOMEWHERE):
         yield Problem(("bucket_name",), why)
 

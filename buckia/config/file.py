@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,6 +26,7 @@ NAMES: Final = (".buckia", ".buckia.yaml", ".buckia.toml")
 VARIABLE: Final = "BUCKIA_CONFIG"
 
 _RESERVED: Final = "buckia"
+_SETTINGS: Final = "settings"
 
 _ESSENTIAL: Final = {"", "provider", "bucket_name", "paths", "files", "upload_files"}
 """Without these right, nothing sensible can be said of the rest of a bucket."""
@@ -155,7 +157,7 @@ class _Draft:
     def __init__(self, source: Source, root: Path, env: Mapping[str, str]) -> None:
         self.source = source
         self.root = root
-        self.expanded: Expanded = expand(_merged(source.data), env)
+        self.expanded: Expanded = expand(_merged(_dated(source)), env)
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
 
@@ -189,6 +191,10 @@ class _Draft:
                 continue
             if why := nesting(bucket, self.root):
                 self.problems.append(Problem((name, "bucket_name"), why))
+            try:
+                bucket.declared(self.root)
+            except ConfigError as problem:
+                self.problems.append(Problem((name, "settings", "policy"), str(problem)))
             yield name, bucket
 
     def refused(self, name: str) -> set[object]:
@@ -257,6 +263,20 @@ def _merged(data: Any) -> Any:
         name: {**shared, **value} if name != _RESERVED and isinstance(value, dict) else value
         for name, value in data.items()
     }
+
+
+def _dated(source: Source) -> Any:
+    """The data with dates in settings as they are written: policies and rules hold many."""
+    dates = {path: text for path, text in source.odd.items() if _SETTINGS in path[1:3]}
+
+    def told(value: Any, path: judge.Path) -> Any:
+        if isinstance(value, dict):
+            return {name: told(item, (*path, name)) for name, item in value.items()}
+        if isinstance(value, list):
+            return [told(item, (*path, index)) for index, item in enumerate(value)]
+        return dates[path] if path in dates and isinstance(value, datetime.date) else value
+
+    return told(source.data, ()) if dates else source.data
 
 
 def _at(data: Any, path: judge.Path) -> Any:

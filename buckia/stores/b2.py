@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 from urllib.parse import quote
 
@@ -24,6 +25,7 @@ from buckia.stores.b2_parts import (
 from buckia.stores.b2_reading import read_version
 from buckia.stores.b2_session import Account
 from buckia.stores.b2_session import B2Options as B2Options
+from buckia.stores.b2_settings import B2Settings
 from buckia.stores.b2_sharing import share
 from buckia.stores.base import Capabilities, Store
 from buckia.stores.border import NoBucketError
@@ -78,6 +80,11 @@ class B2Store:
     def secrets(self) -> tuple[str, ...]:
         """What it is signed in with, for those who look for it in documents."""
         return (self._options.application_key,)
+
+    @cached_property
+    def settings(self) -> B2Settings:
+        """The settings of the bucket."""
+        return B2Settings(self._account)
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         """Every object below `prefix` that is not hidden; complete, or it raises."""

@@ -6,13 +6,14 @@ sentence and run against every store and against real servers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import BinaryIO, Protocol, runtime_checkable
 
 from msgspec import Struct
 
-from buckia.model import Entry
+from buckia.errors import StoreError
+from buckia.model import Entry, Value
 from buckia.stores.traffic import Traffic
 
 
@@ -124,6 +125,37 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Give connections back. The store is not used afterwards."""
+
+
+class Configurable(Protocol):
+    """The settings of a bucket, by the names and in the documents of `buckia.settings`.
+
+    A store whose bucket has settings has one of these as its attribute `settings`.
+    """
+
+    def names(self) -> tuple[str, ...]:
+        """The settings that can be asked about here."""
+
+    def read(self, wanted: Mapping[str, Value | None]) -> dict[str, Value | StoreError | None]:
+        """What each setting is now: its document, None where it is absent, or why it cannot be
+        told, such as a right that is missing.
+
+        Of a setting that is declared in parts, only the parts that `wanted` has are told, or all
+        where that is None. Raises `StoreError` where nothing can be told at all.
+        """
+
+    def configure(self, name: str, document: Value | None, *, expect: Value | None) -> None:
+        """Set a setting, or remove it, and see that the service keeps it so.
+
+        Raises `PreconditionError`, and nothing has changed, unless it is `expect`. What already is
+        `document` counts as set.
+        """
+
+
+def settings_of(store: Store) -> Configurable | None:
+    """The settings of a store's bucket; None where it has none."""
+    found: Configurable | None = getattr(store, "settings", None)
+    return found
 
 
 @runtime_checkable

@@ -41,6 +41,7 @@ from buckia.stores.s3_parts import (
 from buckia.stores.s3_services import Conditions
 from buckia.stores.s3_session import S3Options as S3Options
 from buckia.stores.s3_session import S3Session
+from buckia.stores.s3_settings import S3Settings
 from buckia.stores.s3_urls import presign
 from buckia.stores.traffic import Traffic
 
@@ -105,6 +106,11 @@ class S3Store:
     def secrets(self) -> tuple[str, ...]:
         """What it is signed in with, for those who look for it in documents."""
         return self._session.secrets
+
+    @cached_property
+    def settings(self) -> S3Settings:
+        """The settings of the bucket."""
+        return S3Settings(self._session, self._options.bucket)
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         """Every object below `prefix`; complete, or it raises."""

@@ -21,6 +21,7 @@ from tests.servers.b2_state import (
     Key,
     Refusal,
     State,
+    check_settings,
     sha1,
 )
 
@@ -47,24 +48,28 @@ class Service(State):
         ]
         if key.buckets is not None and not {b.bucket_id for b in found} <= {*key.buckets}:
             raise Refusal(401, "unauthorized")
-        return {"buckets": [bucket.told() for bucket in found]}
+        return {"buckets": [bucket.told(key) for bucket in found]}
 
     def b2_create_bucket(self, key: Key, body: Json) -> Json:
         """A bucket under a name nobody uses."""
         if any(bucket.name == body["bucketName"] for bucket in self.buckets.values()):
             raise Refusal(400, "duplicate_bucket_name")
         settings = {name: value for name, value in body.items() if name.startswith("bucketType")}
-        return self.add_bucket(body["bucketName"], **settings).told()
+        return self.add_bucket(body["bucketName"], **settings).told(key)
 
     def b2_update_bucket(self, key: Key, body: Json) -> Json:
         """The one compare-and-swap there is: `ifRevisionIs`."""
         bucket = self.bucket(body["bucketId"])
         if body.get("ifRevisionIs", bucket.revision) != bucket.revision:
             raise Refusal(409, "conflict")
+        if "defaultServerSideEncryption" in body:
+            key.check("writeBucketEncryption", bucket.bucket_id, None)
+        check_settings(body)
         told = {"bucketType", "bucketInfo", "corsRules", "lifecycleRules"}
         bucket.settings |= {name: body[name] for name in told & body.keys()}
+        bucket.encryption = body.get("defaultServerSideEncryption", bucket.encryption)
         bucket.revision += 1
-        return bucket.told()
+        return bucket.told(key)
 
     def b2_create_key(self, key: Key, body: Json) -> Json:
         """A key that may do no more than its maker."""

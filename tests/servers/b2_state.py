@@ -24,6 +24,7 @@ CAPABILITIES = frozenset(
         *("listBuckets", "readBuckets", "writeBuckets", "deleteBuckets"),
         *("listFiles", "readFiles", "shareFiles", "writeFiles", "deleteFiles"),
         *("listKeys", "writeKeys", "deleteKeys"),
+        *("readBucketEncryption", "writeBucketEncryption"),
     ]
 )
 
@@ -129,10 +130,14 @@ class Bucket:
     name: str
     settings: Json
     revision: int = 1
+    encryption: Json = field(default_factory=lambda: {"mode": "none"})
     files: dict[str, list[File]] = field(default_factory=lambda: defaultdict(list))
 
-    def told(self) -> Json:
-        """The bucket as answers have it."""
+    def told(self, key: Key) -> Json:
+        """The bucket as answers have it; how it encrypts is told to those alone who may know."""
+        known = "readBucketEncryption" in key.capabilities
+        encryption: Json = {"isClientAuthorizedToRead": known}
+        encryption |= {"value": {"algorithm": None, **self.encryption}} if known else {}
         return {
             "accountId": "account",
             "bucketId": self.bucket_id,
@@ -141,7 +146,7 @@ class Bucket:
             "corsRules": [],
             "lifecycleRules": [],
             "options": [],
-            "defaultServerSideEncryption": {"isClientAuthorizedToRead": False, "value": None},
+            "defaultServerSideEncryption": encryption,
             "fileLockConfiguration": {"isClientAuthorizedToRead": False, "value": None},
             "revision": self.revision,
             **self.settings,
@@ -277,6 +282,27 @@ def check_name(name: str) -> None:
     long = any(len(segment.encode()) > 250 for segment in name.split("/"))
     if bad or long or not 1 <= size <= 1024:
         raise Refusal(400, "bad_request", f"File name not allowed: {name!r}")
+
+
+def check_settings(body: Json) -> None:
+    """Refuse settings of a bucket that are none (Backblaze, "Lifecycle rules", "CORS rules")."""
+    rules = body.get("lifecycleRules", [])
+    prefixes = [rule["fileNamePrefix"] for rule in rules]
+    if len(rules) > 100 or len({*prefixes}) < len(prefixes):
+        raise Refusal(400, "bad_request", "Too many lifecycle rules, or two for one prefix")
+    for rule in rules:
+        days = [value for name, value in rule.items() if name != "fileNamePrefix"]
+        if not any(days) or any(value is not None and value < 1 for value in days):
+            raise Refusal(400, "bad_request", "Lifecycle rule without days")
+    for rule in body.get("corsRules", []):
+        named = re.fullmatch(r"[A-Za-z0-9-]{6,50}", rule["corsRuleName"])
+        age = rule.get("maxAgeSeconds")
+        if not named or not rule["allowedOrigins"] or not rule["allowedOperations"]:
+            raise Refusal(400, "bad_request", "CORS rule without name, origins or operations")
+        if not isinstance(age, int) or not 0 <= age <= 86_400:
+            raise Refusal(400, "bad_request", "maxAgeSeconds must be between 0 and 86400")
+    if body.get("bucketType", "allPrivate") not in ("allPrivate", "allPublic"):
+        raise Refusal(400, "bad_request", "Invalid bucket type")
 
 
 def check_info(name: str, info: dict[str, str]) -> None:
