@@ -166,6 +166,12 @@ def promotes(action: Action) -> bool:
     return action.source is not None and action.source.bucket is not None
 
 
+def is_there(action: Action) -> bool:
+    """Whether the destination holds already what an action leaves there."""
+    content, found = action.content, action.expect
+    return content is not None and found is not None and same_content(content, found) is True
+
+
 def left_by(action: Action) -> str | None:
     """The other bucket that an action takes an object away from, or None."""
     return action.source.bucket if action.op is Op.MOVE and action.source else None

@@ -21,6 +21,7 @@ from buckia.model import (
     Undo,
     action_id,
     content_of,
+    is_there,
     replace,
     same_content,
 )
@@ -318,7 +319,7 @@ def passes_through(action: Action, head: BucketHead | None) -> bool:
         and head is not None
         and head.promotion is not None
         and head.promotion.copies == "through"
-        and not (action.content and action.expect and same_content(action.content, action.expect))
+        and not is_there(action)
     )
 
 

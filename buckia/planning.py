@@ -11,6 +11,7 @@ from buckia import (
     configuring,
     identity,
     planner,
+    promotion,
     purges,
     selection,
 )
@@ -18,7 +19,7 @@ from buckia.config import BucketConfig
 from buckia.configuring import Found
 from buckia.contents import Databases
 from buckia.lease.claims import Provable
-from buckia.lockfile import BucketState
+from buckia.lockfile import BucketState, Lockfile
 from buckia.model import Direction, Notice, replace
 from buckia.planfile import BucketHead, Plan, PlanScope
 from buckia.planner import BucketPlan
@@ -42,7 +43,7 @@ def make_plan(
     heads: dict[str, BucketHead] = {}
     for name in buckets:
         state = lock.state(name)
-        parts[name] = _plan_bucket(space, name, state, wish)
+        parts[name] = _plan_bucket(space, name, lock, wish)
         heads[name] = _head(space, name, state)
     made = planner.assemble(
         parts,
@@ -56,8 +57,9 @@ def make_plan(
     return made
 
 
-def _plan_bucket(space: Workspace, name: str, state: BucketState, wish: Wish) -> BucketPlan:
-    bucket, remote, base = space.config.bucket(name), space.remote(name), state.base()
+def _plan_bucket(space: Workspace, name: str, lock: Lockfile, wish: Wish) -> BucketPlan:
+    bucket, remote, state = space.config.bucket(name), space.remote(name), lock.state(name)
+    base = state.base()
     local = space.local(name, base)
     sides = space.take(bucket, local, remote, base)
     scope = selection.scope(bucket.layout, space.refuse(name), wish.paths)
@@ -67,6 +69,7 @@ def _plan_bucket(space: Workspace, name: str, state: BucketState, wish: Wish) ->
     sure = sides.local.complete and sides.remote.complete
     rules = bucket.rules if sure else replace(bucket.rules, delete="no")
     decisions = selection.settle_asked(name, decisions, scope, rules, wish.ask)
+    decisions = promotion.spare(decisions, promotion.promoted_to(lock, name))
     decisions = selection.one_way(decisions, wish.direction)
     decisions = selection.one_writer(decisions, local.path_of, name, wish.written)
     found = _settings(space, name, wish)

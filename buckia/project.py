@@ -19,6 +19,7 @@ from buckia import (
     promoting,
     purges,
     selection,
+    standing,
     verify,
 )
 from buckia.applying import Applied as Applied
@@ -32,6 +33,7 @@ from buckia.planfile import Plan
 from buckia.planning import make_plan
 from buckia.rules import NO_OVERRIDES, Overrides
 from buckia.selection import Ask, Wish
+from buckia.standing import Standing
 from buckia.stores.base import Purging, Signing
 from buckia.trash import Trash
 from buckia.verify import Verified
@@ -96,6 +98,15 @@ class Project(Workspace):
             self, wanted, skip_conflicts=skip_conflicts, ask=ask, overrides=overrides
         )
 
+    def promote_again(
+        self, old: Plan, *, skip_conflicts: bool, ask: Ask, overrides: Overrides
+    ) -> Plan:
+        """Say what a plan of `promote` would be if it was made now."""
+        wanted = promoting.errand_of(old)
+        return promoting.make_promotion(
+            self, wanted, skip_conflicts=skip_conflicts, ask=ask, overrides=overrides
+        )
+
     def apply(
         self,
         plan: Plan,
@@ -136,6 +147,10 @@ class Project(Workspace):
             )
             for name in self.names(names)
         ]
+
+    def standings(self, names: Sequence[str] = ()) -> list[Standing]:
+        """Where each target of a promotion between these buckets stands. Changes nothing."""
+        return standing.standings(self, self.load_state().lock, self.names(names))
 
     def examine(self, names: Sequence[str] = (), *, probing: bool = False) -> Iterator[Report]:
         """Whether everything is in order here and in the buckets, one report after the other.

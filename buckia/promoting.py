@@ -16,7 +16,7 @@ from buckia.layout import refuse_key
 from buckia.lease.claims import Provable
 from buckia.lockfile import BucketState, Lockfile
 from buckia.model import DIGESTS, Direction, Entry, Listing, Notice, Op, replace
-from buckia.pairs import Pair
+from buckia.pairs import Pair, written_by
 from buckia.planfile import BucketHead, Plan, PlanScope, Promotion
 from buckia.planner import BucketPlan
 from buckia.reconcile import Scope, reconcile
@@ -28,8 +28,6 @@ from buckia.workspace import Workspace
 
 MOVE: Final = "move"
 """The kind of a plan that takes away what it promotes."""
-
-KINDS: Final = ("promote", MOVE)
 
 
 class Errand(Struct, frozen=True):
@@ -71,6 +69,15 @@ def errand(
     return Errand(name, _folders(space, name), source, wanted, move)
 
 
+def errand_of(plan: Plan) -> Errand:
+    """What a plan of `promote` was asked for."""
+    heads = [(name, head.promotion) for name, head in plan.buckets.items() if head.promotion]
+    turns = sorted((promotion.turn, written_by(name)) for name, promotion in heads)
+    targets = tuple(target for _, target in turns)
+    named = ", ".join(plan.scope.paths)
+    return Errand(named, plan.scope.paths, heads[0][1].source, targets, plan.kind == MOVE)
+
+
 def _folders(space: Workspace, name: str) -> tuple[str, ...]:
     """The folders of a set, or the one of that name."""
     if name in space.config.settings.sets:
@@ -106,7 +113,7 @@ def make_promotion(
         parts[pair.name] = _plan_pair(space, errand, pair, lock, sides, ask, overrides)
         heads[pair.name] = _head(space, pair, lock, turn)
     made = planner.assemble(
-        parts,
+        _told_once(errand, parts, source),
         heads,
         config_digest=space.config_digest(heads),
         scope=PlanScope(errand.folders, None),
@@ -116,6 +123,19 @@ def make_promotion(
     )
     space.hygiene.demand_clean(msgspec.json.encode(made), "the plan")
     return made
+
+
+def _told_once(
+    errand: Errand, parts: dict[str, BucketPlan], source: Listing
+) -> dict[str, BucketPlan]:
+    """The parts with what is said of the source said once, and not of every target."""
+    common = {(item.code, item.place) for item in source.skipped}
+    told = [Notice(item.code, errand.source, item.place, item.why) for item in source.skipped]
+    kept: dict[str, BucketPlan] = {}
+    for name, part in parts.items():
+        own = [item for item in part.notices if (item.code, item.key) not in common]
+        kept[name] = replace(part, notices=[*own, *(told if not kept else ())])
+    return kept
 
 
 def _refuse_unknown(

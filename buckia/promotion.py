@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from buckia import planner, purges, safeguards
-from buckia.lockfile import BucketState
+from buckia.lockfile import BucketState, Lockfile
 from buckia.model import (
     Action,
     Base,
@@ -25,10 +25,10 @@ from buckia.model import (
     Undo,
     action_id,
     content_of,
+    is_there,
     replace,
-    same_content,
 )
-from buckia.pairs import Pair
+from buckia.pairs import Pair, pair_of
 from buckia.planner import BucketPlan
 from buckia.reconcile import Decision, Frozen, Scope, Verdict, is_base
 from buckia.rules import NO_OVERRIDES, Overrides, Rules
@@ -83,6 +83,25 @@ def recall(source: Listing, state: BucketState) -> Listing:
     return replace(source, entries=entries)
 
 
+def promoted_to(lock: Lockfile, bucket: str) -> frozenset[str]:
+    """The keys that promotions are known to have put into a bucket."""
+    pairs = ((pair_of(name), state) for name, state in lock.buckets.items())
+    return frozenset(
+        key for pair, state in pairs if pair and pair.target == bucket for key in state.entries
+    )
+
+
+def spare(decisions: Iterable[Decision], promoted: frozenset[str]) -> list[Decision]:
+    """The decisions of a bucket's own plan, where what was promoted to it is nothing foreign that
+    would have to go: `delete_orphaned: all` reports it and no more."""
+    return [
+        replace(item, verdict=Verdict.FOREIGN)
+        if item.verdict is Verdict.DELETE_REMOTE and item.base is None and item.key in promoted
+        else item
+        for item in decisions
+    ]
+
+
 def as_move(
     decisions: Iterable[Decision], source: Listing, base: Base, target: Listing, scope: Scope
 ) -> list[Decision]:
@@ -130,7 +149,7 @@ def plan_pair(
     kept = planner.kept_by(capabilities, trash=trash)
     actions = [made for d in decisions if (made := _action(pair, d, kept, move=move))]
     if capabilities.caches:
-        fresh = [item for item in actions if not _is_there(item)]
+        fresh = [item for item in actions if not is_there(item)]
         actions += purges.plan(name, fresh, capabilities.caches, owed)
     if move:
         blocked += sorted(_moves_blocked(pair, source, actions, rules[0]))
@@ -196,12 +215,6 @@ def _seen(item: Decision) -> Content | None:
     if found and then and found.version == then.version:
         found = replace(found, sha256=then.sha256, logical=then.logical)
     return content_of(found) if found else None
-
-
-def _is_there(action: Action) -> bool:
-    """Whether the target holds already what an action leaves there."""
-    content, found = action.content, action.expect
-    return content is not None and found is not None and same_content(content, found) is True
 
 
 def _conflict(name: str, item: Decision) -> Conflict:

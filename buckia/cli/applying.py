@@ -6,6 +6,7 @@ import re
 import sys
 import time
 from collections import Counter
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -34,6 +35,7 @@ _DONE: Final = {
     Op.FORGET: "forgotten",
     Op.PURGE: "purged",
 }
+_COPIES: Final = (Op.COPY, Op.MOVE)
 _NAMED: Final = 10
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -77,10 +79,10 @@ def apply(
     made = _read(plan, expect_digest) if plan is not None else None
     with opened(shared) as session:
         if made is None:
-            made = _propose(session, Choice(**vars(allowance)))
+            made = propose(session, session.plan(Choice(**vars(allowance))))
             if made.actions and not (yes or preflight_only):
-                _ask(made)
-        _carry_out(session, made, lock_timeout, preflight_only=preflight_only)
+                demand_yes(made)
+        carry_out(session, made, lock_timeout, preflight_only=preflight_only)
 
 
 def _read(name: str, expected: str | None) -> Plan:
@@ -97,19 +99,19 @@ def _read(name: str, expected: str | None) -> Plan:
     return made
 
 
-def _propose(session: Session, choice: Choice) -> Plan:
+def propose(session: Session, made: Plan) -> Plan:
     """A new plan, shown on stderr and fit to be applied."""
     from buckia.applying import refuse_unfit
     from buckia.cli import show
 
-    made = session.plan(choice)
     if not session.quiet and (made.actions or made.conflicts or made.warnings):
         draw(show.view(made, everything=bool(session.verbose)), sys.stderr)
     refuse_unfit(made)
     return made
 
 
-def _ask(made: Plan) -> None:
+def demand_yes(made: Plan) -> None:
+    """Ask whether to apply; `BuckiaError` if the answer is no."""
     from buckia.cli.ask import confirm
 
     if not confirm(f"\nApply {text.count_of(len(made.actions), 'action')}?"):
@@ -135,12 +137,13 @@ def sync(
             session.account()
             refuse_doubtful(made)
         else:
-            _carry_out(session, _propose(session, choice), lock_timeout)
+            carry_out(session, propose(session, session.plan(choice)), lock_timeout)
 
 
-def _carry_out(
+def carry_out(
     session: Session, made: Plan, lock_timeout: float, *, preflight_only: bool = False
 ) -> None:
+    """Apply a plan and tell what was done."""
     began = time.monotonic()
     applied = session.apply(made, lock_timeout, preflight_only=preflight_only)
     took = time.monotonic() - began
@@ -172,7 +175,23 @@ def _summary(made: Plan, applied: Applied) -> str:
     counts = Counter(_DONE[item.op] for item in done.values())
     parts = [f"{counts[word]:,} {word}" for word in dict.fromkeys(_DONE.values()) if counts[word]]
     moved = sum(sizes.get(id_, 0) for id_ in done)
-    return ", ".join([*(parts or ["nothing"]), *([text.size(moved)] if moved else [])])
+    parts = [*(parts or ["nothing"]), *([text.size(moved)] if moved else [])]
+    return ", ".join([*parts, *_ways(made, done)])
+
+
+def _ways(made: Plan, done: Collection[str]) -> Iterator[str]:
+    """How many bytes a promotion brought which way."""
+    from buckia.model import is_there
+
+    ways: Counter[str] = Counter()
+    for action in made.actions:
+        head = made.buckets[action.bucket].promotion if action.op in _COPIES else None
+        if head and action.id in done and action.content and not is_there(action):
+            ways[head.copies] += action.content.size
+    if ways["inside"]:
+        yield f"{text.size(ways['inside'])} inside the service"
+    if ways:
+        yield f"{text.size(ways['through'])} through this machine"
 
 
 def _refuse_failed(made: Plan, applied: Applied) -> None:
@@ -187,8 +206,18 @@ def _refuse_failed(made: Plan, applied: Applied) -> None:
     done = len({item.id for item in applied.outcomes if item.done})
     raise IncompleteError(
         f"{text.count_of(len(failed), 'action')} failed, {done:,} of {len(made.actions):,} are "
-        "done; run the same plan again to resume"
+        f"done{_untouched(made, applied)}; run the same plan again to resume"
     )
+
+
+def _untouched(made: Plan, applied: Applied) -> str:
+    """The targets of a promotion that were left for later, because one before them failed."""
+    from buckia.pairs import written_by
+
+    begun = {item.bucket for item in applied.outcomes}
+    left = {action.bucket for action in made.actions} - begun
+    named = [f"`{written_by(name)}`" for name in sorted(left) if made.buckets[name].promotion]
+    return f", and {', '.join(named)} not begun" if named else ""
 
 
 def _failure(item: Outcome) -> str:

@@ -5,19 +5,32 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from buckia.cli import text
 from buckia.model import Entry, Policy
+from buckia.pairs import pair_of
 
 if TYPE_CHECKING:
     from buckia.cli.progress import Display
     from buckia.reconcile import Decision
     from buckia.selection import Ask
 
-_ANSWERS: Final = {"l": Policy.LOCAL_WINS, "r": Policy.REMOTE_WINS, "s": None}
-_NAMES: Final = {"local": "l", "remote": "r", "skip": "s"}
-_QUESTION: Final = "  Keep [l]ocal, [r]emote, or [s]kip? L, R, S: the same for all that follow. "
+_POLICIES: Final = (Policy.LOCAL_WINS, Policy.REMOTE_WINS, None)
+
+
+class Words(NamedTuple):
+    """What the two sides and leaving both alone are called, each by the letter that answers it."""
+
+    names: tuple[str, str, str]
+    letters: str
+    question: str
+
+
+_FILES: Final = Words(("local", "remote", "skip"), "lrs", "Keep [l]ocal, [r]emote, or [s]kip?")
+_BUCKETS: Final = Words(
+    ("source", "target", "leave"), "stl", "Keep the [s]ource's, the [t]arget's, or [l]eave both?"
+)
 
 
 def ask_about(display: Display) -> Ask:
@@ -33,15 +46,16 @@ def ask_about(display: Display) -> Ask:
 
 def _ask(bucket: str, conflicts: list[Decision], again: list[str]) -> Mapping[str, Policy]:
     chosen: dict[str, Policy] = {}
+    words = _BUCKETS if pair_of(bucket) else _FILES
     for number, conflict in enumerate(conflicts, 1):
         if not again:
             place = f"{text.name(bucket)}  {text.name(conflict.key)}"
             _say(f"\nConflict {number} of {len(conflicts)}: {place}\n")
-            _say(_side("local", conflict.local) + _side("remote", conflict.remote))
-        answer = again[0] if again else _answer()
+            _say(_side(words.names[0], conflict.local) + _side(words.names[1], conflict.remote))
+        answer = again[0] if again else _answer(words)
         if answer.isupper():
             again[:] = [answer]
-        if policy := _ANSWERS[answer.lower()]:
+        if policy := _POLICIES[words.letters.index(answer.lower())]:
             chosen[conflict.key] = policy
     return chosen
 
@@ -57,17 +71,20 @@ def _moment(nanoseconds: int) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(nanoseconds // 1_000_000_000))
 
 
-def _answer() -> str:
+def _answer(words: Words) -> str:
+    one, other, none = tuple(words.letters.upper())
     while True:
-        _say(_QUESTION)
+        _say(f"  {words.question} {one}, {other}, {none}: the same for all that follow. ")
         line = sys.stdin.readline()
         if not line:  # end of input: nobody is there any more
             _say("\n")
-            return "S"
-        answer = _NAMES.get(line.strip(), line.strip())
-        if answer.lower() in _ANSWERS and len(answer) == 1:
+            return none
+        said = line.strip()
+        answer = said[0] if said in words.names else said
+        if len(answer) == 1 and answer.lower() in words.letters:
             return answer
-        _say("  Please answer l, r, s, L, R or S.\n")
+        letters = ", ".join(words.letters)
+        _say(f"  Please answer {letters}, {one}, {other} or {none}.\n")
 
 
 def confirm(question: str) -> bool:

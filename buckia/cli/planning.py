@@ -173,10 +173,11 @@ def status(
     with opened(shared) as session:
         with session.looking():
             found = session.project.status(choice.wanted)
+            tiers = session.project.standings(choice.wanted)
         if json:
-            session.publish(documents.render(show_status.data(found), {}))
+            session.publish(documents.render(show_status.data(found, tiers), {}))
         else:
-            draw(show_status.view(found))
+            draw(show_status.view(found, tiers))
         for item in found:
             refuse_incomplete(item.plan)
 

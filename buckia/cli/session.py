@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from buckia.model import Tick
     from buckia.planfile import Plan
     from buckia.project import Applied, Project
+    from buckia.rules import Overrides
     from buckia.selection import Ask
 
 _LOOKING: Final = ("list", "hash", "compare", "verify", "preflight")
@@ -54,25 +55,57 @@ class Session:
                 overrides=choice.overrides,
             )
 
+    def promote(
+        self,
+        name: str,
+        source: str,
+        targets: Sequence[str],
+        move: bool,
+        skip_conflicts: bool,
+        overrides: Overrides,
+    ) -> Plan:
+        """Plan a promotion; in a terminal, ask about each conflict."""
+        from buckia.cli.ask import ask_about
+
+        asking = can_ask() and not skip_conflicts
+        ask = ask_about(self._display) if asking else None
+        with self._display:
+            return self.project.promote(
+                name,
+                source,
+                targets,
+                move=move,
+                skip_conflicts=skip_conflicts,
+                ask=ask,
+                overrides=overrides,
+            )
+
     def plan_again(self, old: Plan) -> Plan:
         """Plan what a plan was asked for, with the answers it holds. `StaleError` if its buckets
         are not configured any more."""
+        from buckia.pairs import buckets_of
         from buckia.rules import Overrides
 
         config = self.project.config
-        if gone := old.buckets.keys() - config.buckets.keys():
+        if gone := set(buckets_of(old.buckets)) - config.buckets.keys():
             raise StaleError(
                 f"the plan is for the bucket {min(gone)!r}, which this configuration does not "
                 "have; nothing was changed; plan again"
             )
+        skip_conflicts = any(item.code == "conflict_skipped" for item in old.warnings)
+        ask, overrides = _answers(old), Overrides.of(old.overrides)
         with self._display:
+            if any(head.promotion for head in old.buckets.values()):
+                return self.project.promote_again(
+                    old, skip_conflicts=skip_conflicts, ask=ask, overrides=overrides
+                )
             return self.project.plan(
                 [name for name in config.buckets if name in old.buckets],
                 paths=old.scope.paths,
                 direction=old.scope.direction,
-                skip_conflicts=any(item.code == "conflict_skipped" for item in old.warnings),
-                ask=_answers(old),
-                overrides=Overrides.of(old.overrides),
+                skip_conflicts=skip_conflicts,
+                ask=ask,
+                overrides=overrides,
             )
 
     def apply(

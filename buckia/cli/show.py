@@ -9,11 +9,11 @@ from typing import Final
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from buckia.cli import show_settings, text
+from buckia.cli import show_promotion, show_settings, text
 from buckia.cli.rows import Row, Rows
 from buckia.cli.show_limits import blocked, limits_of, overrides, section
 from buckia.cli.show_purges import purged
-from buckia.model import Action, Content, Notice, Op, Undo
+from buckia.model import Action, Content, Notice, Op, Undo, is_there, promotes
 from buckia.planfile import BucketHead, Plan
 
 FOLD: Final = 10
@@ -76,11 +76,17 @@ def line(plan: Plan) -> str:
 
 def _counts(plan: Plan) -> Iterator[str]:
     sizes = {Op.UPLOAD: plan.summary.bytes_up, Op.DOWNLOAD: plan.summary.bytes_down}
+    if any(map(promotes, plan.actions)):
+        sizes = {op: _bytes(plan, op) for op in (Op.COPY, Op.MOVE)}
     for op in Op:
         if count := plan.summary.actions.get(op, 0):
             moved = f" ({text.size(sizes[op])})" if op in sizes else ""
             what = text.count_of(count, "setting") if op is Op.CONFIGURE else f"{count:,}"
             yield f"{what} to {_WORDS[op]}{moved}"
+
+
+def _bytes(plan: Plan, op: Op) -> int:
+    return sum(item.content.size for item in plan.actions if item.op is op and item.content)
 
 
 def _status(plan: Plan) -> Text:
@@ -94,7 +100,9 @@ def _status(plan: Plan) -> Text:
         unseen = text.count_of(_unseen(plan), "place")
         words = f"\nIt is incomplete: {unseen} could not be read, so nothing is deleted."
         status.append(words, "bold yellow")
-    if asked := _asked(plan):
+    if told := show_promotion.way(plan):
+        status.append(f"\n{told}", "cyan")
+    elif (asked := _asked(plan)) and plan.kind == "sync":
         status.append(f"\nIt only covers {asked}.", "yellow")
     return status
 
@@ -154,9 +162,10 @@ def _conflicts(plan: Plan, everything: bool) -> RenderableType | None:
         reason = text.visible(item.reason.replace("_", " "))
         place = f"  {text.name(item.bucket)}  {text.name(item.key)}"
         parts.append(Text.assemble(place, (f"  {reason}", "dim")))
+        one, other = show_promotion.sides(item.bucket)
         parts += [
-            Text(f"    local   {_side(item.local)}"),
-            Text(f"    remote  {_side(item.remote)}"),
+            Text(f"    {one:<6}  {_side(item.local)}"),
+            Text(f"    {other:<6}  {_side(item.remote)}"),
         ]
         parts += [Text(f"    here    {text.visible(line)}") for line in item.changes]
     if len(shown) < len(plan.conflicts):
@@ -174,7 +183,7 @@ def _side(content: Content | None) -> str:
 
 
 def _buckets(plan: Plan, everything: bool) -> Iterator[RenderableType]:
-    for bucket, head in plan.buckets.items():
+    for bucket, head in show_promotion.in_turn(plan):
         mine = [item for item in plan.actions if item.bucket == bucket]
         calm = [item for item in mine if item.op not in _APART and item.undo is not Undo.NONE]
         configure = [item for item in mine if item.op is Op.CONFIGURE]
@@ -186,7 +195,10 @@ def _buckets(plan: Plan, everything: bool) -> Iterator[RenderableType]:
 
 
 def _heading(bucket: str, head: BucketHead) -> Text:
-    where = f"{head.provider} {head.bucket}, serial {head.base.serial}{_lease(head)}"
+    where = (
+        show_promotion.place(head) or f"{head.provider} {head.bucket}, serial {head.base.serial}"
+    )
+    where += _lease(head)
     return Text.assemble("\n", (text.name(bucket), "bold"), "  ", (text.visible(where), "dim"))
 
 
@@ -234,11 +246,14 @@ def _title(items: Sequence[Action], place: str, note: str = "") -> Text:
 
 
 def _sign(item: Action) -> str:
-    return ">" if item.op in (Op.MOVE, Op.COPY) else "~" if item.expect else "+"
+    renames = item.op in (Op.MOVE, Op.COPY) and not promotes(item)
+    return ">" if renames else "~" if item.expect else "+"
 
 
 def _within(item: Action, top: str) -> str:
     shown = text.name(item.key[len(top) :])
+    if promotes(item):
+        return f"{shown}  already there" if is_there(item) else shown
     if item.op in (Op.MOVE, Op.COPY) and item.source and item.source.key:
         return f"{shown}  from {text.name(item.source.key.removeprefix(top))}"
     return f"{shown}  resurrected" if item.reason == "resurrected" else shown

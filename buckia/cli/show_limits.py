@@ -26,7 +26,12 @@ def _lifted(override: Mapping[str, str]) -> str:
             return f"{allow} deletions a side are allowed in each bucket (--allow-deletes {allow})"
         case "accept_empty":
             words = "the {0} side may be empty, or hold nothing known (--accept-empty {0})"
+            words = words if allow != "source" else "the {0} may be empty, or hold nothing known"
             return words.format(allow)
+        case "allow_drift":
+            return f"what no apply left in `{allow}` is promoted as it is there (--allow-drift)"
+        case "keep_going":
+            return "targets go on when one before them failed (--keep-going)"
     return f"{rule}: {allow}"
 
 

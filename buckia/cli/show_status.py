@@ -14,6 +14,7 @@ from buckia.cli import text
 from buckia.model import Op
 from buckia.planfile import Plan
 from buckia.project import BucketStatus
+from buckia.standing import Standing
 
 _NAMED: Final = 3
 """Keys of a kind that are named; `buckia plan` names them all."""
@@ -35,9 +36,22 @@ _BY_NOTICE: Final = {
 _OTHER: Final = ("either", "other")
 
 
-def data(statuses: Sequence[BucketStatus]) -> dict[str, Any]:
+def data(statuses: Sequence[BucketStatus], tiers: Sequence[Standing] = ()) -> dict[str, Any]:
     """The status as a JSON value."""
-    return {"buckets": {item.name: _bucket_data(item) for item in statuses}}
+    return {
+        "buckets": {item.name: _bucket_data(item) for item in statuses},
+        "promotions": {item.pair.name: _tier_data(item) for item in tiers},
+    }
+
+
+def _tier_data(item: Standing) -> dict[str, Any]:
+    return {
+        "state": item.state,
+        "files": item.files,
+        "source_serial": {"promoted": item.held, "now": item.now},
+        "changes": {str(op): count for op, count in item.plan.summary.actions.items()},
+        "conflicts": [conflict.key for conflict in item.plan.conflicts],
+    }
 
 
 def _bucket_data(item: BucketStatus) -> dict[str, Any]:
@@ -80,13 +94,44 @@ def _keys(plan: Plan, code: str) -> list[str]:
     return [item.key for item in plan.warnings if item.code == code]
 
 
-def view(statuses: Sequence[BucketStatus]) -> Group:
-    """A few lines a bucket."""
+def view(statuses: Sequence[BucketStatus], tiers: Sequence[Standing] = ()) -> Group:
+    """A few lines a bucket, and one for each target of a promotion."""
     parts: list[Text] = []
     for item in statuses:
         parts += [Text()] if parts else []
         parts += _bucket(item)
-    return Group(*parts)
+    return Group(*parts, *_tiers(tiers))
+
+
+_COLOURS: Final = {"in step": "green", "behind": "yellow", "diverged": "bold yellow"}
+
+
+def _tiers(tiers: Sequence[Standing]) -> Iterator[Text]:
+    """The tiers side by side."""
+    if tiers:
+        yield Text.assemble("\n", ("Promotions", "bold"))
+    width = max((len(item.pair.name) for item in tiers), default=0)
+    for item in tiers:
+        counts = [f"{count:,} to {_TODO[op]}" for op, count in item.plan.summary.actions.items()]
+        counts += [text.count_of(len(item.plan.conflicts), "conflict")] * bool(item.plan.conflicts)
+        moved = f", now {item.now}" if item.now != item.held else ""
+        told = f"{text.count_of(item.files, 'file')} of {text.name(item.pair.source)} "
+        told += f"at serial {item.held}{moved}"
+        yield Text.assemble(
+            f"  {text.name(item.pair.name):<{width}}  ",
+            (f"{item.state:<8}", _COLOURS[item.state]),
+            f"  {'; '.join((told, *([', '.join(counts)] if counts else [])))}",
+        )
+
+
+_TODO: Final = {
+    Op.COPY: "copy",
+    Op.MOVE: "move",
+    Op.DELETE_REMOTE: "delete",
+    Op.ADOPT: "adopt",
+    Op.FORGET: "forget",
+    Op.PURGE: "purge",
+}
 
 
 def _bucket(item: BucketStatus) -> Iterator[Text]:
