@@ -97,8 +97,9 @@ def promote(
     """Bring folders of one bucket to others.
 
     They are promoted as they were applied to the source. What changed in a target since the last
-    promotion is a conflict, what is gone from the source goes from the targets. In a terminal the plan is shown and asked about; elsewhere, or with
-    --out, it is written as JSON, which is what `buckia apply` takes.
+    promotion is a conflict, what is gone from the source goes from the targets. In a terminal the
+    plan is shown and asked about; elsewhere, or with --out, it is written as JSON, which is what
+    `buckia apply` takes.
     """
     if yes and out is not None:
         raise UsageError("--out writes the plan and --yes carries it out: give one of them")
