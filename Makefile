@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 JOBS   ?= auto
 
-.PHONY: help tour test check format docs bench mutate clean
+.PHONY: help tour test check format docs bench weeks mutate clean
 
 help:            ## this list
 	@sed -n 's/^\([a-z]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ docs: $(READY)   ## write the generated pages anew
 
 bench: $(READY)  ## measure; see tests/benchmarks
 	@$(BIN)/python -m tests.benchmarks $(SCENARIO)
+
+weeks: $(READY)  ## a week with 5,000 files on every kind of bucket; see tests/weeks.py
+	@$(BIN)/python -m tests.weeks $(BUCKETS)
 
 mutate: $(READY) ## break what decides on purpose, and see that a test fails; see tests/mutation
 	@$(BIN)/python -m tests.mutation $(MODULES)

@@ -1,4 +1,7 @@
-"""How much the property tests try: HYPOTHESIS_PROFILE=nightly tries fifty times as much."""
+"""How much the property tests try, and which tests are only run when asked for.
+
+HYPOTHESIS_PROFILE=nightly tries fifty times as much.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +28,16 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
+_ASKED = ("full", "rgw")
+"""What takes minutes, or Debian packages."""
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what takes minutes, unless it is asked for."""
-    if "full" not in config.option.markexpr:
-        left_out = [item for item in items if item.get_closest_marker("full")]
-        items[:] = [item for item in items if item not in left_out]
-        config.hook.pytest_deselected(items=left_out)
+    """Leave out what is only for those who ask for it."""
+    marks = [mark for mark in _ASKED if mark not in config.option.markexpr]
+    left_out = [item for item in items if any(map(item.get_closest_marker, marks))]
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=left_out)
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,10 @@ import random
 import shutil
 import sqlite3
 import subprocess  # noqa: TID251  (git shows what changed in the lockfile)
+import sysconfig
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +22,10 @@ from buckia.planfile import Plan
 from buckia.project import Applied, Project
 from buckia.rules import built_in_exclude
 from buckia.stores.base import Store
+from buckia.stores.usage import NOTHING, Usage
+
+SOURCES = [Path(sysconfig.get_path("stdlib")), Path(sysconfig.get_path("purelib"))]
+"""Where the files of a week come from: real ones, of every size."""
 
 FOLDER = "2siEySuKO1wK4XiJHWQ0YxhLxd2"
 """An id nobody guesses, as every top-level folder has."""
@@ -28,11 +33,17 @@ FOLDER = "2siEySuKO1wK4XiJHWQ0YxhLxd2"
 
 @dataclass
 class Week:
-    """One bucket, one local folder, and what happens to them. `report` collects what was seen."""
+    """One bucket, one local folder, and what happens to them.
+
+    `report` collects how long each step took, `used` what plans and applies asked of the bucket,
+    `besides` what was asked of it to change and to compare it.
+    """
 
     root: Path
     bucket: BucketConfig
     report: dict[str, float] = field(default_factory=dict)
+    used: Usage = NOTHING
+    besides: Usage = NOTHING
     dice: random.Random = field(default_factory=lambda: random.Random(7))
 
     @property
@@ -40,9 +51,16 @@ class Week:
         """The local folder."""
         return self.root / "assets" / FOLDER
 
-    def open(self) -> Project:
-        """The project, as a new process would open it."""
-        return Project(Config(self.root, None, {self.bucket.name: self.bucket}))
+    @contextmanager
+    def open(self, *, besides: bool = False) -> Iterator[Project]:
+        """The project, as a new process would open it; what it used of the bucket is added up."""
+        with Project(Config(self.root, None, {self.bucket.name: self.bucket})) as project:
+            yield project
+            used = project.remote(self.bucket.name).traffic.usage
+        if besides:
+            self.besides += used
+        else:
+            self.used += used
 
     def store(self, project: Project) -> Store:
         """The bucket, for changes behind buckia's back."""
@@ -80,7 +98,7 @@ class Week:
         """The remote side by key, read through the store."""
         found: dict[str, bytes] = {}
         scratch = self.root / "scratch"
-        with self.open() as project:
+        with self.open(besides=True) as project:
             store = self.store(project)
             for entry in store.entries(f"{FOLDER}/"):
                 with store.open(entry) as body:
@@ -171,7 +189,7 @@ def change_remotely(week: Week, each: int) -> None:
         with store.open(entry) as body:
             return body.read()
 
-    with week.open() as project:
+    with week.open(besides=True) as project:
         store = week.store(project)
         entries = [e for e in store.entries(f"{FOLDER}/") if e.key.endswith(".py") and e.size]
         picked = week.dice.sample(sorted(entries, key=lambda e: e.key), 4 * each)

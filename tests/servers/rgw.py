@@ -193,10 +193,10 @@ def serve_rgw() -> Iterator[tuple[S3Server, S3Server]]:
     gateway = Gateway(home)
     try:
         gateway.start()
-        keys = (gateway.access, gateway.secret)
+        keys, log = (gateway.access, gateway.secret), home / "client.rgw.log"
         yield (
-            S3Server(f"http://127.0.0.1:{gateway.http}", *keys),
-            S3Server(f"https://127.0.0.1:{gateway.https}", *keys, home / "ca.crt"),
+            S3Server(f"http://127.0.0.1:{gateway.http}", *keys, log=log),
+            S3Server(f"https://127.0.0.1:{gateway.https}", *keys, home / "ca.crt", log),
         )
     finally:
         gateway.stop()

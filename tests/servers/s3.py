@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class S3Server:
-    """Where a server listens, who may use it, and which certificate it shows."""
+    """Where a server listens, who may use it, which certificate it shows, where it logs."""
 
     endpoint: str
     access_key: str
     secret_key: str
     ca: Path | None = None
+    log: Path | None = None
 
     @cached_property
     def client(self) -> S3Client:

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import pytest
+
 _CHUNK = 256 * 1024
 
 
@@ -21,6 +23,12 @@ class Tunnel:
     def __init__(self, url: str) -> None:
         self.url = url
         self.asked: set[str] = set()
+
+    def lead(self, patch: pytest.MonkeyPatch) -> None:
+        """Have every client go this way, as behind a company's proxy."""
+        for name in ("no_proxy", "NO_PROXY", "https_proxy"):
+            patch.delenv(name, raising=False)
+        patch.setenv("HTTPS_PROXY", self.url)
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -42,14 +42,6 @@ Maker = Callable[[], Store]
 """Makes another empty store of the same service."""
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the real gateway out, unless it is asked for."""
-    if "rgw" not in config.option.markexpr:
-        left_out = [item for item in items if item.get_closest_marker("rgw")]
-        items[:] = [item for item in items if item not in left_out]
-        config.hook.pytest_deselected(items=left_out)
-
-
 @pytest.fixture(scope="session")
 def moto() -> Iterator[S3Server]:
     """moto over HTTP."""
@@ -109,13 +101,6 @@ def tunnel(rgw: tuple[S3Server, S3Server]) -> Iterator[Tunnel]:
         yield serving
 
 
-def through(tunnel: Tunnel, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have every client go through the tunnel, as behind a company's proxy."""
-    for name in ("no_proxy", "NO_PROXY", "https_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HTTPS_PROXY", tunnel.url)
-
-
 def _params() -> Iterator[object]:
     for name, kind in KINDS.items():
         yield pytest.param(name, marks=[pytest.mark.rgw] if kind.rgw else [])
@@ -143,7 +128,7 @@ def make(
         return limited_b2(have("b2"))
 
     def linode() -> Store:
-        through(have("tunnel"), monkeypatch)
+        have("tunnel").lead(monkeypatch)
         return open_linode(have("rgw"))
 
     makers: dict[str, Maker] = {
