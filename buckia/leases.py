@@ -164,11 +164,11 @@ def _reserved(store: Store) -> Store:
         return store
     if not store.root.is_dir():
         raise NotFoundError(f"there is no folder {store.root.name!r} to be the bucket; create it")
-    for path in (store.root / _SCRATCH / "tmp").glob("*"):
+    for path in (store.root / LOCAL_SCRATCH / "tmp").glob("*"):
         with suppress(OSError):
             if time.time() - path.stat().st_mtime > _ABANDONED:
                 path.unlink()
-    return LocalStore(store.root, layout=_PLACES, work=_SCRATCH)
+    return LocalStore(store.root, layout=_PLACES, work=LOCAL_SCRATCH)
 
 
 _PLACES: Final = Layout(
@@ -177,6 +177,8 @@ _PLACES: Final = Layout(
         Mapping(lease_note.KEY, lease_note.KEY, single=True),
     )
 )
-_SCRATCH: Final = f"{RESERVED_PREFIX}leases"
+LOCAL_SCRATCH: Final = f"{RESERVED_PREFIX}leases"
+"""Where leases of a directory as bucket are written before they are in place."""
+
 _ABANDONED: Final = 3600
 """Seconds after which a temporary file is what a killed run left."""

@@ -14,6 +14,7 @@ from buckia import (
     configuring,
     doctor,
     importing,
+    leftovers,
     lockfile,
     pool,
     promoting,
@@ -25,8 +26,9 @@ from buckia import (
 from buckia.applying import Applied as Applied
 from buckia.applying import apply_plan
 from buckia.doctor import Report
-from buckia.errors import ConfigError, UsageError
+from buckia.errors import ConfigError, Interrupted, UsageError
 from buckia.importing import Imported
+from buckia.leftovers import Leftover
 from buckia.lockfile import BucketState
 from buckia.model import Direction
 from buckia.planfile import Plan
@@ -158,6 +160,24 @@ class Project(Workspace):
         With `probing` each bucket is tried out with scratch objects, which are gone afterwards.
         """
         return doctor.examine(self, self._named(names), probing=probing)
+
+    def leftovers(self, names: Sequence[str] = (), age: int = 24 * 3600) -> leftovers.Found:
+        """What killed runs left, here and in the buckets, that nobody touched for `age` seconds."""
+        return leftovers.find(self, self.names(names), age)
+
+    def clear(self, found: Sequence[Leftover]) -> Iterator[Leftover]:
+        """Remove leftovers, each of which is given back when it is gone.
+
+        Raises `LockedError` while a run is at work here, `Interrupted` after a signal, and the
+        errors of stores.
+        """
+        with self.only_run():
+            for number, item in enumerate(found):
+                if self.stop.is_set():
+                    left = len(found) - number
+                    raise Interrupted(f"stopped; {left} of {len(found)} were left; run it again")
+                leftovers.clear(self, item)
+                yield item
 
     def sign_in(self, name: str) -> str:
         """Make one small request to a bucket and say by which credential, and what it may.

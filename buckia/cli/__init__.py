@@ -17,6 +17,7 @@ from buckia.cli import (
     applying,
     authorising,
     checking,
+    clearing,
     examining,
     importing,
     linking,
@@ -87,6 +88,7 @@ for module in (
     unlocking,
     authorising,
     examining,
+    clearing,
 ):
     module.register(app)
 

@@ -27,6 +27,7 @@ from buckia.stores.b2_session import Account
 from buckia.stores.b2_session import B2Options as B2Options
 from buckia.stores.b2_settings import B2Settings
 from buckia.stores.b2_sharing import share
+from buckia.stores.b2_unfinished import B2Uploads
 from buckia.stores.base import Capabilities, Store
 from buckia.stores.border import NoBucketError
 from buckia.stores.meter import Meter, announced
@@ -75,6 +76,11 @@ class B2Store:
     def bench(self) -> B2Bench:
         """What can be asked of the service beside the contract."""
         return B2Bench(self._account)
+
+    @property
+    def uploads(self) -> B2Uploads:
+        """See `Uploading.uploads`."""
+        return B2Uploads(self._account)
 
     @property
     def secrets(self) -> tuple[str, ...]:

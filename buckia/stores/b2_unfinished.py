@@ -18,6 +18,28 @@ _PARTS: Final = 1000
 """Parts asked for at once: as many as one request of class C costs."""
 
 
+class B2Uploads:
+    """See `Uploads`: what is below the store's prefix."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._prefix = account.options.prefix
+
+    def begun(self) -> Iterator[Entry]:
+        """By b2_list_unfinished_large_files: class C, for each hundred."""
+        for upload in unfinished_uploads(self._account):
+            yield replace(upload, key=upload.key.removeprefix(self._prefix))
+
+    def weigh(self, upload: Entry) -> Entry | None:
+        """By b2_list_parts: class C."""
+        return weigh_upload(self._account, upload)
+
+    def end(self, upload: Entry) -> None:
+        """By b2_cancel_large_file."""
+        self._account.need("writeFiles", self._prefix + upload.key)
+        cancel_upload(self._account, upload)
+
+
 def unfinished_uploads(account: Account, prefix: str | None = None) -> Iterator[Entry]:
     """Every unfinished large file below a prefix of the bucket, by default the store's own.
 
@@ -59,7 +81,6 @@ def weigh_upload(account: Account, upload: Entry) -> Entry | None:
 
 def cancel_upload(account: Account, upload: Entry) -> None:
     """Cancel a large file for good; one that is gone by now is cancelled."""
-    account.need("writeFiles", upload.key)
     cancel = account.session.cancel_large_file
     persist(lambda: cancel(upload.version), _place(account, upload))
 

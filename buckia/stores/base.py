@@ -192,3 +192,29 @@ class Purging(Protocol):
         Done when they have taken it; twice is once. Raises `AccessError` where the credentials do
         not reach so far, `UnavailableError` after retries.
         """
+
+
+class Uploads(Protocol):
+    """Uploads in parts of one store that were begun and neither finished nor ended.
+
+    As entries: the key, the service's id as `version`, and when it was begun as `modified`.
+    """
+
+    def begun(self) -> Iterator[Entry]:
+        """Every one there is, whoever began it."""
+
+    def weigh(self, upload: Entry) -> Entry | None:
+        """With the size of its parts, and `modified` the time of the newest: somebody may still be
+        sending. None where it is not unfinished any more."""
+
+    def end(self, upload: Entry) -> None:
+        """End it for good, parts and all. One that is gone by now has ended."""
+
+
+@runtime_checkable
+class Uploading(Protocol):
+    """What a store is beside, that sends large objects in parts."""
+
+    @property
+    def uploads(self) -> Uploads:
+        """Those that were never finished."""

@@ -62,15 +62,45 @@ def near(folder: Path, target: Path) -> Iterator[Path]:
 
 def sweep(folder: Path) -> None:
     """Remove a folder of temporary files, and what lies beside targets that its links lead to."""
-    for link in folder.glob("*"):
-        beside = link.readlink() if link.is_symlink() else None
-        if beside is None or beside.name != f"{BESIDE}{link.name}":
-            continue
-        for stray in (beside, *beside.parent.glob(f"{beside.name}-*")):
-            stray.unlink(missing_ok=True)
-        for room in beside.parent.glob(".buckia-????????"):
-            shutil.rmtree(room, ignore_errors=True)
+    for stray in folder.glob("*"):
+        _sweep_linked(stray)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def strays(folder: Path) -> dict[Path, os.stat_result]:
+    """What is in a folder of temporary files; what a link leads to stands for the link."""
+    found: dict[Path, os.stat_result] = {}
+    for path in sorted(folder.glob("*")):
+        beside = _beside(path)
+        with contextlib.suppress(FileNotFoundError):
+            found[path] = path.lstat()
+            found[path] = (beside or path).lstat()
+    return found
+
+
+def drop_stray(path: Path) -> None:
+    """Remove one of them."""
+    _sweep_linked(path)
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _beside(link: Path) -> Path | None:
+    """The temporary file beside its target that a link in the folder leads to."""
+    beside = link.readlink() if link.is_symlink() else None
+    return beside if beside and beside.name == f"{BESIDE}{link.name}" else None
+
+
+def _sweep_linked(link: Path) -> None:
+    beside = _beside(link)
+    if beside is None:
+        return
+    for stray in (beside, *beside.parent.glob(f"{beside.name}-*")):
+        stray.unlink(missing_ok=True)
+    for room in beside.parent.glob(".buckia-????????"):
+        shutil.rmtree(room, ignore_errors=True)
 
 
 def sweep_beside(folder: Path) -> None:

@@ -42,6 +42,7 @@ from buckia.stores.s3_services import Conditions
 from buckia.stores.s3_session import S3Options as S3Options
 from buckia.stores.s3_session import S3Session
 from buckia.stores.s3_settings import S3Settings
+from buckia.stores.s3_unfinished import S3Uploads
 from buckia.stores.s3_urls import presign
 from buckia.stores.traffic import Traffic
 
@@ -101,6 +102,11 @@ class S3Store:
     def bench(self) -> S3Bench:
         """What can be asked of the service beside the contract."""
         return S3Bench(self._session, self._conditions, self._try_put, self._try_delete)
+
+    @property
+    def uploads(self) -> S3Uploads:
+        """See `Uploading.uploads`."""
+        return S3Uploads(self._session)
 
     @property
     def secrets(self) -> tuple[str, ...]:

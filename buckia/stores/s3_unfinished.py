@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
-from typing import TypeVar
+from http import HTTPStatus
+from typing import TypeVar, cast
+from urllib.parse import unquote_plus
 
 from botocore.exceptions import ClientError
 
@@ -17,19 +18,85 @@ from buckia.stores.s3_session import S3Session
 Result = TypeVar("Result")
 
 
+class S3Uploads:
+    """See `Uploads`: what is below the store's prefix."""
+
+    def __init__(self, session: S3Session) -> None:
+        self._session = session
+        self._prefix = session.options.prefix
+
+    def begun(self) -> Iterator[Entry]:
+        """By ListMultipartUploads."""
+        for upload in unfinished_uploads(self._session):
+            yield replace(upload, key=upload.key.removeprefix(self._prefix))
+
+    def weigh(self, upload: Entry) -> Entry | None:
+        """By ListParts."""
+        found = weigh_upload(self._session, self._full(upload))
+        return replace(found, key=upload.key) if found else None
+
+    def end(self, upload: Entry) -> None:
+        """By AbortMultipartUpload."""
+        abort_upload(self._session, self._full(upload))
+
+    def _full(self, upload: Entry) -> Entry:
+        return replace(upload, key=self._prefix + upload.key)
+
+
 def unfinished_uploads(session: S3Session, prefix: str | None = None) -> Iterator[Entry]:
     """Every unfinished upload below a prefix of the bucket, by default the store's own.
 
     An entry's version is the id of the upload, `modified` when it was begun; the size is not told.
     """
-    place = f"unfinished uploads of s3://{session.options.bucket}"
     wanted = session.options.prefix if prefix is None else prefix
-    pages = session.client.get_paginator("list_multipart_uploads").paginate
-    ask = partial(pages, Bucket=session.options.bucket, Prefix=wanted)
-    for page in persist(lambda: list(ask()), place):
+    marker: Request | None = {}
+    while marker is not None:
+        page = _fetch(session, wanted, marker)
         for item in page.get("Uploads", ()):
             begun = nanoseconds(item["Initiated"])
-            yield Entry(item["Key"], 0, version=item["UploadId"], modified=begun)
+            told = Entry(item["Key"], 0, version=item["UploadId"], modified=begun)
+            if upload := _decoded(session, told, certain=_is_coded(page)):
+                yield upload
+        marker = _following(page, marker)
+
+
+def _is_coded(page: Request) -> bool:
+    """Whether a service says that it coded the keys."""
+    return bool(page.get("EncodingType") == "url")
+
+
+def _decoded(session: S3Session, told: Entry, *, certain: bool) -> Entry | None:
+    """An upload under its true key, None where there is none.
+
+    Ceph codes keys and does not say so, others neither code nor say anything. Where it makes a
+    difference, the upload is asked for under both.
+    """
+    spelt = replace(told, key=unquote_plus(told.key))
+    if certain or spelt.key == told.key:
+        return spelt
+    return next((one for one in (told, spelt) if weigh_upload(session, one)), None)
+
+
+def _fetch(session: S3Session, prefix: str, marker: Request) -> Request:
+    """One page. Keys are asked for coded, because XML cannot hold all of them."""
+    bucket, ask = session.options.bucket, session.client.list_multipart_uploads
+    return cast(
+        Request,
+        persist(
+            lambda: ask(Bucket=bucket, Prefix=prefix, EncodingType="url", **marker),
+            f"unfinished uploads of s3://{bucket}",
+        ),
+    )
+
+
+def _following(page: Request, marker: Request) -> Request | None:
+    """Where to go on; None after the last page, and where a service repeats itself."""
+    key = page.get("NextKeyMarker", "")
+    found = {
+        "KeyMarker": unquote_plus(key) if _is_coded(page) else key,
+        "UploadIdMarker": page.get("NextUploadIdMarker", ""),
+    }
+    return found if page.get("IsTruncated") and found != marker else None
 
 
 def weigh_upload(session: S3Session, upload: Entry) -> Entry | None:
@@ -64,7 +131,8 @@ def _unless_gone(
         try:
             return act(which)
         except ClientError as problem:
-            if symptom(problem)[0] == "NoSuchUpload":
+            code, status = symptom(problem)
+            if status == HTTPStatus.NOT_FOUND and code != "NoSuchBucket":
                 return None
             raise
 

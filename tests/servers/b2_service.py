@@ -119,10 +119,36 @@ class Service(State):
         }
 
     def b2_list_unfinished_large_files(self, key: Key, body: Json) -> Json:
-        """Large files that were started and neither finished nor cancelled."""
+        """Large files that were started and neither finished nor cancelled, by their ids."""
+        prefix, start = body.get("namePrefix") or "", body.get("startFileId") or ""
+        key.check("listFiles", body["bucketId"], prefix)
         held = self.bucket(body["bucketId"]).files.values()
-        started = [file.told() for files in held for file in files if file.action == "start"]
-        return {"files": started, "nextFileId": None}
+        started = sorted(
+            (file for files in held for file in files if file.action == "start"),
+            key=lambda file: file.file_id,
+        )
+        found = [f for f in started if f.name.startswith(prefix) and f.file_id >= start]
+        count = min(int(body.get("maxFileCount") or 100), 100)
+        following = found[count].file_id if len(found) > count else None
+        return {"files": [file.told() for file in found[:count]], "nextFileId": following}
+
+    def b2_list_parts(self, key: Key, body: Json) -> Json:
+        """The parts of one large file so far."""
+        file = self._own(key, "writeFiles", self.started(body["fileId"]).file_id)
+        start, count = int(body.get("startPartNumber") or 1), int(body.get("maxPartCount") or 100)
+        numbers = [number for number in sorted(file.parts) if number >= start]
+        parts = [
+            {
+                "fileId": file.file_id,
+                "partNumber": number,
+                "contentLength": len(file.parts[number]),
+                "contentSha1": sha1(file.parts[number]),
+                "uploadTimestamp": file.part_stamps[number],
+            }
+            for number in numbers[:count]
+        ]
+        following = numbers[count] if len(numbers) > count else None
+        return {"parts": parts, "nextPartNumber": following}
 
     def b2_get_file_info(self, key: Key, body: Json) -> Json:
         """One version."""
@@ -246,6 +272,7 @@ class Service(State):
         if not 1 <= number <= 10_000:
             raise Refusal(400, "bad_request", "bad part number")
         file.parts[number] = data
+        file.part_stamps[number] = self.stamp()
         told = {"fileId": file.file_id, "partNumber": number, "contentLength": len(data)}
         return {**told, "contentSha1": sha1(data)}
 

@@ -51,6 +51,7 @@ NEEDS = {
     "b2_list_file_names": "listFiles",
     "b2_list_file_versions": "listFiles",
     "b2_list_unfinished_large_files": "listFiles",
+    "b2_list_parts": "writeFiles",
     **dict.fromkeys(["b2_download_file_by_id", "b2_download_file_by_name"], "readFiles"),
 }
 """The capability an operation needs, where it is not `writeFiles`."""
@@ -101,6 +102,7 @@ class File:
     type: str = "application/octet-stream"
     info: dict[str, str] = field(default_factory=dict)
     parts: dict[int, bytes] = field(default_factory=dict)
+    part_stamps: dict[int, int] = field(default_factory=dict)
 
     def told(self, **other: Any) -> Json:
         """The version as answers have it."""

@@ -40,12 +40,17 @@ class MannerlyS3:
     manners    by kind of condition; what is not named is enforced
     checks     whether a body that has not the signed sha256 is refused
     keeps      whether metadata comes back
+    page       uploads that are listed at once
+    coding     whether keys of uploads are coded when asked for: "told", "untold" as Ceph does it,
+               "none"
     denied     operations that are refused with 403, such as "PutObject"
     """
 
     manners: dict[str, Verdict] = field(default_factory=dict)
     checks: bool = True
     keeps: bool = True
+    page: int = 1000
+    coding: str = "told"
     denied: frozenset[str] = frozenset()
     objects: dict[str, Blob] = field(default_factory=dict)
     uploads: dict[str, tuple[str, dict[int, bytes]]] = field(default_factory=dict)
@@ -80,13 +85,33 @@ class MannerlyS3:
 
     def _ListMultipartUploads(self, request: Request) -> Answer:  # noqa: N802
         prefix = request.query.get("prefix", "")
+        spell = str if self.coding == "none" else quote
+        after = (request.query.get("key-marker", ""), request.query.get("upload-id-marker", ""))
+        found = sorted((key, upload) for upload, (key, _) in self.uploads.items())
+        rest = [item for item in found if item[0].startswith(prefix) and item > after]
         items = "".join(
-            f"<Upload><Key>{key}</Key><UploadId>{upload}</UploadId><Initiated>{_TIME}</Initiated>"
-            "</Upload>"
-            for upload, (key, _) in self.uploads.items()
-            if key.startswith(prefix)
+            f"<Upload><Key>{spell(key)}</Key><UploadId>{upload}</UploadId>"
+            f"<Initiated>{_TIME}</Initiated></Upload>"
+            for key, upload in rest[: self.page]
         )
-        return _xml("ListMultipartUploadsResult", f"<IsTruncated>false</IsTruncated>{items}")
+        more = f"<IsTruncated>{str(len(rest) > self.page).lower()}</IsTruncated>"
+        for key, upload in rest[: self.page][-1:]:
+            marker = quote(key) if self.coding == "told" else key
+            more += f"<NextKeyMarker>{marker}</NextKeyMarker>"
+            more += f"<NextUploadIdMarker>{upload}</NextUploadIdMarker>"
+        coded = "<EncodingType>url</EncodingType>" if self.coding == "told" else ""
+        return _xml("ListMultipartUploadsResult", f"{coded}{more}{items}")
+
+    def _ListParts(self, request: Request) -> Answer:  # noqa: N802
+        found = self.uploads.get(request.query["uploadId"])
+        if found is None or found[0] != request.key:
+            return error(404, "NoSuchUpload")
+        items = "".join(
+            f"<Part><PartNumber>{number}</PartNumber><Size>{len(data)}</Size>"
+            f"<LastModified>{_TIME}</LastModified></Part>"
+            for number, data in sorted(found[1].items())
+        )
+        return _xml("ListPartsResult", f"<IsTruncated>false</IsTruncated>{items}")
 
     def _ListObjectVersions(self, request: Request) -> Answer:  # noqa: N802
         return _xml("ListVersionsResult", "<IsTruncated>false</IsTruncated>")
@@ -212,6 +237,8 @@ def _operation(request: Request) -> str:
         return "CreateMultipartUpload" if "uploads" in query else "CompleteMultipartUpload"
     if request.method == "DELETE":
         return "AbortMultipartUpload" if "uploadId" in query else "DeleteObject"
+    if "uploadId" in query:
+        return "ListParts"
     return {"GET": "GetObject", "HEAD": "HeadObject"}[request.method]
 
 
