@@ -22,6 +22,7 @@ from requests.adapters import HTTPAdapter
 
 from buckia.errors import AccessError
 from buckia.stores.b2_errors import Unanswered, persist, shown
+from buckia.stores.network import SPARE, Network
 from buckia.stores.rate import UNLIMITED, Rates
 from buckia.stores.retry import seconds_in
 from buckia.stores.traffic import Traffic, shares
@@ -113,11 +114,7 @@ class Account:
         self.options = options
         self.traffic = Traffic(shares(options.workers), tariff="b2", rates=options.rates)
         self._lock = Lock()
-        self._http = requests.Session()
-        self._http.auth = lambda request: request  # the token counts, never a `.netrc`
-        line = _Line(self)
-        self._http.mount("https://", line)
-        self._http.mount("http://", line)
+        self._http = Network(0, adapter=_Line(self))
         # Without the hook: it changes the locale of the whole process for each request, and tokens
         # do not depend on this computer's clock. With `decode_content` our adapter stays.
         self._api = api or B2HttpApiConfig(
@@ -213,7 +210,7 @@ class _Line(HTTPAdapter):
     """
 
     def __init__(self, account: Account) -> None:
-        super().__init__(pool_maxsize=account.options.workers + 4)
+        super().__init__(pool_maxsize=account.options.workers + SPARE)
         self._account = account
 
     def send(  # type: ignore[override]

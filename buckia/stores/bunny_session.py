@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from http.cookiejar import DefaultCookiePolicy
 from typing import Final
 from urllib.parse import quote
 
 import msgspec
 import requests
-from requests.adapters import HTTPAdapter
 
 from buckia.errors import AccessError, ConfigError, StoreError
 from buckia.stores.bunny_errors import BadAnswer, Doing
+from buckia.stores.network import SPARE, Network
 from buckia.stores.rate import UNLIMITED, Rates
 from buckia.stores.traffic import Share, Traffic
 from buckia.stores.usage import Kind
@@ -94,7 +93,7 @@ class BunnySession:
         self.describes = True
         self._zone = options.zone
         self.traffic = Traffic(_shares(options.workers), tariff="bunny", rates=options.rates)
-        self._http = pooled(options.workers + LISTINGS, {"AccessKey": options.password})
+        self._http = pooled(options.workers + SPARE, {"AccessKey": options.password})
 
     def file_url(self, path: str) -> str:
         """The address of a file. Raises `StoreError` for what would mean another."""
@@ -153,16 +152,9 @@ def _shares(workers: int) -> tuple[Share, ...]:
     )
 
 
-def pooled(size: int, headers: Mapping[str, str]) -> requests.Session:
-    """An HTTP session that keeps `size` connections; proxies and CA come from the environment."""
-    session = requests.Session()
-    session.auth = lambda request: request  # credentials go by header, never from `.netrc`
-    session.headers.update({**_SENT, **headers})
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    adapter = HTTPAdapter(pool_maxsize=size)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    return session
+def pooled(size: int, headers: Mapping[str, str]) -> Network:
+    """A session for one of Bunny's services."""
+    return Network(size, {**_SENT, **headers})
 
 
 def reject(path: str) -> str | None:

@@ -8,23 +8,21 @@ from typing import Final
 import requests
 
 from buckia.errors import StoreError, UnavailableError
+from buckia.stores.network import Network
 
 _TIMES: Final = (10, 10)
 """Seconds to wait for a connection, and for the answer."""
 
 
-def server_time(url: str, *, verify: str | bool = True) -> float | None:
+def server_time(url: str, *, trust: str | None = None) -> float | None:
     """The time in seconds since 1970 by the header Date of any answer; None without one.
 
-    Nothing is signed and no redirect is followed. Raises `UnavailableError` where nobody answers,
-    and `StoreError` for a certificate that is not trusted.
+    Nothing is signed and no redirect is followed. `trust` is as in `Network`. Raises
+    `UnavailableError` where nobody answers, and `StoreError` for a certificate that is not trusted.
     """
-    with requests.Session() as session:
-        session.auth = lambda request: request  # nothing from `.netrc`
+    with Network(1, trust=trust) as session:
         try:
-            answer = session.get(
-                url, timeout=_TIMES, allow_redirects=False, stream=True, verify=verify
-            )
+            answer = session.get(url, timeout=_TIMES, allow_redirects=False, stream=True)
         except requests.exceptions.SSLError:
             raise StoreError(f"{url}: the certificate of the service is not trusted") from None
         except requests.Timeout:

@@ -77,7 +77,7 @@ class S3Bench:
 
     def reach(self) -> float | None:
         """The service as such; the bucket is not asked."""
-        return server_time(self.endpoint, verify=self._session.http.verify or True)
+        return server_time(self.endpoint, trust=self._session.authorities)
 
     def ping(self) -> str:
         """One key is listed at most."""
@@ -111,7 +111,7 @@ class S3Bench:
         keys = self._session.credentials.get_frozen_credentials()
         S3SigV4Auth(keys, "s3", self._session.region).add_auth(signed)
         http, sent = self._session.http, dict(signed.headers)
-        way: Request = {"timeout": (10, 60), "allow_redirects": False, "verify": http.verify}
+        way: Request = {"timeout": (10, 60), "allow_redirects": False}
         with asking(self._session.traffic, Kind.WRITE):
             persist(lambda: http.put(url, data=b"wrong", headers=sent, **way), self.endpoint)
         return Verdict.IGNORED if self._exists(key) else Verdict.ENFORCED

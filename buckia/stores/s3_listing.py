@@ -110,7 +110,6 @@ def _fetch(session: S3Session, prefix: str, token: str | None) -> Page:
             headers=dict(request.headers),
             timeout=_TIMES,
             allow_redirects=False,
-            verify=session.http.verify,  # else REQUESTS_CA_BUNDLE would win over the options
         )
         if answer.status_code != HTTPStatus.OK:
             after = answer.headers.get("Retry-After", "")

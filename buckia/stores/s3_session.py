@@ -7,26 +7,23 @@ its CPU; a plain HTTP session lists, because only there keys arrive exactly as t
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import boto3
-import requests
 from boto3.session import Session
 from botocore.config import Config
 from botocore.configprovider import ConfiguredEndpointProvider
 from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError
-from obstore.auth.boto3 import Boto3CredentialProvider
 from obstore.store import S3Store as Bucket
-from requests.adapters import HTTPAdapter
 
 from buckia.errors import AccessError, ConfigError
+from buckia.stores.network import SPARE, Network, authorities, proxy_for
 from buckia.stores.rate import UNLIMITED, Rates
 from buckia.stores.s3_errors import translate
+from buckia.stores.s3_obstore import open_bucket
 from buckia.stores.s3_services import (
     Conditions,
     Service,
@@ -39,7 +36,6 @@ from buckia.stores.traffic import Traffic, shares
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from obstore.store import ClientConfig
 
 MIB: Final = 1024 * 1024
 
@@ -53,9 +49,6 @@ _UPLOAD: Final = 600
 """Seconds for one request that sends a body: its answer comes only after the last byte, and a
 part over a slow line takes minutes."""
 
-_PROVE_AGAIN: Final = timedelta(minutes=5)
-"""How long obstore keeps credentials before it asks boto3, which renews them 10 minutes early."""
-
 
 @dataclass(frozen=True)
 class S3Options:
@@ -67,7 +60,7 @@ class S3Options:
     sought               where credentials were not, before that chain; for the error
     prefix               keys are below it in the bucket and above it everywhere else
     addressing           "path", "virtual", or "auto": what the service and the host allow
-    ca_bundle            a PEM file of certificates to trust; None: the system's
+    ca_bundle            a PEM file of certificates to trust; None: as the environment says
     conditions           what the service enforces, when proved; None: what its row says
     versions             whether the bucket keeps versions; None: the bucket is asked
     md5_etags            whether ETags of 32 hex digits are the md5 (not under SSE-KMS or SSE-C)
@@ -108,13 +101,13 @@ class S3Session:
     def __init__(self, options: S3Options) -> None:
         self.options = options
         try:
-            self._boto = self._sign_in()
+            self.boto = self._sign_in()
             self._given = self._find_endpoint()
             self.service = self._find_service(self._given)
             self.traffic = Traffic(
                 shares(options.workers), tariff=self.service.name, rates=options.rates
             )
-            self.region = self._boto.region_name or self.service.region
+            self.region = self.boto.region_name or self.service.region
             self.endpoint: str = self.client.meta.endpoint_url
             self.credentials: Credentials = self._find_credentials()
         except BotoCoreError as problem:
@@ -134,11 +127,12 @@ class S3Session:
     def client(self) -> S3Client:
         """boto3's client. It never repeats a request: `persist` does, and knows that it did."""
         virtual = self._virtual_at(self._given)
-        client = self._boto.client(
+        proxy = proxy_for(self._given or "https://s3.amazonaws.com")
+        client = self.boto.client(
             "s3",
             endpoint_url=self._given,
             region_name=self.region,
-            verify=self.options.ca_bundle,
+            verify=self.authorities or True,
             config=Config(
                 signature_version="s3v4",
                 s3={
@@ -148,9 +142,10 @@ class S3Session:
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
                 retries={"mode": "standard", "total_max_attempts": 1},
-                max_pool_connections=self.options.workers + 4,
+                max_pool_connections=self.options.workers + SPARE,
                 connect_timeout=_CONNECT,
                 read_timeout=_UPLOAD,
+                proxies={"http": proxy, "https": proxy} if proxy else {},
             ),
         )
         client.meta.events.register("before-call.s3", _stay)
@@ -160,23 +155,17 @@ class S3Session:
     @cached_property
     def reader(self) -> Bucket:
         """obstore for looks and bodies."""
-        return self._open_bucket(_SILENCE)
+        return open_bucket(self, _CONNECT, _SILENCE)
 
     @cached_property
     def writer(self) -> Bucket:
         """obstore for writes, whose answer comes only after the last byte."""
-        return self._open_bucket(_UPLOAD)
+        return open_bucket(self, _CONNECT, _UPLOAD)
 
     @cached_property
-    def http(self) -> requests.Session:
-        """A pooled session for listings. Credentials come by signature, never from `.netrc`."""
-        session = requests.Session()
-        session.auth = lambda request: request
-        session.verify = self._authorities or True
-        adapter = HTTPAdapter(pool_maxsize=self.options.workers + 4)
-        session.mount("https://", adapter)
-        session.mount("http://", adapter)
-        return session
+    def http(self) -> Network:
+        """A session for listings."""
+        return Network(self.options.workers + SPARE, trust=self.authorities)
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -204,13 +193,13 @@ class S3Session:
         rule = self._find_service(None).endpoint
         if rule is None:
             return self._configured_endpoint()
-        if self._boto.region_name is None:
+        if self.boto.region_name is None:
             raise ConfigError(f"s3://{self.options.bucket}: set `region` or `domain`")
-        return rule.format(region=self._boto.region_name)
+        return rule.format(region=self.boto.region_name)
 
     def _configured_endpoint(self) -> str | None:
         """What AWS_ENDPOINT_URL_S3, its like and the profile say, as boto3 would follow it."""
-        core = self._boto._session
+        core = self.boto._session
         if core.get_config_variable("ignore_configured_endpoint_urls"):
             return None
         found = ConfiguredEndpointProvider(
@@ -234,7 +223,7 @@ class S3Session:
         )
 
     def _find_credentials(self) -> Credentials:
-        found = self._boto.get_credentials()
+        found = self.boto.get_credentials()
         if found is None:
             sought = (*self.options.sought, "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
             raise AccessError(
@@ -254,38 +243,11 @@ class S3Session:
         return bucket_in_host(self.service, at, self.options.bucket)
 
     @property
-    def _authorities(self) -> str | None:
-        """The PEM file of certificates to trust, from the options or as botocore would find it."""
-        found = self.options.ca_bundle or self._boto._session.get_config_variable("ca_bundle")
+    def authorities(self) -> str | None:
+        """The PEM file of certificates to trust: by the options, the environment or the profile."""
+        profile = self.boto._session.get_config_variable("ca_bundle")
+        found = self.options.ca_bundle or authorities() or profile
         return str(found) if found else None
-
-    def _open_bucket(self, silence: int) -> Bucket:
-        """obstore's view of the bucket, told everything that it would else read from AWS_*.
-
-        It repeats nothing: `persist` does, and knows that it did.
-        """
-        client: ClientConfig = {
-            "allow_http": self.endpoint.startswith("http:"),
-            "connect_timeout": timedelta(seconds=_CONNECT),
-            "read_timeout": timedelta(seconds=silence),
-            "timeout": timedelta(days=1),
-        }
-        if self._authorities:
-            client["root_certificate"] = Path(self._authorities).read_bytes()
-        return Bucket(
-            self.options.bucket,
-            endpoint=self.bucket_url,
-            aws_endpoint_url_s3=self.bucket_url,
-            region=self.region,
-            virtual_hosted_style_request=True,
-            skip_signature=False,
-            unsigned_payload=False,
-            conditional_put="etag",
-            disable_bulk_delete=True,  # one object, one request, one answer
-            client_options=client,
-            retry_config={"max_retries": 0},
-            credential_provider=Boto3CredentialProvider(self._boto, ttl=_PROVE_AGAIN),
-        )
 
 
 def _stay(params: dict[str, Any], **_: object) -> None:

@@ -34,9 +34,10 @@ class Listener:
 
 
 @contextmanager
-def serve_tls(folder: Path) -> Iterator[Listener]:
-    """A bucket without an object. Certificates are made in `folder`."""
-    certificate = _certify(folder)
+def serve_tls(folder: Path, authority: str = "nobody's authority") -> Iterator[Listener]:
+    """A bucket without an object. Certificates are made in `folder`, by an authority of that
+    name."""
+    certificate = _certify(folder, authority)
     asked: list[str] = []
 
     class Answer(BaseHTTPRequestHandler):
@@ -52,7 +53,7 @@ def serve_tls(folder: Path) -> Iterator[Listener]:
             self.send_response(404)
             self.end_headers()
 
-        do_PUT = do_HEAD  # noqa: N815
+        do_PUT = do_POST = do_HEAD  # noqa: N815
 
         def log_message(self, *words: Any) -> None:
             """Say nothing."""
@@ -74,10 +75,10 @@ class _Quiet(ThreadingHTTPServer):
         """A client that refuses the certificate is what is tested."""
 
 
-def _certify(folder: Path) -> Path:
+def _certify(folder: Path, authority: str) -> Path:
     """An authority and a certificate of it for 127.0.0.1; the file with the certificate."""
     root, leaf = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "nobody's authority")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, authority)])
     signed = _signed(name, name, root, root, x509.BasicConstraints(ca=True, path_length=None))
     address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
     own = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])

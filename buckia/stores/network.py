@@ -1,0 +1,77 @@
+"""The way to a service as the environment describes it, the same for every client: which
+certificates are trusted, which proxy is used, how many connections are kept.
+
+Each client would read the environment by itself, and each a little otherwise: NO_PROXY alone is
+understood in three ways. So it is read here, as requests does, and the others are told.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
+from typing import Any, Final
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies, select_proxy
+
+from buckia.errors import ConfigError
+
+BUNDLES: Final = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+"""Environment variables that name a PEM file of certificates to trust; the first that says
+something counts."""
+
+SPARE: Final = 4
+"""Connections that are kept beside one for each worker."""
+
+
+def authorities() -> str | None:
+    """The PEM file of certificates to trust instead of the usual ones; None for those.
+
+    Raises `ConfigError` where a variable names what is no file: nothing else is trusted then.
+    """
+    for name in BUNDLES:
+        if path := os.environ.get(name):
+            if not Path(path).is_file():
+                raise ConfigError(f"{name}: {path} is not a file; name a PEM file, or unset it")
+            return path
+    return None
+
+
+def proxy_for(url: str) -> str | None:
+    """The proxy for a URL by HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY; None for none."""
+    return select_proxy(url, get_environ_proxies(url))
+
+
+class Network(requests.Session):
+    """A session of requests that keeps `size` connections to each host.
+
+    Credentials go by header and never from `.netrc`, no cookie is kept, and what `verify` says
+    stands: requests alone would let REQUESTS_CA_BUNDLE win over it.
+
+    trust    a PEM file of certificates to trust; None: as the environment says
+    adapter  what connects, in place of the usual one; then it keeps the connections
+    """
+
+    def __init__(
+        self,
+        size: int,
+        headers: Mapping[str, str] | None = None,
+        *,
+        trust: str | None = None,
+        adapter: HTTPAdapter | None = None,
+    ) -> None:
+        super().__init__()
+        self.auth = lambda request: request
+        self.headers.update(headers or {})
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self.verify = trust or authorities() or True
+        line = adapter or HTTPAdapter(pool_maxsize=size)
+        self.mount("https://", line)
+        self.mount("http://", line)
+
+    def merge_environment_settings(self, *given: Any, **named: Any) -> Any:
+        """Proxies as the environment has them, certificates as this session has them."""
+        return {**super().merge_environment_settings(*given, **named), "verify": self.verify}

@@ -1,0 +1,63 @@
+"""obstore's view of a bucket, told everything that it would else read from the environment."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+from obstore.auth.boto3 import Boto3CredentialProvider
+from obstore.store import S3Store as Bucket
+
+from buckia.stores.network import SPARE, proxy_for
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig
+
+    from buckia.stores.s3_session import S3Session
+
+_NO_PROXY: Final = "http://127.0.0.1:9"
+"""A proxy that obstore is told of, and told not to use, so that it reads none by itself."""
+
+_PROVE_AGAIN: Final = timedelta(minutes=5)
+"""How long obstore keeps credentials before it asks boto3, which renews them 10 minutes early."""
+
+
+def open_bucket(session: S3Session, connect: int, silence: int) -> Bucket:
+    """The bucket of a session; `connect` and `silence` are seconds to wait for a connection, and
+    for the next byte. It repeats nothing: `persist` does, and knows that it did.
+    """
+    return Bucket(
+        session.options.bucket,
+        endpoint=session.bucket_url,
+        aws_endpoint_url_s3=session.bucket_url,
+        region=session.region,
+        virtual_hosted_style_request=True,
+        skip_signature=False,
+        unsigned_payload=False,
+        conditional_put="etag",
+        disable_bulk_delete=True,  # one object, one request, one answer
+        client_options=_client(session, connect, silence),
+        retry_config={"max_retries": 0},
+        credential_provider=Boto3CredentialProvider(session.boto, ttl=_PROVE_AGAIN),
+    )
+
+
+def _client(session: S3Session, connect: int, silence: int) -> ClientConfig:
+    client: ClientConfig = {
+        "allow_http": session.endpoint.startswith("http:"),
+        "connect_timeout": timedelta(seconds=connect),
+        "read_timeout": timedelta(seconds=silence),
+        "timeout": timedelta(days=1),
+        "pool_max_idle_per_host": str(session.options.workers + SPARE),
+    }
+    if session.authorities:  # beside those of the system, which obstore always trusts
+        client["root_certificate"] = Path(session.authorities).read_bytes()
+    if proxy := proxy_for(session.bucket_url):
+        client["proxy_url"] = proxy
+    elif getproxies():
+        client["proxy_url"] = _NO_PROXY
+        client["proxy_excludes"] = urlsplit(session.bucket_url).hostname or ""
+    return client
