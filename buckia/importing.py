@@ -47,15 +47,15 @@ def live(space: Workspace, name: str) -> Imported:
         if not isinstance(document, StoreError)
         and (one in declared or document not in (None, _usual(bucket.provider, one)))
     }
-    said = _declare(bucket, declared, documents)
-    refused = dict(_undeclarable(bucket.provider, said))
+    refused = dict(_undeclarable(bucket.provider, _declare(bucket, declared, documents)))
     errors = {
         one: error
         for one, error in told.items()
         if isinstance(error, AccessError) or (isinstance(error, StoreError) and one in declared)
     }  # what the service does not offer is missed by nobody
+    sound = {one: document for one, document in documents.items() if one not in refused}
     return Imported(
-        {one: value for one, value in said.items() if one not in refused},
+        _declare(bucket, declared, sound),
         {one: str(error) for one, error in errors.items()} | refused,
         tuple(one for one, error in errors.items() if isinstance(error, AccessError)),
     )
@@ -83,8 +83,8 @@ def _declare(
 def _undeclarable(provider: str, said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """What is set and cannot be said: what no other client than its own knows, say."""
     probe = {"provider": provider, "bucket_name": "any", "region": "any", "settings": dict(said)}
-    for problem in judge.problems(probe, "bucket"):
-        where = problem.path[1:]
-        yield str(where[0]), f"cannot be declared: {dotted(where)}: {problem.message}"
-    for path, why in settings.complaints(provider, said):
-        yield str(path[0]), f"cannot be declared: {dotted(path)}: {why}"
+    found = [(problem.path[1:], problem.message) for problem in judge.problems(probe, "bucket")]
+    for path, why in (*found, *settings.complaints(provider, said)):
+        family = f"{path[0]}/{path[1]}" if len(path) > 1 else ""
+        name = family if settings.kind_of(provider, family) else str(path[0])
+        yield name, f"cannot be declared: {dotted(path)}: {why}"

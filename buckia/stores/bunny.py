@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
+from functools import cached_property
 from typing import BinaryIO, Final
 from urllib.parse import quote
 
@@ -24,6 +25,7 @@ from buckia.stores.bunny_errors import BORDER, Doing, persist, shown
 from buckia.stores.bunny_listing import File, find, is_sha256, walk
 from buckia.stores.bunny_session import BunnyOptions as BunnyOptions
 from buckia.stores.bunny_session import BunnySession, reject
+from buckia.stores.bunny_settings import BunnySettings
 from buckia.stores.download import CHUNK, Body, Download
 from buckia.stores.meter import Meter
 from buckia.stores.traffic import Traffic
@@ -70,6 +72,11 @@ class BunnyStore:
     def secrets(self) -> tuple[str, ...]:
         """What it is signed in with, for those who look for it in documents."""
         return tuple(filter(None, (self._options.password, self._options.account_key)))
+
+    @cached_property
+    def settings(self) -> BunnySettings:
+        """The settings of the storage zone, and of the pull zone in front of it."""
+        return BunnySettings(self._cdn, self._options.zone)
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         """Every object below `prefix`, by the UTF-8 bytes of the keys; complete, or it raises."""

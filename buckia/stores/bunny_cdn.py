@@ -78,7 +78,7 @@ class Cdn:
 
         Without a path, everything. Variants by query string go with their file.
         """
-        core, zone = self._open()
+        zone, core = self.zone("purging"), self.account("purging")
         if not path:
             core.purge_zone(zone)
             return
@@ -91,19 +91,32 @@ class Cdn:
         if self._core:
             self._core.close()
 
-    def _open(self) -> tuple[BunnyCore, PullZone]:
-        """The account and the pull zone, looked up once."""
+    def account(self, what: str) -> BunnyCore:
+        """The account. Raises `ConfigError` where `what` it is wanted for lacks its key."""
         with self._lock:
-            if not (self._named and self._account_key):
-                raise ConfigError("purging needs `pull_zone` and `api_key`, the account's key")
+            if not self._account_key:
+                raise ConfigError(f"{what} needs `api_key`, the account's key")
             if self._core is None:
                 self._core = BunnyCore(
                     self._account_key, endpoint=bunny_core.CORE, traffic=self._traffic
                 )
+            return self._core
+
+    def zone(self, what: str) -> PullZone:
+        """The pull zone, looked up once. Raises `ConfigError` where none is named."""
+        if not (self._named and self._account_key):
+            raise ConfigError(f"{what} needs `pull_zone` and `api_key`, the account's key")
+        core = self.account(what)
+        with self._lock:
             if self._zone is None:
                 name = self._named.rpartition("://")[2].partition("/")[0]
-                self._zone = self._core.pull_zone(name)
-            return self._core, self._zone
+                self._zone = core.pull_zone(name)
+            return self._zone
+
+    def forget(self) -> None:
+        """Look the pull zone up anew: it was changed."""
+        with self._lock:
+            self._zone = None
 
 
 def coded(path: str) -> str:

@@ -1,4 +1,5 @@
-"""Bunny's Core API, as far as publishing needs it: which pull zones there are, and purging them.
+"""Bunny's Core API, as far as publishing needs it: which zones there are, what is set of them, and
+purging.
 
 It takes the account's key, which may do everything to the whole account and never goes to the
 storage API.
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from http import HTTPStatus
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 import requests
@@ -80,6 +81,15 @@ class _Page(Struct, rename="pascal"):
     has_more_items: bool = False
 
 
+class _Zone(Struct, rename="pascal"):
+    id: int
+    name: str
+
+
+class _Zones(Struct, rename="pascal"):
+    items: list[_Zone]
+
+
 class _Problem(Struct, rename="pascal"):
     error_key: str = ""
 
@@ -124,6 +134,21 @@ class BunnyCore:
         what = f"purge of the pull zone {shown(zone.name)}"
         self._ask("POST", f"pullzone/{zone.id}/purgeCache", what, {}, PATIENCE)
 
+    def storage_zone(self, name: str) -> int:
+        """The id of the storage zone of that name. Raises `NotFoundError` when there is none."""
+        query = {"page": "1", "perPage": str(_PAGE), "search": name}
+        body = self._ask("GET", "storagezone", "the list of storage zones", query)
+        bare = body.lstrip().startswith(b"[")
+        zones = _decode(body, list[_Zone]) if bare else _decode(body, _Zones).items
+        for zone in zones:
+            if zone.name == name:
+                return zone.id
+        raise NotFoundError(f"{name}: this account has no such storage zone; check `storage_zone`")
+
+    def once(self, method: str, path: str, body: dict[str, Any] | None = None) -> bytes:
+        """One request about settings, sent once. Raises what `BORDER` knows the meaning of."""
+        return self._send(Kind.SETTINGS, method, path, {}, body)
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
@@ -132,19 +157,29 @@ class BunnyCore:
         self, method: str, path: str, what: str, query: dict[str, str], attempts: int = ATTEMPTS
     ) -> bytes:
         kind = Kind.PURGE if method == "POST" else Kind.SETTINGS
-        url = f"{self._endpoint}/{path}"
 
         def step() -> bytes:
-            with self._traffic.request(kind) as turn:
-                answer = self._http.request(
-                    method, url, params=query, timeout=_TIMES, allow_redirects=False
-                )
-                turn.crowded = answer.status_code == HTTPStatus.TOO_MANY_REQUESTS
-            if answer.status_code not in (HTTPStatus.OK, HTTPStatus.NO_CONTENT):
-                raise _refusal(answer)
-            return answer.content
+            return self._send(kind, method, path, query)
 
         return BORDER.persist(step, f"{what} at {self._endpoint}", attempts=attempts)
+
+    def _send(
+        self,
+        kind: Kind,
+        method: str,
+        path: str,
+        query: dict[str, str],
+        body: dict[str, Any] | None = None,
+    ) -> bytes:
+        url = f"{self._endpoint}/{path}"
+        with self._traffic.request(kind) as turn:
+            answer = self._http.request(
+                method, url, params=query, json=body, timeout=_TIMES, allow_redirects=False
+            )
+            turn.crowded = answer.status_code == HTTPStatus.TOO_MANY_REQUESTS
+        if answer.status_code not in (HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.NO_CONTENT):
+            raise _refusal(answer)
+        return answer.content
 
 
 class Refusal(Exception):

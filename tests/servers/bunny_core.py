@@ -14,6 +14,10 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from tests.servers.bunny_zone import Switches, Zone
 
+ZONE_SECURITY_KEY = "zone-security-key-1b9f"
+PASSWORD = "storage-password-77c2"
+"""Secrets that are in answers about settings, and belong nowhere else."""
+
 
 @dataclass
 class Core:
@@ -22,7 +26,9 @@ class Core:
     `purged` holds URLs and, for whole zones, their ids. `spent` counts purges against the burst
     limits, which are never refilled by themselves: a test clears it. `asked` are requests by method
     and first segment of their path, `failed` those that failed on purpose. `cached` is what the
-    caches of the first pull zone hold, by URL without scheme and host.
+    caches of the first pull zone hold, by URL without scheme and host. `fields` are what was set of
+    zones, by the path of the zone, `rules` the edge rules of pull zones; the answers to so many
+    changes of them as `lost_answers` says are lost.
     """
 
     endpoint: str = ""
@@ -34,7 +40,10 @@ class Core:
     spent: Counter[str] = field(default_factory=Counter)
     cached: dict[str, bytes] = field(default_factory=dict)
     asked: Counter[str] = field(default_factory=Counter)
+    fields: dict[str, dict[str, Any]] = field(default_factory=dict)
+    rules: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     failed: int = 0
+    lost_answers: int = 0
     dice: random.Random = field(default_factory=lambda: random.Random(12))
 
     def visit(self, zone: Zone) -> None:
@@ -68,7 +77,42 @@ class Core:
             "StorageZoneId": 1,
             "IgnoreQueryStrings": not self.switches.vary_queries,
             "EnableHostnameVary": self.switches.vary_hosts,
+            "CacheControlMaxAgeOverride": 2592000,
+            "EnableLogging": True,
+            "BlockedIps": [],
+            "ZoneSecurityKey": ZONE_SECURITY_KEY,
+            **self.fields.get(f"pullzone/{number}", {}),
+            "EdgeRules": sorted(self.rules.get(number, []), key=lambda rule: rule["OrderIndex"]),
         }
+
+    def storage_zone(self, number: int) -> dict[str, Any]:
+        """A storage zone, its password and all."""
+        return {
+            "Id": number,
+            "Name": self.storage_zones[number],
+            "Password": PASSWORD,
+            "Rewrite404To200": False,
+            "Custom404FilePath": None,
+            **self.fields.get(f"storagezone/{number}", {}),
+            "PullZones": [self.pull_zone(number) for number in self.pull_zones],
+        }
+
+    def set_rule(self, number: int, told: dict[str, Any]) -> bool:
+        """Add an edge rule, or with a `Guid` change the one of that; whether there is such a one.
+
+        What is left out of a change stays as it was.
+        """
+        rules = self.rules.setdefault(number, [])
+        if not told.get("Guid"):
+            order = max((rule["OrderIndex"] for rule in rules), default=-1) + 1
+            plain = {"Enabled": True, "OrderIndex": order, "ActionParameter1": None}
+            rules.append({**plain, **told, "Guid": secrets.token_hex(16)})
+            return True
+        for rule in rules:
+            if rule["Guid"] == told["Guid"]:
+                rule |= told
+                return True
+        return False
 
 
 class CoreHandler(BaseHTTPRequestHandler):
@@ -80,7 +124,7 @@ class CoreHandler(BaseHTTPRequestHandler):
 
     def answer(self) -> None:
         """One request."""
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         url = urlsplit(self.path)
         query = {name: values[0] for name, values in parse_qs(url.query).items()}
         if self.headers.get("AccessKey") != self.core.account_key:
@@ -98,11 +142,48 @@ class CoreHandler(BaseHTTPRequestHandler):
                 return self.list_pull_zones(query)
             case "GET", ["pullzone", number] if int(number) in self.core.pull_zones:
                 return self.reply(200, self.core.pull_zone(int(number)))
+            case "GET", ["storagezone"]:
+                return self.list_storage_zones(query)
             case "GET", ["storagezone", number] if int(number) in self.core.storage_zones:
-                return self.reply(200, self.storage_zone(int(number)))
+                return self.reply(200, self.core.storage_zone(int(number)))
+        return self.change(url.path.strip("/").split("/"), body)
+
+    do_GET = do_POST = do_DELETE = answer  # noqa: N815
+
+    def change(self, parts: list[str], body: bytes) -> None:
+        """A setting of a zone."""
+        told = json.loads(body) if body else {}
+        match self.command, parts:
+            case "POST", ["pullzone", number] if int(number) in self.core.pull_zones:
+                self.core.fields.setdefault("/".join(parts), {}).update(told)
+                return self.reply(200, self.core.pull_zone(int(number)))
+            case "POST", ["storagezone", number] if int(number) in self.core.storage_zones:
+                self.core.fields.setdefault("/".join(parts), {}).update(told)
+                return self.reply(204, None)
+            case "POST", ["pullzone", number, "edgerules", "addOrUpdate"]:
+                if not self.core.set_rule(int(number), told):
+                    return self.fail(404, "edgeRule.not_found")
+                if self.core.lost_answers:
+                    self.core.lost_answers -= 1
+                    return self.fail(503, "on.purpose")
+                return self.reply(201, None)
+            case "DELETE", ["pullzone", number, "edgerules", guid]:
+                rules = self.core.rules.get(int(number), [])
+                left = [rule for rule in rules if rule["Guid"] != guid]
+                self.core.rules[int(number)] = left
+                return self.reply(204, None) if len(left) < len(rules) else self.fail(404, "none")
         return self.fail(404, "not_found")
 
-    do_GET = do_POST = answer  # noqa: N815
+    def list_storage_zones(self, query: dict[str, str]) -> None:
+        """The storage zones whose name holds a text."""
+        zones = [
+            self.core.storage_zone(number)
+            for number, name in self.core.storage_zones.items()
+            if query.get("search", "") in name
+        ]
+        if self.core.switches.bare_zones:
+            return self.reply(200, zones)
+        return self.reply(200, {"Items": zones, "CurrentPage": 1, "HasMoreItems": False})
 
     def purge(self, url: str) -> None:
         """One URL, or all below it."""
@@ -141,11 +222,6 @@ class CoreHandler(BaseHTTPRequestHandler):
         more = page * size < len(zones)
         told = {"Items": part, "CurrentPage": page, "TotalItems": len(zones), "HasMoreItems": more}
         return self.reply(200, told)
-
-    def storage_zone(self, number: int) -> dict[str, Any]:
-        """A storage zone with its passwords left out."""
-        linked = [self.core.pull_zone(n) for n in self.core.pull_zones]
-        return {"Id": number, "Name": self.core.storage_zones[number], "PullZones": linked}
 
     def fail(self, status: int, key: str) -> None:
         """An error in the Core API's form."""
