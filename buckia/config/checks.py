@@ -30,6 +30,10 @@ def contradictions(bucket: BucketConfig) -> Iterator[Problem]:
     yield from _bad_patterns(bucket)
     for where, what in complaints(bucket.provider, bucket.settings):
         yield Problem(("settings", *where), what, on_key=True)
+    for name in sorted({"pull_zone", "edge_rules"} & bucket.settings.keys()):
+        if not bucket.pull_zone:
+            what = "which pull zone? name it as `pull_zone` of the bucket"
+            yield Problem(("settings", name), what, on_key=True)
     if why := nesting(bucket, _SOMEWHERE):
         yield Problem(("bucket_name",), why)
 

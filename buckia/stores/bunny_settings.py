@@ -95,7 +95,8 @@ class BunnySettings:
         return answer
 
     def _pull_zone(self) -> Answer:
-        return _answer(self._core.once("GET", f"pullzone/{self._pull_id}"))
+        number = self._pull_id
+        return _answer(self._core.once("GET", f"pullzone/{number}"))
 
     def _storage_zone(self) -> Answer:
         if self._storage_id is None:
