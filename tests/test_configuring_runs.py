@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
 
 from buckia import journal, planfile, settings
 from buckia.errors import DocumentError, StaleError, StoreError
@@ -16,7 +17,9 @@ from buckia.stores.base import Capabilities
 from buckia.stores.memory import MemoryStore
 from tests.helpers import ALL_DELETIONS, World, ops
 from tests.settled import CORS, PUBLIC, RULES, MemorySettings, settled_world
+from tests.strategies import examples
 from tests.tampering import forged, refused
+from tests.test_settings import declarations
 
 pytestmark = pytest.mark.usefixtures("hurried")
 
@@ -134,6 +137,33 @@ def test_a_plan_that_switches_versioning_does_not_rely_on_it(
     world.write("mine", b"3")
     kept = Undo.VERSION if then == "enabled" else Undo.TRASH
     assert [action.undo for action in world.plan().actions] == [kept]
+
+
+# -- whatever is declared, and whatever is there ---------------------------------------------------
+
+
+@examples(15)
+@given(said=declarations("s3"), there=declarations("s3"))
+@pytest.mark.promise("L1")
+def test_any_declaration_is_reached_from_anything(
+    tmp_path_factory: pytest.TempPathFactory, said: dict[str, Any], there: dict[str, Any]
+) -> None:
+    """In one apply, after which there is nothing to do, and by the document that the plan holds."""
+    world, live = settled_world(tmp_path_factory.mktemp("any"), said)
+    live.documents |= {n: d for n, d in settings.declared("s3", there).items() if d is not None}
+    before = dict(live.documents)
+    plan = planfile.read(planfile.write(world.plan()))
+    assert not world.apply(plan).failed
+    wanted = settings.declared("s3", said)
+    assert {name: live.documents.get(name) for name in wanted} == wanted
+    others = live.documents.keys() - wanted.keys()
+    assert {name: live.documents[name] for name in others} == {
+        name: document for name, document in before.items() if name not in wanted
+    }
+    assert ops(world.plan()) == []
+    with world.open() as project:
+        again = settings.declared("s3", project.import_settings("main").said)
+    assert {name: again.get(name) for name in wanted} == wanted
 
 
 # -- plans that were touched -----------------------------------------------------------------------

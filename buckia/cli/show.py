@@ -22,7 +22,7 @@ FOLD_DANGER: Final = 50
 """The same for what deletes or cannot be undone."""
 
 _DELETIONS: Final = (Op.DELETE_REMOTE, Op.DELETE_LOCAL)
-_APART: Final = (*_DELETIONS, Op.ADOPT, Op.FORGET, Op.PURGE)
+_APART: Final = (*_DELETIONS, Op.ADOPT, Op.FORGET, Op.PURGE, Op.CONFIGURE)
 """What does not stand among the files that travel."""
 _RECORDS: Final = (Op.ADOPT, Op.FORGET)
 _WORDS: Final = {
