@@ -15,7 +15,7 @@ from buckia.stores import retry, settling
 from buckia.stores.s3 import S3Store
 from buckia.stores.s3_settings import ROWS
 from tests.servers.s3 import S3Server
-from tests.stores.conftest import open_s3, through
+from tests.stores.conftest import open_s3
 from tests.stores.makers import open_linode
 
 DECLARED: Final[dict[str, Any]] = {
@@ -94,7 +94,7 @@ def store(
     """A new bucket there."""
     server: Any = request.getfixturevalue("moto" if kind == "moto" else "rgw")
     if kind == "linode":
-        through(request.getfixturevalue("tunnel"), monkeypatch)
+        request.getfixturevalue("tunnel").lead(monkeypatch)
         made = open_linode(server)
     else:
         made = open_s3(server if kind == "moto" else server[0], service="ceph")
