@@ -14,6 +14,7 @@ from buckia import (
     bounds,
     engine,
     identity,
+    inspection,
     journal,
     leases,
     planner,
@@ -230,7 +231,7 @@ def _inspect(space: Workspace, plan: Plan, name: str, lock: Lockfile, leases: Le
     if not many and not all(action.key.isascii() for action in looked):
         local.listing(progress=space.progress)  # only a walk tells which form a disk has
     sides = Stores(local, remote, plan.digest, leases.halt)
-    return engine.inspect(actions, sides, bucket.max_workers, space.progress, seen)
+    return inspection.inspect(actions, sides, bucket.max_workers, space.progress, seen)
 
 
 def _run(

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 
 from buckia import mime, pool
 from buckia.errors import BuckiaError, IntegrityError
+from buckia.flight import watched
 from buckia.model import Action, Content, Entry, Op, Outcome, Undo, replace, same_content
 from buckia.preflight import State
-from buckia.steps import Task, entry_of, keep, watched
+from buckia.steps import Task, entry_of, keep
 from buckia.stores.base import Store
 from buckia.stores.hashing import CHUNK
 from buckia.stores.meter import Meter
@@ -127,7 +128,8 @@ def _stream(tasks: Sequence[Task]) -> list[Outcome]:
             stores.source.open(origin) as body,
             pool.threads(len(tasks), "tee") as threads,
         ):
-            tee = Tee(watched(body, stores.stop), len(tasks))
+            flying = watched(body, stores.stop, stores.flight, tasks[0].action.id)
+            tee = Tee(flying, len(tasks))
             sent = [
                 threads.submit(_send, task, kind, tee, place) for place, task in enumerate(tasks)
             ]

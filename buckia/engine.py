@@ -1,4 +1,4 @@
-"""Carrying out a plan: look at everything first, then writes, then deletes, each recorded.
+"""Carrying out a plan that was looked at: writes, then deletes, each recorded.
 
 Workers turn one action into one outcome and touch nothing shared; the main thread alone writes the
 journal and folds the lockfile, so there is no lock in here.
@@ -11,68 +11,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Final
 
-from buckia import configuring, contents, copies, pool, purges
-from buckia.errors import StaleError
-from buckia.model import Action, Op, Outcome, Progress, Tick, promotes, replace, same_content
+from buckia import copies, pool, purges
+from buckia.model import Action, Op, Outcome, Progress, Tick, promotes
 from buckia.planner import REMOTE, phase
-from buckia.preflight import State, View, is_version, judge
-from buckia.snapshot import Sides
-from buckia.steps import Stores, Task, leave, perform
-
-_SHOWN = 10
-"""Diverged actions named in an error; the rest are counted."""
-
-
-def inspect(
-    actions: Iterable[Action],
-    stores: Stores,
-    workers: int,
-    progress: Progress,
-    seen: Sides | None = None,
-) -> list[Task]:
-    """Look at both sides of every action of one bucket. Changes nothing.
-
-    `seen` are fresh listings of both sides; without them each key is looked up alone.
-
-    Raises `StaleError` naming what diverged: then no action of the plan may run.
-    """
-    wanted = list(actions)
-    tasks: list[Task] = []
-    diverged: list[str] = []
-    settings = configuring.live(wanted, stores.remote)
-
-    def look(action: Action) -> tuple[Task, str]:
-        if action.op is Op.CONFIGURE:
-            view = View(None, None, setting=settings[action.key])
-            state, why = judge(action, view)
-            return Task(action, state, view, stores), why
-        view = _view(action, stores, seen)
-        state, why = judge(action, view)
-        # A listing tells less than a look; and one that came back short looks like any other.
-        if seen and (state is State.DIVERGED or action.op is Op.DELETE_LOCAL):
-            view = _view(action, stores, None)
-            state, why = judge(action, view)
-        if state is State.DIVERGED and _may_be_done(action, view):
-            state, why = judge(_read_up(action, view, stores), view)
-        if state is State.DIVERGED and _may_be_copied(action, view):
-            assert view.remote  # noqa: S101  (just asked)
-            view = replace(view, remote=copies.proved(stores.remote, view.remote))
-            state, why = judge(action, view)
-        return Task(action, state, view, stores), why
-
-    for batch in pool.each(look, wanted, workers=workers, name="preflight"):
-        for task, why in batch:
-            tasks.append(task)
-            if task.state is State.DIVERGED:
-                diverged.append(f"{task.action.key}: {why}")
-        progress(Tick("preflight", "", len(tasks), 0, len(wanted)))
-    if diverged:
-        shown = "; ".join(sorted(diverged)[:_SHOWN])
-        more = f"; and {len(diverged) - _SHOWN} more" if len(diverged) > _SHOWN else ""
-        raise StaleError(f"the plan is stale, nothing was changed: {shown}{more}; plan again")
-    rank = {action.id: at for at, action in enumerate(wanted)}
-    return sorted(tasks, key=lambda task: rank[task.action.id])
-
+from buckia.preflight import State
+from buckia.steps import Task, leave, perform
 
 _FIRST_WRITE: Final = 1
 _DELETES: Final = 4
@@ -80,45 +23,8 @@ _LAST_WRITE: Final = 2
 """The phase after which every copy has been made and old keys may go."""
 
 
-def _view(action: Action, stores: Stores, seen: Sides | None) -> View:
-    if action.op is Op.PURGE or (action.op is Op.FORGET and action.reason == "scope_left"):
-        return View(None, None)  # nothing to see; out of scope there may be no path to look at
-    here = seen.local.entries.get if seen else stores.near.head
-    there = seen.remote.entries.get if seen else stores.remote.head
-    if promotes(action):
-        mine = here(action.key)
-        return View(mine, there(action.key), mine)
-    if action.op in (Op.COPY, Op.MOVE) and action.source and action.source.key:
-        old = action.source.key
-        left = here(old) if action.op is Op.MOVE else None
-        return View(here(action.key), there(action.key), there(old), left)
-    return View(here(action.key), there(action.key))
-
-
-def _may_be_done(action: Action, view: View) -> bool:
-    """Whether a download may have been made by a run that was cut before it could say so, and the
-    plan knows too little of the object to tell."""
-    content, mine = action.content, view.local
-    if action.op is not Op.DOWNLOAD or not (content and mine and action.source):
-        return False
-    unknown = same_content(mine, content) is None or (mine.logical and not content.logical)
-    return bool(unknown) and is_version(view.remote, action.source.version)
-
-
-def _may_be_copied(action: Action, view: View) -> bool:
-    """The same of a copy from another bucket: the target does not tell whose bytes it holds."""
-    found, content = view.remote, action.content
-    if not (promotes(action) and found and content):
-        return False
-    return found.size == content.size and same_content(found, content) is None
-
-
-def _read_up(action: Action, view: View, stores: Stores) -> Action:
-    """The action with what the bytes of its object tell, rows included."""
-    assert action.content and view.remote  # noqa: S101  (by the caller)
-    with contents.fetched(stores.remote, view.remote, stores.local) as found:
-        told = replace(action.content, sha256=found.sha256, logical=found.logical)
-    return replace(action, content=told)
+_WORTH: Final = 1024 * 1024
+"""Bytes that are worth telling of before their file is done."""
 
 
 Group = tuple[Task, ...]
@@ -157,12 +63,13 @@ class Run:
         self._failed: set[str] = set()
         self._unset: set[str] = set()
         self._seen: set[str] = set()
-        self._bytes = 0
+        self._bytes = self._told = 0
         self._total = sum(_size(task) for task in tasks)
         self._sent: dict[str, list[Task]] = {}
         for task in tasks:
             if _is_sent(task):
                 self._sent.setdefault(task.action.key, []).append(task)
+        self._flights = list({id(task.stores): task.stores.flight for task in tasks}.values())
         self.outcomes: list[Outcome] = []
 
     def execute(self) -> list[Outcome]:
@@ -273,6 +180,9 @@ class Run:
             name="apply",
             stop=self._stop,
         ):
+            if not batches:
+                self._tell_flight()
+                continue
             # what failed on the way of another is tried again in its own turn
             told = (item for batch in batches for item in batch)
             batch = [item for item in told if item.done or item.id in first]
@@ -284,12 +194,23 @@ class Run:
             for item in batch:
                 self._bytes += 0 if item.id in self._seen else sizes[item.id]
                 self._seen.add(item.id)
-                self._progress(self._tick(item))
+                for flight in self._flights:
+                    flight.land(item.id)
+                tick = self._tick(str(item.op), item.key)
+                self._told = tick.bytes
+                self._progress(tick)
 
-    def _tick(self, last: Outcome) -> Tick:
-        return Tick(
-            str(last.op), last.key, len(self._seen), self._bytes, len(self._tasks), self._total
-        )
+    def _tell_flight(self) -> None:
+        """Progress while files are under way, once it is worth a word."""
+        tick = self._tick("apply", "")
+        if tick.bytes - self._told >= _WORTH:
+            self._told = tick.bytes
+            self._progress(tick)
+
+    def _tick(self, stage: str, key: str) -> Tick:
+        """How far all is, what is still under way included."""
+        moved = min(self._bytes + sum(flight.bytes for flight in self._flights), self._total)
+        return Tick(stage, key, len(self._seen), moved, len(self._tasks), self._total)
 
 
 def _carry_out(group: Group) -> list[Outcome]:

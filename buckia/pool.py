@@ -37,7 +37,8 @@ def each(
     that have begun end first. An exception of `function` is raised here.
 
     When `stop` is set no further call begins, and those under way have `GRACE` seconds to end. What
-    then still hangs is abandoned: its result is never known, as after a crash.
+    then still hangs is abandoned: its result is never known, as after a crash. With `stop` a batch
+    is empty where nothing has ended for `POLL` seconds.
     """
     pool = threads(workers, name) if executor is None else executor
     halted = stop.is_set if stop else _never
@@ -49,9 +50,8 @@ def each(
             running |= {pool.submit(function, item) for item in islice(queue, room)}
             if not running:
                 return
-            done, running = wait(running, _POLL if stop else None, FIRST_COMPLETED)
-            if done:
-                yield [future.result() for future in done]
+            done, running = wait(running, POLL if stop else None, FIRST_COMPLETED)
+            yield [future.result() for future in done]
         done, running = wait([f for f in running if not f.cancel()], GRACE)
         if done:
             yield [future.result() for future in done]
@@ -63,8 +63,8 @@ def each(
             pool.shutdown(wait=not abandoned)
 
 
-_POLL: Final = 0.2
-"""Seconds between two looks at `stop`."""
+POLL: Final = 0.2
+"""Seconds between two looks at `stop`, and at how far things are."""
 
 
 def _never() -> bool:

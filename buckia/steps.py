@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable
-from typing import BinaryIO, Final, cast
+from typing import Final, cast
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-from buckia.errors import BuckiaError, IntegrityError, Interrupted, PreconditionError
+from buckia.errors import BuckiaError, IntegrityError, PreconditionError
+from buckia.flight import Flight, watched
 from buckia.layout import MAX_KEY_BYTES
 from buckia.model import Action, Content, Entry, Op, Outcome, Undo, replace, same_content
 from buckia.preflight import State, View
@@ -29,7 +30,7 @@ class Stores(Struct, frozen=True):
 
     In a promotion `source` is the bucket that content comes from; it takes the place of the local
     side, which then only has room for temporary files. `through` is whether the bytes pass through
-    this machine.
+    this machine. `flight` is told how far each file is.
     """
 
     local: LocalStore
@@ -38,6 +39,7 @@ class Stores(Struct, frozen=True):
     stop: threading.Event
     source: Store | None = None
     through: bool = False
+    flight: Flight = field(default_factory=Flight)
 
     @property
     def near(self) -> Store:
@@ -166,7 +168,8 @@ def _upload(task: Task) -> Outcome:
     if replacing is not None and action.undo is Undo.TRASH:
         keep(stores, replacing)
     with stores.local.open(local) as body:
-        stored = stores.remote.put(wanted, watched(body, stores.stop), replacing=replacing)
+        flying = watched(body, stores.stop, stores.flight, action.id)
+        stored = stores.remote.put(wanted, flying, replacing=replacing)
     return _outcome(action, entry=_stored(task, stored))
 
 
@@ -176,9 +179,8 @@ def _download(task: Task) -> Outcome:
     wanted = entry_of(action.key, action.content)
     seen = task.view.local if action.expect else None  # preflight held it against `expect`
     with stores.remote.open(wanted) as body:
-        stored = stores.local.put(
-            replace(wanted, version=None), watched(body, stores.stop), replacing=seen
-        )
+        flying = watched(body, stores.stop, stores.flight, action.id)
+        stored = stores.local.put(replace(wanted, version=None), flying, replacing=seen)
     return _outcome(action, entry=_agreed(task, stored, wanted.version))
 
 
@@ -269,25 +271,3 @@ def _demand_copy(remote: Store, key: str, old: Entry) -> None:
             f"{remote.url}/{old.key}: its copy at {key} is not there, so it is left as it is; run "
             "the same plan again"
         )
-
-
-def watched(body: BinaryIO, stop: threading.Event) -> BinaryIO:
-    """The same body; reading it raises `Interrupted` once the run is told to stop."""
-    return cast(BinaryIO, _Watched(body, stop))
-
-
-class _Watched:
-    """A body that stops the transfer when the run is told to stop."""
-
-    def __init__(self, body: BinaryIO, stop: threading.Event) -> None:
-        self._body = body
-        self._stop = stop
-
-    def read(self, size: int = -1) -> bytes:
-        """The next bytes."""
-        if self._stop.is_set():
-            raise Interrupted("stopped by a signal; run the same plan again to resume")
-        return self._body.read(size)
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._body, name)

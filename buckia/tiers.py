@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-from buckia import bounds, contents, engine, planner, pool, sidecars, snapshot
+from buckia import bounds, contents, inspection, planner, pool, sidecars, snapshot
 from buckia.connect import WORK
 from buckia.errors import DocumentError
 from buckia.layout import Layout
@@ -106,7 +106,7 @@ def inspect(
     through = not target.copies(source)
     stores = Stores(room(space), target, plan.digest, stop, source, through)
     workers = space.config.bucket(pair.target).max_workers
-    return engine.inspect(actions, stores, workers, space.progress, sides)
+    return inspection.inspect(actions, stores, workers, space.progress, sides)
 
 
 def without_sidecars(listing: Listing, base: Base) -> Listing:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from buckia import engine
+from buckia import inspection
 from buckia.errors import Interrupted, StaleError
 from buckia.model import (
     Action,
@@ -79,7 +79,7 @@ class Place:
         """What preflight makes of actions."""
         self.remote.looks.clear()
         stores = Stores(self.local, self.remote, DIGEST, threading.Event())
-        return engine.inspect(actions, stores, 2, silent, seen)
+        return inspection.inspect(actions, stores, 2, silent, seen)
 
 
 @pytest.fixture

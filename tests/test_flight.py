@@ -1,0 +1,76 @@
+"""Progress while a file is under way."""
+
+from __future__ import annotations
+
+import io
+import threading
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+
+from buckia.errors import Interrupted
+from buckia.flight import Flight, watched
+from buckia.model import Entry, Tick
+from buckia.stores.memory import MemoryStore
+from tests.helpers import World
+
+HALF = 2 * 1024 * 1024
+
+
+def test_a_body_tells_how_far_it_is() -> None:
+    """Also where it is read again from its beginning; it never counts twice."""
+    flight, body = Flight(), io.BytesIO(b"0123456789")
+    flying = watched(body, threading.Event(), flight, "a")
+    other = watched(io.BytesIO(b"xyz"), threading.Event(), flight, "b")
+    assert flying.read(6) == b"012345"
+    assert other.read() == b"xyz"
+    assert flight.bytes == 9
+    flying.seek(0)
+    assert flight.bytes == 3
+    assert flying.read() == b"0123456789"
+    assert flight.bytes == 13
+    flight.land("a")
+    flight.land("a")
+    assert flight.bytes == 3
+
+
+def test_a_body_ends_when_the_run_is_stopped() -> None:
+    """At the next piece, whether or not anybody wants to know how far it is."""
+    stop = threading.Event()
+    body = watched(io.BytesIO(b"0123456789"), stop)
+    assert body.read(4) == b"0123"
+    stop.set()
+    with pytest.raises(Interrupted, match="run the same plan again to resume"):
+        body.read(4)
+
+
+class Patient(MemoryStore):
+    """A bucket that takes the second half of a body only when somebody has heard of the first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard = threading.Event()
+
+    def put(self, entry: Entry, body: BinaryIO, *, replacing: Entry | None) -> Entry:
+        first = body.read(HALF)
+        if len(first) == HALF:
+            assert self.heard.wait(30)
+        return super().put(entry, io.BytesIO(first + body.read()), replacing=replacing)
+
+
+def test_a_large_file_is_told_of_before_it_is_done(tmp_path: Path) -> None:
+    """With the whole state of the run, and never more than there is."""
+    store = Patient()
+    world = World(tmp_path, {"main": store})
+    world.write("large", bytes(2 * HALF))
+    ticks: list[Tick] = []
+
+    def progress(tick: Tick) -> None:
+        ticks.append(tick)
+        if HALF <= tick.bytes < 2 * HALF:
+            store.heard.set()
+
+    world.apply(world.plan(), progress=progress)
+    ours = [tick for tick in ticks if tick.total_bytes == 2 * HALF]
+    assert [(tick.files, tick.bytes) for tick in ours] == [(0, 0), (0, HALF), (1, 2 * HALF)]
