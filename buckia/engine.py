@@ -209,7 +209,8 @@ class Run:
 
     def _tick(self, stage: str, key: str) -> Tick:
         """How far all is, what is still under way included."""
-        moved = min(self._bytes + sum(flight.bytes for flight in self._flights), self._total)
+        moved = self._bytes + sum(flight.bytes for flight in self._flights)
+        moved = min(max(moved, self._told), self._total)
         return Tick(stage, key, len(self._seen), moved, len(self._tasks), self._total)
 
 
