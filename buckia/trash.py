@@ -1,8 +1,9 @@
 """What was overwritten or deleted and can be brought back: the local trash, and each bucket's own.
 
 `.buckia.d/trash/PLAN/PATH` and `.buckia/trash/PLAN/KEY` in a bucket, PLAN being the beginning of
-the digest of the plan that did it. Restoring only ever adds: what stands in the way goes to the
-trash itself.
+the digest of the plan that did it. A bucket with versions keeps them in place of a trash, whoever
+it was that overwrote or deleted. Restoring only ever adds: what stands in the way goes to the trash
+itself.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import stat as modes
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -27,10 +28,10 @@ from buckia.errors import BuckiaError, Interrupted, UsageError
 from buckia.journal import Header
 from buckia.layout import Layout
 from buckia.model import Entry
-from buckia.rules import built_in_exclude
+from buckia.rules import RESERVED_PREFIX, built_in_exclude
 from buckia.steps import TRASH
 from buckia.stores import files
-from buckia.stores.base import Store, Sweeping
+from buckia.stores.base import Remembering, Store, Sweeping
 from buckia.stores.hashing import now
 from buckia.stores.local import LocalStore
 
@@ -49,7 +50,8 @@ class Kept(Struct, frozen=True):
     """One file in a trash.
 
     bucket   whose trash it is in; None for the local one
-    plan     the first twelve digits of the plan that put it there
+    plan     the first twelve digits of the plan that put it there; empty for a version, which is in
+             no trash: a rule of the bucket ends it
     name     the local path or the key it had
     deleted  when it came there, in nanoseconds since 1970; None where the bucket does not tell
     version  the bucket's token for it
@@ -95,9 +97,12 @@ class Trash:
             root, databases=True, work=work.name, trash=self._folder / RESTORED
         )
 
-    def kept(self) -> list[Kept]:
-        """Everything there is, what was deleted last first."""
+    def kept(self, *, versions: bool = False) -> list[Kept]:
+        """Everything there is, what was deleted last first; on request with the versions of buckets
+        that keep some, which takes a listing of all of them."""
         found = [*self._kept_here(), *(item for name in self._places for item in self._there(name))]
+        if versions:
+            found += (item for name in self._places for item in self._past(name))
         return sorted(found, key=lambda k: (-(k.deleted or 0), k.bucket or "", k.plan, k.name))
 
     def _kept_here(self) -> Iterator[Kept]:
@@ -120,6 +125,17 @@ class Trash:
             if key:
                 yield Kept(bucket, plan, key, entry.size, entry.modified, entry.version)
 
+    def _past(self, bucket: str) -> Iterator[Kept]:
+        place = self._places[bucket]
+        if not isinstance(place.store, Remembering) or not place.store.capabilities.versions:
+            return
+        singles = place.layout.single_keys
+        for prefix in (*place.layout.prefixes, *singles):
+            for entry in place.store.past(prefix):
+                ours = entry.key == prefix if prefix in singles else place.layout.owner(entry.key)
+                if ours and not entry.key.startswith(RESERVED_PREFIX):
+                    yield Kept(bucket, "", entry.key, entry.size, entry.modified, entry.version)
+
     def find(self, what: str, plan: str = "", to: str | None = None) -> dict[str, Kept]:
         """What was deleted last at or below `what`, a path or key, by the path it goes back to.
 
@@ -129,7 +145,7 @@ class Trash:
         """
         wanted = what.strip("/")
         found: dict[str, Kept] = {}
-        for item in self.kept():
+        for item in self.kept(versions=not plan):
             if not item.plan.startswith(plan.removeprefix("sha256:")[:12]):
                 continue
             path, *keys = self._names(item)
@@ -165,16 +181,21 @@ class Trash:
                 self._put(path, item, body, replacing)
             self._remove(item)
         else:
-            store = self._places[item.bucket].store
-            with store.open(_entry(item)) as body:
+            with self._open(item, self._places[item.bucket].store) as body:
                 self._put(path, item, body, replacing)
+
+    def _open(self, item: Kept, store: Store) -> AbstractContextManager[BinaryIO]:
+        if item.plan:
+            return store.open(_entry(item))
+        assert isinstance(store, Remembering)  # noqa: S101  (`_past` found it there)
+        return store.open_past(Entry(item.name, item.size, version=item.version))
 
     def _put(self, path: str, item: Kept, body: BinaryIO, replacing: Entry | None) -> None:
         self._local.put(Entry(path, item.size), body, replacing=replacing)
 
     def empty(self, items: Iterable[Kept]) -> None:
-        """Delete these for good. What is gone already counts as deleted."""
-        every = list(items)
+        """Delete these for good. What is gone already counts as deleted; versions stay."""
+        every = [item for item in items if item.plan]
         for item in every:
             if item.bucket is None:
                 self._refuse_stopped()

@@ -38,13 +38,14 @@ def list_kept(
     """List what is in the trash, what was deleted last first.
 
     That is the local trash, for files, and the trash of each bucket, for objects: what it is, where
-    it is kept, its size, when it was deleted, and by which plan.
+    it is kept, its size, when it was deleted, and by which plan. A bucket that keeps versions has
+    those in place of a trash.
     """
     from buckia import documents
 
     with opened(shared) as session:
         with session.looking(), session.project.trash(choice.wanted) as trash:
-            kept = trash.kept()
+            kept = trash.kept(versions=True)
         if json:
             head = {"format": "buckia.trash", "format_version": "1.0"}
             rows = {"kept": [_data(item) for item in kept]}
@@ -58,7 +59,7 @@ def _data(item: Kept) -> dict[str, object]:
     when = _utc(item.deleted) if item.deleted is not None else None
     return {
         "bucket": item.bucket,
-        "plan": item.plan,
+        "plan": item.plan or None,
         "name": item.name,
         "size": item.size,
         "deleted": when,
@@ -83,7 +84,7 @@ def _show(kept: Sequence[Kept]) -> None:
             text.name(k.name),
             text.size(k.size),
             text.name(k.bucket or "here"),
-            text.name(k.plan),
+            text.name(k.plan or "version"),
         )
         for k in kept
     ]
@@ -144,7 +145,8 @@ def empty(
 ) -> None:
     """Delete for good what is in the trash, here and in the buckets.
 
-    The time counts from the deletion, however old the content is.
+    The time counts from the deletion, however old the content is. Versions stay: a lifecycle rule
+    of the bucket ends them.
     """
     from buckia.cli.ask import confirm
     from buckia.rules import seconds

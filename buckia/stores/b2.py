@@ -28,6 +28,7 @@ from buckia.stores.b2_session import B2Options as B2Options
 from buckia.stores.b2_settings import B2Settings
 from buckia.stores.b2_sharing import share
 from buckia.stores.b2_unfinished import B2Uploads
+from buckia.stores.b2_versions import past_versions
 from buckia.stores.base import Capabilities, Store
 from buckia.stores.border import NoBucketError
 from buckia.stores.meter import Meter, announced
@@ -191,6 +192,29 @@ class B2Store:
             raise
         except NotFoundError:
             return  # somebody else was quicker
+
+    def past(self, prefix: str = "") -> Iterator[Entry]:
+        """See `Remembering.past`."""
+        cut = len(self._options.prefix)
+        for found in past_versions(self._account, self._options.prefix + prefix):
+            yield replace(found, key=found.key[cut:])
+
+    def open_past(self, entry: Entry) -> AbstractContextManager[BinaryIO]:
+        """See `Remembering.open_past`."""
+        place = self._place(entry.key)
+        self._account.need("readFiles", self._name(entry.key))
+        url = self._account.session.get_download_url_by_id(entry.version)
+        response = self._download(url, None, place)
+        try:
+            held = entry_of_headers(response.headers, place)
+        except BaseException:
+            response.close()
+            raise
+
+        def again(offset: int) -> Response:
+            return self._download(url, (offset, held.size - 1), place)
+
+        return read_version(response, again, held, place, self.traffic)
 
     def public_url(self, key: str) -> str:
         """Where a public bucket shows the object.

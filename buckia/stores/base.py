@@ -159,6 +159,22 @@ def settings_of(store: Store) -> Configurable | None:
 
 
 @runtime_checkable
+class Remembering(Protocol):
+    """What a store is beside, whose bucket can keep versions: they can be had back."""
+
+    def past(self, prefix: str = "") -> Iterator[Entry]:
+        """What was overwritten or deleted below `prefix` and is still there: by key, the newest
+        first; complete, or it raises.
+
+        An entry's `version` is what the service calls that version, which is no `version` of an
+        object that is there now; `modified` is when it was overwritten or deleted.
+        """
+
+    def open_past(self, entry: Entry) -> AbstractContextManager[BinaryIO]:
+        """Read one of `past`. Raises `NotFoundError` when it has ended meanwhile."""
+
+
+@runtime_checkable
 class Sweeping(Protocol):
     """What a store is beside, that can delete many objects with few requests."""
 

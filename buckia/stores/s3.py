@@ -44,6 +44,7 @@ from buckia.stores.s3_session import S3Session
 from buckia.stores.s3_settings import S3Settings
 from buckia.stores.s3_unfinished import S3Uploads
 from buckia.stores.s3_urls import presign
+from buckia.stores.s3_versions import open_version, past_versions
 from buckia.stores.traffic import Traffic
 
 _EVERYTHING: Final = Conditions(create=True, replace=True, delete=True)
@@ -227,6 +228,16 @@ class S3Store:
             raise
         except NotFoundError:
             return
+
+    def past(self, prefix: str = "") -> Iterator[Entry]:
+        """See `Remembering.past`: nothing, where versioning was never on."""
+        cut = len(self._options.prefix)
+        for found in past_versions(self._session, self._full(prefix)):
+            yield replace(found, key=found.key[cut:])
+
+    def open_past(self, entry: Entry) -> AbstractContextManager[BinaryIO]:
+        """See `Remembering.open_past`."""
+        return open_version(self._session, self._full(entry.key), entry, self._place(entry.key))
 
     def sweep(self, entries: Iterable[Entry]) -> Iterator[Entry]:
         """See `Sweeping.sweep`: a thousand with one request."""

@@ -15,12 +15,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from buckia.stores import retry
-from buckia.stores.b2 import B2Store
 from buckia.stores.base import Store
 from buckia.stores.bunny import BunnyOptions, BunnyStore
 from buckia.stores.local import LocalStore
 from buckia.stores.memory import MemoryStore
-from buckia.stores.s3 import S3Store
 from tests.servers.b2 import B2Server, serve_b2
 from tests.servers.b2_simulator import Simulation
 from tests.servers.bunny import Bunny, serve_bunny
@@ -29,11 +27,11 @@ from tests.servers.moto import serve_moto
 from tests.servers.rgw import serve_rgw
 from tests.servers.s3 import S3Server
 from tests.servers.tunnel import Tunnel, serve_tunnel
-from tests.stores.contract import Claims, History
+from tests.stores.contract import Claims
 from tests.stores.kinds import KINDS
 from tests.stores.makers import MOTO as MOTO
 from tests.stores.makers import SMALLEST_PART as SMALLEST_PART
-from tests.stores.makers import limited_b2, open_linode, open_simulated, past_of_b2, past_of_s3
+from tests.stores.makers import limited_b2, open_linode, open_simulated
 from tests.stores.makers import open_b2 as open_b2
 from tests.stores.makers import open_bunny as open_bunny
 from tests.stores.makers import open_s3 as open_s3
@@ -175,15 +173,3 @@ def claims(request: pytest.FixtureRequest, store: Store) -> Claims:
         return bool(value)
 
     return claim
-
-
-@pytest.fixture
-def history(request: pytest.FixtureRequest) -> History:
-    """What a bucket keeps of the past, seen from behind the store."""
-
-    def past(store: Store, key: str) -> list[bytes]:
-        if isinstance(store, S3Store):
-            return past_of_s3(store, key)
-        return past_of_b2(store, key) if isinstance(store, B2Store) else []
-
-    return past

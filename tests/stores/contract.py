@@ -18,9 +18,6 @@ Claims = Callable[[str], bool]
 """Asks whether the store claims a capability. The answer goes into the table of clauses, so that a
 clause that expects less of a store says so there."""
 
-History = Callable[[Store, str], list[bytes]]
-"""The bytes of every version of a key that is not the current one, by a look behind the store."""
-
 LARGE = bytes(range(256)) * (12 * 1024 * 4)
 """12 MiB: three parts of a multipart upload where there are such things."""
 

@@ -108,25 +108,3 @@ def open_bunny(server: Bunny, **options: Any) -> BunnyStore:
     return BunnyStore(
         BunnyOptions(zone.name, zone.password, **{"endpoint": server.endpoint, **options})
     )
-
-
-def past_of_s3(store: S3Store, key: str) -> list[bytes]:
-    """The bytes of every version of an object that is not the current one."""
-    client, bucket = store._session.client, store._options.bucket
-    name = store._options.prefix + key
-    found = client.list_object_versions(Bucket=bucket, Prefix=name).get("Versions", [])
-    old = [item["VersionId"] for item in found if not item["IsLatest"] and item["Key"] == name]
-    return [
-        client.get_object(Bucket=bucket, Key=name, VersionId=version)["Body"].read()
-        for version in old
-    ]
-
-
-def past_of_b2(store: B2Store, key: str) -> list[bytes]:
-    """The bytes of every version of an object that is not the current one."""
-    account, name = store._account, store._options.prefix + key
-    told = account.session.list_file_versions(account.bucket_id, prefix=name)["files"]
-    versions = [item for item in told if item["fileName"] == name]
-    old = [item for item in versions[1:] if item["action"] == "upload"]
-    urls = [account.session.get_download_url_by_id(item["fileId"]) for item in old]
-    return [account.session.download_file_from_url(url).response.raw.read() for url in urls]

@@ -119,6 +119,23 @@ def test_no_type_lets_the_service_judge_by_the_name(store: B2Store) -> None:
     assert put(store, "page.html", b"x").type == "text/html"
 
 
+def test_what_is_overwritten_or_deleted_comes_back(server: B2Server, store: B2Store) -> None:
+    """Each version can be read, large ones too, until it has ended; a marker is none."""
+    old = put(store, "key", LARGE)
+    new = store.put(Entry("key", 3), io.BytesIO(b"new"), replacing=old)
+    store.delete(new)
+    past = list(store.past())
+    assert [entry.version for entry in past] == [new.version, old.version]
+    held = bucket_of(server, store).files["key"]
+    assert [entry.modified for entry in past] == [file.stamp * 1_000_000 for file in held[:2]]
+    for entry, data in zip(past, (b"new", LARGE), strict=True):
+        with store.open_past(entry) as body:
+            assert body.read() == data
+    held.pop()
+    with pytest.raises(NotFoundError):
+        store.open_past(past[-1])
+
+
 # digests
 
 

@@ -1,0 +1,74 @@
+"""What a bucket with versions still holds of what was overwritten or deleted, and its bytes."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from functools import partial
+from operator import itemgetter
+from typing import Any, BinaryIO
+
+from buckia.errors import StoreError
+from buckia.model import Entry
+from buckia.stores.download import Body, Download
+from buckia.stores.meter import Meter
+from buckia.stores.s3_errors import BORDER, persist
+from buckia.stores.s3_listing import nanoseconds
+from buckia.stores.s3_parts import Request
+from buckia.stores.s3_session import MIB, S3Session
+
+Version = dict[str, Any]
+"""A version or a delete marker, as boto3 tells it; a marker has no size."""
+
+
+def past_versions(session: S3Session, prefix: str) -> Iterator[Entry]:
+    """Every version below `prefix` that is not the current one, by full key, the newest first.
+
+    An entry's version is the id of the version, `modified` the time of what came after it.
+    """
+    for key, group in itertools.groupby(_versions(session, prefix), itemgetter("Key")):
+        for newer, version in itertools.pairwise(group):
+            if "Size" in version:
+                moment = nanoseconds(newer["LastModified"])
+                yield Entry(key, version["Size"], version=version["VersionId"], modified=moment)
+
+
+def _versions(session: S3Session, prefix: str) -> Iterator[Version]:
+    """Versions and markers by key, the newest first; boto3 tells each page as two lists."""
+    place = f"versions of s3://{session.options.bucket} at {session.endpoint}"
+    size = session.options.page_size
+    request: Request = {"Bucket": session.options.bucket, "Prefix": prefix, "MaxKeys": size}
+    seen: set[tuple[str, str]] = set()
+    held: list[Version] = []
+    while True:
+        page: Any = persist(partial(session.client.list_object_versions, **request), place)
+        held += [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
+        if not page.get("IsTruncated"):
+            yield from sorted(held, key=_place)
+            return
+        after = (page.get("NextKeyMarker", ""), page.get("NextVersionIdMarker", ""))
+        if not after[0] or after in seen:
+            raise StoreError(f"{place}: the service repeats itself; nothing was used")
+        seen.add(after)
+        request |= {"KeyMarker": after[0], "VersionIdMarker": after[1]}
+        yield from sorted((item for item in held if item["Key"] != after[0]), key=_place)
+        held = [item for item in held if item["Key"] == after[0]]  # there may be more of it
+
+
+def _place(item: Version) -> tuple[bytes, bool, float]:
+    """Where a version stands among all: by the bytes of its key, the current one first."""
+    key, moment = item["Key"].encode("utf-8", "surrogatepass"), item["LastModified"]
+    return key, not item["IsLatest"], -moment.timestamp()
+
+
+def open_version(session: S3Session, key: str, entry: Entry, place: str) -> BinaryIO:
+    """The bytes of one version by its id."""
+
+    def fetch(offset: int) -> Body:
+        span: Request = {"Range": f"bytes={offset}-"} if offset else {}
+        which: Request = {"Bucket": session.options.bucket, "Key": key, "VersionId": entry.version}
+        found = persist(lambda: session.client.get_object(**which, **span), place)
+        return Body(found["Body"].iter_chunks(MIB), found["Body"].close)
+
+    rest = Download(fetch, place, entry.size, BORDER, session.traffic, Meter(()))
+    return rest.opened(fetch(0))
