@@ -141,21 +141,18 @@ def _told_once(
 def _refuse_unknown(
     space: Workspace, errand: Errand, lock: Lockfile, found: Iterable[Listing]
 ) -> None:
-    """Raise `UsageError` for folders that are nowhere, naming one that is."""
-    known = any(side.entries or side.skipped for side in found)
+    """Raise `UsageError` for a folder that is nowhere, naming one that is. A set may be empty."""
     names = (errand.source, *(pair.name for pair in errand.pairs))
-    if known or any(tiers.within(lock.state(name).base(), errand.folders) for name in names):
+    known = any(tiers.within(lock.state(name).base(), errand.folders) for name in names)
+    sets = space.config.settings.sets
+    if known or errand.name in sets or any(side.entries or side.skipped for side in found):
         return
     near = {key.partition("/")[0] for key in lock.state(errand.source).entries}
     near |= {name for bucket in space.config.buckets.values() for name in bucket.folders}
-    near |= space.config.settings.sets.keys()
-    what = f"nothing of the set `{errand.name}`" if len(errand.folders) > 1 else "no folder"
-    what = (
-        what
-        if errand.name in space.config.settings.sets
-        else f"no set and no folder `{errand.name}`"
+    raise UsageError(
+        f"there is no set and no folder `{errand.name}` in `{errand.source}`"
+        f"{suggest(errand.name, sorted(near | sets.keys()))}"
     )
-    raise UsageError(f"there is {what} in `{errand.source}`{suggest(errand.name, sorted(near))}")
 
 
 def _vouched(
