@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -284,6 +285,34 @@ def test_an_upload_in_parts_is_completed_under_its_condition() -> None:
     assert parts == {
         str(number): hashlib.sha256(piece).hexdigest() for number, piece in enumerate(pieces, 1)
     }
+
+
+def test_parts_are_sent_at_the_same_time() -> None:
+    """Three of them: none is answered before all three have come."""
+    together = threading.Barrier(3, timeout=30)
+
+    def script(request: Request) -> Answer:
+        if request.method == "PUT":
+            together.wait()
+        return multipart(request)
+
+    with serve_lies(script) as liar:
+        store = S3Store(
+            S3Options(
+                "bucket",
+                endpoint=liar.endpoint,
+                region="x",
+                conditions=ALL,
+                multipart_threshold=1,
+                part_size=SMALLEST_PART,
+                **KEYS,
+            )
+        )
+        with pytest.raises(PreconditionError):  # all that this service says to the last request
+            put(store, "key", LARGE)
+        store.close()
+    assert not together.broken
+    assert sum(request.method == "PUT" for request in liar.asked) == 3
 
 
 def test_an_upload_in_parts_recognises_its_own_completion() -> None:
