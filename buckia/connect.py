@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -132,20 +133,22 @@ def _bunny(bucket: BucketConfig, root: Path, cache: HashCache) -> Store:
     from buckia.stores.bunny_session import BunnyOptions  # requests loads only when named
 
     found = credentials.find(bucket)
-    opened: Store = store(
-        BunnyOptions(
-            zone=bucket.storage_zone or bucket.bucket_name,
-            password=found.values["password"],
-            endpoint=bucket.domain,
-            region=bucket.region or "DE",
-            pull_zone=bucket.pull_zone,
-            account_key=found.values.get("api_key"),
-            token_key=found.values.get("token_key"),
-            prefix=bucket.prefix,
-            workers=bucket.max_workers,
-            rates=bucket.rates,
-        )
+    options = BunnyOptions(
+        zone=bucket.storage_zone or bucket.bucket_name,
+        password=found.values["password"],
+        endpoint=bucket.domain,
+        region=bucket.region or "DE",
+        pull_zone=bucket.pull_zone,
+        account_key=found.values.get("api_key"),
+        token_key=found.values.get("token_key"),
+        prefix=bucket.prefix,
+        workers=bucket.max_workers,
+        rates=bucket.rates,
     )
+    if bucket.api == "s3":
+        load_store("s3")  # says what to install
+        store = import_module("buckia.stores.bunny_s3").BunnyS3Store
+    opened: Store = store(options)
     return opened
 
 

@@ -62,6 +62,7 @@ class BucketConfig:
     prefix: str = ""
     storage_zone: str | None = None
     pull_zone: str | None = None
+    api: str = "native"
     api_key: str | None = field(default=None, repr=False)
     storage_api_key: str | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)
@@ -180,6 +181,7 @@ class BucketConfig:
             "prefix",
             "storage_zone",
             "pull_zone",
+            "api",
         ]
         rules = self.rules
         return {

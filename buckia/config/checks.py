@@ -63,6 +63,10 @@ def _absolute(root: Path, path: str) -> str:
 
 def _bad_place(bucket: BucketConfig) -> Iterator[Problem]:
     """Addresses of S3 services that cannot be right."""
+    if bucket.provider == "bunny" and bucket.api == "s3" and bucket.domain is None:
+        region = (bucket.region or "DE").lower()
+        if not find_service("bunny", None).has(region):
+            yield Problem(("region",), f"`{bucket.region}` has no S3; leave `api: s3` out")
     if bucket.provider not in ("s3", "linode"):
         return
     service = find_service("linode" if bucket.provider == "linode" else bucket.service, None)

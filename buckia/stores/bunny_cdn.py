@@ -60,6 +60,11 @@ class Cdn:
         """Where the public finds a file."""
         return f"{self.site}/{coded(path)}" if self.site else None
 
+    @property
+    def signs(self) -> bool:
+        """Whether it can sign URLs."""
+        return bool(self._named and self._token_key)
+
     def signed_url(self, path: str, seconds: int) -> str:
         """A URL that the pull zone serves until so many seconds from now (token authentication).
 

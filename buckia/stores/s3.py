@@ -62,7 +62,8 @@ class S3Store:
         self._options = options
         self._session = S3Session(options)
         self._conditions = options.conditions or self._session.service.conditions
-        self._md5_etags = options.md5_etags
+        service = self._session.service
+        self._md5_etags = service.md5_etags if options.md5_etags is None else options.md5_etags
 
     @property
     def url(self) -> str:
@@ -132,15 +133,7 @@ class S3Store:
 
     def head(self, key: str) -> Entry | None:
         """The object at `key`, with its sha256 where its writer left one."""
-        full = self._full(key)
-        carriers = carriers_for(self._session, full)
-        try:
-            found = persist(lambda: next(carriers).head(full), self._place(key))
-        except NoBucketError:
-            raise
-        except NotFoundError:
-            return None
-        return replace(found, key=key, md5=found.md5 if self._md5_etags else None)
+        return self._held(key)
 
     def open(self, entry: Entry) -> AbstractContextManager[BinaryIO]:
         """Read exactly `entry.version`."""
@@ -176,7 +169,7 @@ class S3Store:
             known,
             replacing,
             self._conditions.create if replacing is None else self._conditions.replace,
-            lambda condition: next(carriers).put(full, data, known, condition),
+            lambda condition: next(carriers).put(full, data, self._told(known), condition),
         )
         if version and (version == known.md5 or not self._md5_etags):
             return replace(known, version=version)
@@ -216,7 +209,7 @@ class S3Store:
         carriers = carriers_for(self._session, full)
 
         def step() -> None:
-            held = None if version else self.head(entry.key)
+            held = None if version else self._held(entry.key)
             if held:  # looked at before every attempt: by then it may be somebody else's
                 self._compare(held, entry)
             if held or version:
@@ -272,7 +265,8 @@ class S3Store:
     def _put_parts(self, entry: Entry, body: BinaryIO, replacing: Entry | None) -> Entry:
         self._look(entry.key, replacing)  # before gigabytes travel in vain
         meter = Meter({"sha256", *announced(entry)})
-        with multipart(self._session, self._full(entry.key), headers(entry)) as upload:
+        about = headers(self._told(entry))
+        with multipart(self._session, self._full(entry.key), about) as upload:
             chunks = read_parts(body, entry.size, self._options.part_size, meter)
             parts = send_parts(self._session, upload, chunks)
             known = self._checked(entry, meter)
@@ -322,14 +316,26 @@ class S3Store:
                 raise error from None
 
         def recognise() -> str | None:
-            held = self.head(known.key)
+            held = self._held(known.key)
             return held.version if held and same_content(held, known) else None
 
         return persist(step, place, recognise=recognise)
 
+    def _held(self, key: str) -> Entry | None:
+        """What the service tells of the object at `key`."""
+        full = self._full(key)
+        carriers = carriers_for(self._session, full)
+        try:
+            found = persist(lambda: next(carriers).head(full), self._place(key))
+        except NoBucketError:
+            raise
+        except NotFoundError:
+            return None
+        return replace(found, key=key, md5=found.md5 if self._md5_etags else None)
+
     def _look(self, key: str, expected: Entry | None) -> None:
         """Raise unless `key` holds what is expected right now."""
-        held = self.head(key)
+        held = self._held(key)
         if held or expected:
             self._compare(held or Entry(key, 0), expected)
 
@@ -341,12 +347,16 @@ class S3Store:
 
     def _confirm(self, known: Entry, version: str) -> Entry:
         """What the service holds after a write that told little; `version` empty: not even that."""
-        held, place = self.head(known.key), self._place(known.key)
+        held, place = self._held(known.key), self._place(known.key)
         if held is None or (version and held.version != version):
             raise PreconditionError(f"{place}: changed by somebody else meanwhile; plan again")
         if held.size != known.size or (known.sha256 and held.sha256 not in (None, known.sha256)):
             raise IntegrityError(f"{place}: holds other bytes; plan again")
         return replace(held, sha256=held.sha256 or known.sha256)
+
+    def _told(self, known: Entry) -> Entry:
+        """What the service is told of an object beside its bytes."""
+        return known if self._session.service.metadata else replace(known, sha256=None)
 
     def _checked(self, entry: Entry, meter: Meter) -> Entry:
         """The entry as its bytes prove it. Raises `IntegrityError` when they are others."""

@@ -155,8 +155,18 @@ _WORDS: Final = (
 """The same for obstore, which tells it in words only."""
 
 
+_NO_S3: Row = (
+    AccessError,
+    "this storage zone does not speak S3 (403 ServiceUnavailable), which has to be chosen when one "
+    "is made; leave `api: s3` out",
+)
+"""How Bunny puts it."""
+
+
 def _meaning(problem: Exception) -> Row:
     code, status = symptom(problem)
+    if (code, status) == ("ServiceUnavailable", HTTPStatus.FORBIDDEN):
+        return _NO_S3
     row = CODES.get(code) or _STATUSES.get(status)
     if row is None and status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         row = BUSY

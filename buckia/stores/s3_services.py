@@ -56,6 +56,8 @@ class Service(Struct, frozen=True):
     bulk      how many keys one DeleteObjects takes; 0 where it is not offered
     crc32     whether checksums of requests that need one are CRC32, as boto3 has them; else they
               are MD5, which every service understands
+    metadata  whether objects carry metadata of their own, and with it our sha256
+    md5_etags whether an ETag of 32 hex digits may be taken for the md5
     """
 
     name: str
@@ -67,6 +69,8 @@ class Service(Struct, frozen=True):
     conditions: Conditions = Conditions()
     bulk: int = 1000
     crc32: bool = False
+    metadata: bool = True
+    md5_etags: bool = True
     quirks: tuple[Quirk, ...] = ()
 
     def has(self, region: str) -> bool:
@@ -161,6 +165,25 @@ SERVICES: Final = (
         quirks=(
             Quirk("a conditional PUT answers `NotImplemented`", "hashicorp/terraform 37143"),
             Quirk("`provider: b2` tells sha256 in listings, this does not", "Backblaze docs"),
+        ),
+    ),
+    Service(
+        # What `provider: bunny` with `api: s3` speaks.
+        "bunny",
+        hosts=r"[a-z]+-s3\.storage\.bunnycdn\.com",
+        endpoint="https://{region}-s3.storage.bunnycdn.com",
+        region="de",
+        regions="de|ny|sg|uk|se|la|jh|syd",
+        bulk=0,
+        metadata=False,
+        md5_etags=False,
+        quirks=(
+            Quirk("only for zones that were made with S3; others answer 403", "Bunny docs, S3"),
+            Quirk("no `x-amz-meta-*`, no DeleteObjects, no settings of buckets", "Bunny docs, S3"),
+            Quirk("a copy tells no ETag and gets its type from its name", "Bunny docs, S3"),
+            Quirk("conditional writes", "nobody", sure=False),
+            Quirk("whether an ETag is an MD5", "nobody", sure=False),
+            Quirk("conditional reads, which were added late", "Bunny changelog", sure=False),
         ),
     ),
     # Servers exist that ignore every condition, and others that refuse requests with one.

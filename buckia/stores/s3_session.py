@@ -63,7 +63,8 @@ class S3Options:
     ca_bundle            a PEM file of certificates to trust; None: as the environment says
     conditions           what the service enforces, when proved; None: what its row says
     versions             whether the bucket keeps versions; None: the bucket is asked
-    md5_etags            whether ETags of 32 hex digits are the md5 (not under SSE-KMS or SSE-C)
+    md5_etags            whether ETags of 32 hex digits are the md5 (not under SSE-KMS or SSE-C);
+                         None: what the service's row says
     multipart_threshold  bytes above which a body is sent in parts; smaller ones fit in memory
     part_size            bytes of a part, at least 5 MiB; grows so that 10,000 are enough
     copy_limit           bytes above which a copy is made in parts (Amazon's rule: 5 GiB)
@@ -86,7 +87,7 @@ class S3Options:
     ca_bundle: str | None = None
     conditions: Conditions | None = None
     versions: bool | None = None
-    md5_etags: bool = True
+    md5_etags: bool | None = None
     multipart_threshold: int = 16 * MIB
     part_size: int = 8 * MIB
     copy_limit: int = 5 * 1024 * MIB

@@ -7,6 +7,8 @@ switch.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import mimetypes
 import re
 import secrets
@@ -66,7 +68,7 @@ class Preview:
     """Where the server listens, the passwords of its zones, and what it was asked.
 
     `disabled` are zones that were made without S3. `counts` are requests by method and, where there
-    is one, sub-resource.
+    is one, sub-resource. `told` is what the storage API tells instead of the truth.
     """
 
     behind: S3Server
@@ -75,6 +77,7 @@ class Preview:
     zones: dict[str, str] = field(default_factory=dict)
     disabled: set[str] = field(default_factory=set)
     counts: Counter[str] = field(default_factory=Counter)
+    told: dict[str, object] = field(default_factory=dict)
 
     def make_zone(self) -> str:
         """A new empty storage zone with S3 switched on."""
@@ -104,6 +107,35 @@ class PreviewHandler(BaseHTTPRequestHandler):
             return self.refuse(*refusal)
         return self.serve(key.removesuffix("/"), query, body)
 
+    def do_DESCRIBE(self) -> None:
+        """The storage API's word for one file, at the same address."""
+        zone, key = unquote(urlsplit(self.path).path).removeprefix("/").split("/", 1)
+        self.preview.counts["DESCRIBE"] += 1
+        if self.headers.get("AccessKey") != self.preview.zones.get(zone):
+            return self.describe(401, {"HttpCode": 401, "Message": "Unauthorized"})
+        client = self.preview.behind.client
+        try:
+            found = client.get_object(Bucket=zone, Key=key)
+        except client.exceptions.NoSuchKey:
+            return self.describe(404, {"HttpCode": 404, "Message": "Object Not Found"})
+        data = found["Body"].read()
+        told = {
+            "Guid": "0" * 36,
+            "ObjectName": key.rpartition("/")[2],
+            "Length": len(data),
+            "LastChanged": found["LastModified"].replace(tzinfo=None).isoformat(),
+            "IsDirectory": False,
+            "Checksum": hashlib.sha256(data).hexdigest().upper(),
+            **self.preview.told,
+        }
+        return self.describe(200, told)
+
+    def describe(self, status: int, told: object) -> None:
+        """An answer in JSON."""
+        send(
+            self, Answer(status, [("Content-Type", "application/json")], json.dumps(told).encode())
+        )
+
     do_GET = do_PUT = do_HEAD = do_DELETE = do_POST = answer  # noqa: N815
 
     def refusal(self, zone: str, missing: str) -> tuple[int, str] | None:
@@ -132,7 +164,10 @@ class PreviewHandler(BaseHTTPRequestHandler):
             self.headers.get("Authorization", ""),
         )
         zone = urlsplit(self.path).path.split("/")[1]
-        if found is None or found[1] != zone:
+        if found is None:  # a presigned URL, by its key alone
+            given = parse_qs(urlsplit(self.path).query).get("X-Amz-Credential", [""])
+            return given[0].startswith(f"{zone}/")
+        if found[1] != zone:
             return False
         signed = {name: self.headers[name] for name in found[4].split(";")}
         request = AWSRequest(self.command, f"http://{self.headers['Host']}{self.path}", signed)

@@ -22,6 +22,7 @@ from buckia.stores.memory import MemoryStore
 from tests.servers.b2 import B2Server, serve_b2
 from tests.servers.b2_simulator import Simulation
 from tests.servers.bunny import Bunny, serve_bunny
+from tests.servers.bunny_s3 import Preview, serve_preview
 from tests.servers.bunny_zone import Zone
 from tests.servers.moto import serve_moto
 from tests.servers.rgw import serve_rgw
@@ -34,6 +35,7 @@ from tests.stores.makers import SMALLEST_PART as SMALLEST_PART
 from tests.stores.makers import limited_b2, open_linode, open_simulated
 from tests.stores.makers import open_b2 as open_b2
 from tests.stores.makers import open_bunny as open_bunny
+from tests.stores.makers import open_preview as open_preview
 from tests.stores.makers import open_s3 as open_s3
 
 Maker = Callable[[], Store]
@@ -58,6 +60,13 @@ def rgw() -> Iterator[tuple[S3Server, S3Server]]:
 def contract_bunny() -> Iterator[Bunny]:
     """Bunny over HTTP, its limits on."""
     with serve_bunny() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def contract_preview(moto: S3Server) -> Iterator[Preview]:
+    """Bunny's S3 preview over HTTP."""
+    with serve_preview(moto) as server:
         yield server
 
 
@@ -139,6 +148,7 @@ def make(
         "b2-limited": lambda: limited()(),
         "b2-simulator": lambda: open_simulated(simulation()),
         "bunny": lambda: open_bunny(have("contract_bunny")),
+        "bunny-s3": lambda: open_preview(have("contract_preview")),
     }
     with ExitStack() as stack:
 

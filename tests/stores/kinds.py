@@ -37,5 +37,10 @@ KINDS: Final = {
     ),
     "b2-simulator": Kind("B2, simulated", "`provider: b2` on the simulator in Backblaze's b2sdk"),
     "bunny": Kind("Bunny", "`provider: bunny` on a stub of the Edge Storage API, limits on"),
+    "bunny-s3": Kind(
+        "Bunny, S3",
+        "the same with `api: s3`, on moto behind a stub of the S3 preview that refuses and forgets "
+        "what the preview does",
+    ),
 }
 """By name, in the order of the columns."""

@@ -7,11 +7,13 @@ from typing import Any
 
 from buckia.stores.b2 import B2Options, B2Store
 from buckia.stores.bunny import BunnyOptions, BunnyStore
+from buckia.stores.bunny_s3 import BunnyS3Store
 from buckia.stores.s3 import S3Options, S3Store
 from buckia.stores.s3_services import Conditions
 from tests.servers.b2 import B2Server
 from tests.servers.b2_simulator import Simulation
 from tests.servers.bunny import Bunny
+from tests.servers.bunny_s3 import Preview
 from tests.servers.rgw import LINODE
 from tests.servers.s3 import S3Server
 
@@ -44,6 +46,19 @@ def open_s3(server: S3Server, **options: Any) -> S3Store:
             **{**small, **options},
         )
     )
+
+
+def open_preview(preview: Preview, **options: Any) -> BunnyS3Store:
+    """A new storage zone that speaks S3, with the same thresholds."""
+    small: dict[str, Any] = {
+        "multipart_threshold": SMALLEST_PART,
+        "part_size": SMALLEST_PART,
+        "copy_limit": SMALLEST_PART,
+        "page_size": 7,
+    }
+    zone = preview.make_zone()
+    given = BunnyOptions(zone, preview.zones[zone], preview.endpoint, **options)
+    return BunnyS3Store(given, native=preview.endpoint, **small)
 
 
 def open_b2(server: B2Server, **options: Any) -> B2Store:
