@@ -22,6 +22,7 @@ from buckia.stores.usage import Usage
 from tests.scenario import FOLDER, Week
 from tests.servers.b2 import serve_b2
 from tests.servers.bunny import Bunny, serve_bunny
+from tests.servers.bunny_s3 import serve_preview
 from tests.servers.bunny_zone import Zone
 from tests.servers.moto import serve_moto
 from tests.servers.rgw import LINODE, serve_rgw
@@ -129,6 +130,15 @@ def bunny(root: Path) -> Iterator[Home]:
         yield Home(found, lambda: dict(server.counts), _by_verb, publish, check)
 
 
+@contextmanager
+def bunny_s3(root: Path) -> Iterator[Home]:
+    """Bunny's S3 preview, without what the storage API knows."""
+    with serve_moto() as behind, serve_preview(behind) as server:
+        zone = server.make_zone()
+        where = {"domain": server.endpoint, "api": "s3"}
+        yield Home(bucket("bunny", zone, storage_api_key=server.zones[zone], **where))
+
+
 class Published(Week):
     """A week of a storage zone that visitors read behind a pull zone."""
 
@@ -152,6 +162,7 @@ HOMES: Final[dict[str, Callable[[Path], AbstractContextManager[Home]]]] = {
     "linode": linode,
     "b2": b2,
     "bunny": bunny,
+    "bunny-s3": bunny_s3,
 }
 
 
