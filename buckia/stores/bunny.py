@@ -71,7 +71,7 @@ class BunnyStore:
     @property
     def secrets(self) -> tuple[str, ...]:
         """What it is signed in with, for those who look for it in documents."""
-        return tuple(filter(None, (self._options.password, self._options.account_key)))
+        return self._options.secrets
 
     @cached_property
     def settings(self) -> BunnySettings:

@@ -8,6 +8,7 @@ API; what this one lacks (metadata, and with it our sha256) is said in `s3_servi
 from __future__ import annotations
 
 from dataclasses import replace as replaced
+from functools import cached_property
 from typing import Any, Final
 
 from buckia.errors import StoreError
@@ -17,6 +18,7 @@ from buckia.stores.bunny_cdn import Cdn
 from buckia.stores.bunny_errors import persist, shown
 from buckia.stores.bunny_listing import File, find
 from buckia.stores.bunny_session import TRANSFERS, BunnyOptions, BunnySession, reject
+from buckia.stores.bunny_settings import BunnySettings
 from buckia.stores.s3 import S3Store
 from buckia.stores.s3_session import S3Options
 
@@ -47,12 +49,24 @@ class BunnyS3Store(S3Store):
         super().__init__(S3Options(options.zone, **{**s3, **more}))
         known = native or not options.endpoint
         self._native = BunnySession(replaced(options, endpoint=native)) if known else None
+        self._keys = options.secrets
         self._cdn = Cdn(options.pull_zone, options.account_key, options.token_key, self.traffic)
 
     @property
     def capabilities(self) -> Capabilities:
         """What the preview promises, and what a pull zone adds."""
         return replace(super().capabilities, copy=False, caches=self._cdn.caches)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What it is signed in with, for those who look for it in documents."""
+        return self._keys
+
+    @cached_property
+    def settings(self) -> BunnySettings:  # type: ignore[override]
+        """The settings of the storage zone, and of the pull zone in front of it: those of S3 the
+        preview does not have."""
+        return BunnySettings(self._cdn, self._options.bucket)
 
     def head(self, key: str) -> Entry | None:
         """The object at `key`, with its sha256, which the storage API has to be asked for."""

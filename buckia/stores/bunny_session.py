@@ -78,6 +78,11 @@ class BunnyOptions:
     workers: int = 8
     rates: Rates = UNLIMITED
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """All three keys that are given."""
+        return tuple(filter(None, (self.password, self.account_key, self.token_key)))
+
 
 class BunnySession:
     """The connections of one zone. Making it asks nothing. Safe for many threads.

@@ -20,6 +20,7 @@ from buckia.stores import bunny_core, retry
 from buckia.stores.bunny import BunnyOptions
 from buckia.stores.bunny_cdn import CACHES
 from buckia.stores.bunny_s3 import BunnyS3Store
+from buckia.stores.bunny_settings import BunnySettings
 from buckia.stores.bunny_urls import Grant, sign_url
 from buckia.stores.hashing import HashCache
 from tests.helpers import ops
@@ -104,6 +105,15 @@ def test_nothing_is_asked_that_the_preview_does_not_know(preview: Preview) -> No
     assert store.copy(store, entries[0], key="other", replacing=None) is None
     list(store.sweep(entries))
     assert set(preview.counts) <= {"GET", "HEAD", "PUT", "DELETE"}
+    store.close()
+
+
+def test_it_has_the_settings_of_a_zone_and_all_of_its_secrets(preview: Preview) -> None:
+    """Not those of an S3 bucket, which the preview refuses."""
+    keys = {"account_key": "account", "token_key": "token"}
+    store = open_preview(preview, **keys)
+    assert isinstance(store.settings, BunnySettings)
+    assert set(store.secrets) == {"account", "token", preview.zones[store._options.bucket]}
     store.close()
 
 
