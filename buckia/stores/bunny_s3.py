@@ -7,6 +7,7 @@ API; what this one lacks (metadata, and with it our sha256) is said in `s3_servi
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace as replaced
 from functools import cached_property
 from typing import Any, Final
@@ -81,6 +82,10 @@ class BunnyS3Store(S3Store):
     def copies(self, source: Store) -> bool:
         """Never: a copy would lose its content type."""
         return False
+
+    def past(self, prefix: str = "") -> Iterator[Entry]:
+        """Nothing: the preview keeps no versions, and refuses to be asked."""
+        return iter(())
 
     def public_url(self, key: str) -> str:
         """The object behind the pull zone; without one, in the service, which wants a signature."""
