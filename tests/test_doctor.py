@@ -266,6 +266,18 @@ def test_what_is_shown_can_be_read() -> None:
     assert show_doctor.line(found) == "1 thing to mend, 2 notes."
 
 
+def test_what_is_told_is_scrubbed(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever an error says: no secret, no whole path."""
+
+    def look(*_: object) -> Iterator[Check]:
+        yield Check("x", State.NOTE, f"{SECRET} in {machine}/tree/a")
+
+    configure(s3("http://127.0.0.1:1"))
+    monkeypatch.setattr(there, "look", look)
+    _, found = told()
+    assert found["main", "x"]["told"] == "(hidden) in tree/a"
+
+
 def test_a_signal_before_anything_was_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ends it as every look ends."""
 

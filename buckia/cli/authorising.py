@@ -93,16 +93,24 @@ def _config(shared: Shared) -> Config | None:
 
 def _ask(name: str, kind: Kind | None) -> str:
     """What a person types, each part by itself."""
-    from getpass import getpass
     from json import dumps
 
     if kind is None:
-        return getpass(f"Secret, key_id:secret or JSON for {name}: ", sys.stderr)
-    parts = {
-        part.name: getpass(f"{part.name.replace('_', ' ')} for {name}: ", sys.stderr).strip()
-        for part in kind.needed
-    }
-    return dumps(parts)
+        return _typed(f"Secret, key_id:secret or JSON for {name}: ")
+    asked = {part.name: f"{part.name.replace('_', ' ')} for {name}: " for part in kind.needed}
+    return dumps({part: _typed(question) for part, question in asked.items()})
+
+
+def _typed(question: str) -> str:
+    from getpass import getpass
+
+    try:
+        typed = getpass(question, sys.stderr).strip()
+    except EOFError:
+        typed = ""
+    if not typed:
+        raise UsageError("nothing was typed; nothing was kept")
+    return typed
 
 
 def _read() -> str:

@@ -127,7 +127,7 @@ class S3Bench:
             ),
             Extra(
                 "unfinished",
-                lambda: f"{sum(1 for _ in unfinished_uploads(self._session))} unfinished uploads",
+                self._unfinished,
                 "s3:ListBucketMultipartUploads",
                 "`buckia gc` cannot find uploads that were never finished",
             ),
@@ -219,6 +219,10 @@ class S3Bench:
             f"part of s3://{self._bucket}/{shown(upload['Key'])}",
         )
         return {"PartNumber": 1, "ETag": sent["ETag"]}
+
+    def _unfinished(self) -> str:
+        count = sum(1 for _ in unfinished_uploads(self._session))
+        return f"{count} of other uploads; `buckia gc` ends those that are old" if count else "none"
 
     def _versioning(self) -> str:
         ask = self._session.client.get_bucket_versioning

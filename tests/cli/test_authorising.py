@@ -80,6 +80,20 @@ def test_where_nothing_says_whose_it_is_one_text_is_asked_for(typed: list[str]) 
     assert typed == ["password for other: "] and vault.names()["other"] == "bunny"
 
 
+def test_who_types_nothing_keeps_nothing(typed: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end of input is an answer, too; so is an empty line."""
+
+    def leave(prompt: str, stream: object = None) -> str:
+        raise EOFError
+
+    typed.append(" ")
+    for words in (("set", "acme"), ("set", "other")):
+        ended = auth(*words)
+        assert ended.code == 64 and "nothing was typed; nothing was kept" in ended.err
+        monkeypatch.setattr(getpass, "getpass", leave)
+    assert vault.names() == {}
+
+
 @pytest.mark.parametrize(
     ("words", "given", "code", "why"),
     [

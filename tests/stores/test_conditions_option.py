@@ -64,19 +64,29 @@ def test_a_plan_made_under_another_word_is_not_applied(tmp_path: Path) -> None:
     assert "conditions" not in others[0]
 
 
-def test_what_a_probe_finds_adds_nothing_to_what_is_said(tmp_path: Path) -> None:
+LAX = {"replace": Verdict.IGNORED}
+
+
+@pytest.mark.parametrize(
+    ("manners", "said", "proved"),
+    [
+        ({}, None, (True, True)),
+        ({}, ["create"], (True, False)),
+        ({}, ["replace"], (False, True)),
+        ({}, [], (False, False)),
+        (LAX, None, (True, False)),
+        (LAX, ["replace"], (False, False)),
+    ],
+)
+def test_what_a_probe_finds_adds_nothing_to_what_is_said(
+    manners: dict[str, Verdict], said: list[str] | None, proved: tuple[bool, bool], tmp_path: Path
+) -> None:
     """A lease tries what a service does; a word against it stays a word against it."""
-    service = MannerlyS3(manners={"replace": Verdict.IGNORED})
-    with serve_lies(service) as server:
-        for said, proved in (
-            (None, (True, False)),
-            (["replace"], (False, False)),
-            ([], (False,) * 2),
-        ):
-            store = open_remote(bucket(server.endpoint, said), tmp_path, HashCache())
-            found = store.prove()  # type: ignore[attr-defined]
-            assert (found.create_if_absent, found.replace_if_match) == proved
-            store.close()
+    with serve_lies(MannerlyS3(manners=manners)) as server:
+        store = open_remote(bucket(server.endpoint, said), tmp_path, HashCache())
+        found = store.prove()  # type: ignore[attr-defined]
+        assert (found.create_if_absent, found.replace_if_match) == proved
+        store.close()
 
 
 def test_who_relies_on_a_condition_sends_it(tmp_path: Path) -> None:
