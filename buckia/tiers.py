@@ -85,7 +85,7 @@ def place(space: Workspace, name: str) -> tuple[str | None, ...]:
     zone = bucket.storage_zone or bucket.bucket_name
     if bucket.provider == "local":
         zone = str((space.root / zone).resolve())
-    return bucket.provider, bucket.domain, bucket.region, zone
+    return bucket.provider, bucket.domain, bucket.region, zone, bucket.prefix
 
 
 def inspect(

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
-from buckia.config import BucketConfig
+from buckia import tiers
+from buckia.config import BucketConfig, Config
 from buckia.config.schema import options
 from buckia.connect import open_remote
 from buckia.errors import ConfigError
 from buckia.stores.hashing import HashCache
 from buckia.stores.s3_services import SERVICES
+from buckia.workspace import Workspace
 
 KEYS: dict[str, Any] = {"api_key": "id", "password": "secret"}
 
@@ -98,7 +100,13 @@ def test_a_host_of_ones_own_may_begin_with_the_bucket() -> None:
     assert place(domain="photos.example.com").domain == "photos.example.com"
 
 
-def test_another_prefix_is_another_bucket() -> None:
-    """A plan for one is none for the other; two spellings are one."""
-    assert place(prefix="a").identity() != place(prefix="b").identity()
-    assert place(prefix="a/").identity() == place(prefix="./a").identity()
+def test_another_prefix_is_another_bucket(tmp_path: Path) -> None:
+    """A plan for one is none for the other, and a promotion may go between; two spellings are
+    one."""
+    spellings = {"one": "a", "same": "./a/", "other": "b"}
+    buckets = {name: place(name=name, prefix=prefix) for name, prefix in spellings.items()}
+    whose = {name: {**bucket.identity(), "name": ""} for name, bucket in buckets.items()}
+    assert whose["one"] == whose["same"] != whose["other"]
+    with Workspace(Config(tmp_path, None, buckets)) as space:
+        where = {name: tiers.place(space, name) for name in buckets}
+    assert where["one"] == where["same"] != where["other"]
