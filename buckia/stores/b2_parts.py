@@ -10,18 +10,13 @@ from typing import Any, BinaryIO, Final
 
 from b2sdk.v3.exception import InvalidAuthToken  # type: ignore[import-untyped]
 
-from buckia import pool
 from buckia.model import Entry
-from buckia.stores.b2_errors import FAILURES, Unanswered, persist
+from buckia.stores.b2_errors import BORDER, FAILURES, Unanswered, persist
 from buckia.stores.b2_listing import LARGE_SHA1, SHA256
 from buckia.stores.b2_session import MIB, Account
 from buckia.stores.meter import Meter
-
-_AT_ONCE: Final = 3
-"""Parts of one file under way together; twice as many are in memory."""
-
-_MOST_PARTS: Final = 10_000
-"""Parts a file may have (Backblaze, "Large Files")."""
+from buckia.stores.parts import MOST, each_part, in_pieces
+from buckia.stores.parts import read_exactly as read_exactly
 
 _LARGEST_PART: Final = 1024 * MIB
 """Bytes of a part that is copied: large enough for 10 TB, small enough to be done again."""
@@ -71,18 +66,7 @@ def read_parts(account: Account, body: BinaryIO, size: int, meter: Meter) -> Ite
     """The body in pieces, hashed as they pass; ends early when there is more than announced."""
     wanted = min(account.options.part_size, account.options.large_threshold)
     step = _part_size(account, size, wanted)
-    while meter.size <= size and (chunk := read_exactly(body, step)):
-        meter.add(chunk)
-        yield chunk
-
-
-def read_exactly(body: BinaryIO, size: int) -> bytes:
-    """`size` bytes, or all there are: a single read may give fewer."""
-    chunks: list[bytes] = []
-    while size > 0 and (chunk := body.read(size)):
-        chunks.append(chunk)
-        size -= len(chunk)
-    return b"".join(chunks)
+    return in_pieces(body, size, step, meter)
 
 
 def send_parts(account: Account, file_id: str, chunks: Iterator[bytes]) -> list[str]:
@@ -97,7 +81,7 @@ def send_parts(account: Account, file_id: str, chunks: Iterator[bytes]) -> list[
         )
         return digest
 
-    return _each_part(account, chunks, send)
+    return each_part(chunks, send, BORDER, account.place)
 
 
 def copy_parts(account: Account, file_id: str, source: str, size: int) -> list[str]:
@@ -108,19 +92,7 @@ def copy_parts(account: Account, file_id: str, source: str, size: int) -> list[s
         span = (start, min(start + step, size) - 1)
         return str(account.session.copy_part(source, file_id, number, span)["contentSha1"])
 
-    return _each_part(account, iter(range(0, size, step)), copy)
-
-
-def _each_part(
-    account: Account, pieces: Iterator[Any], act: Callable[[int, Any], str]
-) -> list[str]:
-    def one(piece: tuple[int, Any]) -> tuple[int, str]:
-        number, what = piece
-        return number, persist(lambda: act(number, what), f"part {number} in {account.place}")
-
-    batches = pool.each(one, enumerate(pieces, 1), workers=_AT_ONCE, name="part")
-    done = sorted(part for batch in batches for part in batch)
-    return [digest for _, digest in done]
+    return each_part(iter(range(0, size, step)), copy, BORDER, account.place)
 
 
 def _by_upload_url(account: Account, send: Callable[[], Any], file_id: str | None = None) -> Any:
@@ -137,4 +109,4 @@ def _by_upload_url(account: Account, send: Callable[[], Any], file_id: str | Non
 
 def _part_size(account: Account, size: int, wanted: int) -> int:
     """Bytes of a part: what is wanted, unless B2 wants more of them or fewer parts."""
-    return max(wanted, account.smallest_part, math.ceil(size / _MOST_PARTS))
+    return max(wanted, account.smallest_part, math.ceil(size / MOST))

@@ -12,7 +12,7 @@ import itertools
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -129,6 +129,11 @@ def supersede(temporary: Path, name: str, inside: int) -> None:
     """Give a finished file the name of another in an open folder, atomically."""
     os.replace(temporary, name, dst_dir_fd=inside)
     folders.flush(inside)
+
+
+def keeper(trash: Path | None, path: str) -> Callable[[Path], None] | None:
+    """What keeps the old file of a path in the trash; None where there is no trash."""
+    return (lambda old: keep(old, trash / path)) if trash else None
 
 
 def keep(path: Path, trash: Path, inside: int | None = None) -> None:

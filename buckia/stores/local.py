@@ -10,18 +10,19 @@ from __future__ import annotations
 import contextlib
 import os
 import stat as modes
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO
 
 from buckia import sqlite
-from buckia.errors import AccessError, LocalError, NotFoundError, PreconditionError, StoreError
-from buckia.layout import EVERYTHING, Layout, refuse_key
+from buckia.errors import AccessError, LocalError, NotFoundError, PreconditionError
+from buckia.layout import EVERYTHING, Layout
 from buckia.model import Entry, Listing, Progress, Skipped, replace, silent
 from buckia.stores import files, folders
 from buckia.stores.base import Capabilities, Store
 from buckia.stores.hashing import HashCache
+from buckia.stores.paths import Paths
 from buckia.stores.reading import Reader, open_file, read_all
 from buckia.stores.traffic import Traffic
 from buckia.stores.tree import Found, Refuse, walk
@@ -61,14 +62,12 @@ class LocalStore:
         self.root = root
         self.trash = trash
         self.work = root / work
-        self._layout = layout
         self._refuse = refuse
         self._digests = digests
-        self._cache = cache or HashCache()
-        self._reader = Reader(root, self._cache, digests, self.temporary, databases=databases)
+        cache = cache or HashCache()
+        self._reader = Reader(root, cache, digests, self.temporary, databases=databases)
         self._databases = databases
-        told = (paths or {}).items()
-        self._paths = {key: path for key, path in told if self._spells(path, key)}
+        self._paths = Paths(root, layout, paths or {})
         self._workers = workers
 
     @property
@@ -103,13 +102,12 @@ class LocalStore:
     def listing(self, prefix: str = "", progress: Progress = silent) -> Listing:
         """Everything in scope, with what was left alone and why."""
         if not self.root.is_dir():
-            raise NotFoundError(
-                f"there is no folder {self.root.name!r} to be the bucket; create it"
-            )
+            name = self.root.name
+            raise NotFoundError(f"there is no folder {name!r} to be the bucket; create it")
         skipped: list[Skipped] = []
         found = [
             file
-            for file in walk(self.root, self._layout, self._refuse, skipped.append)
+            for file in walk(self.root, self._paths.layout, self._refuse, skipped.append)
             if file.key.startswith(prefix) and not file.path.startswith(self._scratch)
         ]
         entries = read_all(
@@ -121,7 +119,7 @@ class LocalStore:
             progress=progress,
         )
         ordered = {file.key: entries[file.key] for file in found if file.key in entries}
-        self._paths.update({file.key: file.path for file in found})
+        self._paths.remember((file.key, file.path) for file in found)
         return Listing(ordered, tuple(skipped))
 
     @property
@@ -131,14 +129,14 @@ class LocalStore:
     def head(self, key: str, *, path: str | None = None) -> Entry | None:
         """See `Store.head`. Reads the file unless the cache knows it."""
         where = path or self.path_of(key)
-        full = self._full(where)
+        full = self._paths.full(where)
         try:
             stat = full.lstat()
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as problem:
             raise LocalError(f"{where}: {problem.strerror}; check its permissions") from None
-        if not _regular(stat):
+        if not modes.S_ISREG(stat.st_mode):
             return None
         file = Found(key, where, stat)
         try:
@@ -148,52 +146,22 @@ class LocalStore:
 
     def path_of(self, key: str) -> str:
         """The path of a key relative to the root. `StoreError` for a key that can have none."""
-        if key in self._paths:
-            return self._paths[key]
-        path = self._layout.path_of(key)
-        if path is None or (why := refuse_key(key)):
-            raise StoreError(f"the key {key!r} {why if path else 'maps to no local path'}; skipped")
-        return path
-
-    def _spells(self, path: str, key: str) -> bool:
-        """Whether a path is a file of this layout with this key: lockfiles and plans are written
-        by others too."""
-        return refuse_key(key) is None and any(
-            mapping.key_of(path) == key for mapping in self._layout.mappings
-        )
+        return self._paths.of(key)
 
     def usual_path(self, key: str) -> str | None:
         """Where the layout alone would put a key."""
-        return self._layout.path_of(key)
+        return self._paths.layout.path_of(key)
 
     def obstacle(self, key: str) -> str | None:
         """Why a key that is no file yet could not become one, as far as a look tells; else None."""
         path = self.path_of(key)
-        return folders.obstacle(*self._way(path), path.rpartition("/")[2])
-
-    def _full(self, path: str) -> Path:
-        """The absolute path, proved to lead through no link below its mapping."""
-        full, parts = self._way(path)
-        for part in parts:
-            full = full / part
-            if full.is_symlink():
-                raise LocalError(f"{path}: its folder {full.name!r} is a symbolic link; refused")
-        return self.root / path
-
-    def _way(self, path: str) -> tuple[Path, tuple[str, ...]]:
-        """The folder of a path's mapping, which may be a link, and the way on from there."""
-        start = max(
-            (m.path for m in self._layout.mappings if path.startswith(m.path) and not m.single),
-            key=len,
-            default="",
-        )
-        return self.root / start, Path(path[len(start) :]).parent.parts
+        return folders.obstacle(*self._paths.way(path), path.rpartition("/")[2])
 
     @contextlib.contextmanager
     def open(self, entry: Entry) -> Iterator[BinaryIO]:
         """See `Store.open`. A database is read as a snapshot."""
         path = self.path_of(entry.key)
-        full = self._full(path)
+        full = self._paths.full(path)
         if self.head(entry.key) is None:
             raise NotFoundError(f"{entry.key}: the file is gone since the plan; plan again")
         self._demand(entry, entry.key)
@@ -210,7 +178,7 @@ class LocalStore:
         """The file at a key, proved to be what is expected: `PreconditionError` if it is not."""
         found = self.head(key)
         if expected is None:
-            if found is not None or self._full(self.path_of(key)).is_symlink():
+            if found is not None or self._paths.full(self.path_of(key)).is_symlink():
                 raise PreconditionError(f"{key}: a file has appeared since the plan; plan again")
         elif found is None:
             raise PreconditionError(f"{key}: the file is gone since the plan; plan again")
@@ -221,18 +189,18 @@ class LocalStore:
     def put(self, entry: Entry, body: BinaryIO, *, replacing: Entry | None) -> Entry:
         """See `Store.put`. A replaced file goes to the trash first."""
         path = self.path_of(entry.key)
-        target = self._full(path)
+        target = self._paths.full(path)
         self._demand(replacing, entry.key)
         try:
-            with folders.opened(*self._way(path), make=True):
+            with folders.opened(*self._paths.way(path), make=True):
                 pass
             with files.near(self.work / _SCRATCH, target) as temporary:
                 written = files.write(temporary, body, entry)
-                with folders.opened(*self._way(path)) as inside:
+                with folders.opened(*self._paths.way(path)) as inside:
                     self._place(entry.key, temporary, target, replacing, inside)
         except OSError as problem:
             raise files.explain(path, problem) from None
-        self._paths[entry.key] = path
+        self._paths.remember([(entry.key, path)])
         stored = self.head(entry.key)
         if stored is None:
             raise PreconditionError(f"{path}: the file vanished as it was written; plan again")
@@ -250,7 +218,7 @@ class LocalStore:
             folders.make_room(target.name, inside)
         if self._databases and sqlite.is_database(temporary):
             self._demand(replacing, key)
-            sqlite.replace(temporary, target, self._keeper(path))
+            sqlite.replace(temporary, target, files.keeper(self.trash, path))
         elif replacing is None:
             try:
                 files.create(temporary, target.name, inside)
@@ -262,10 +230,6 @@ class LocalStore:
                 files.keep(target, self.trash / path, inside)
             files.supersede(temporary, target.name, inside)
 
-    def _keeper(self, path: str) -> Callable[[Path], None] | None:
-        trash = self.trash
-        return (lambda old: files.keep(old, trash / path)) if trash else None
-
     def copy(
         self, source: Store, entry: Entry, *, key: str, replacing: Entry | None
     ) -> Entry | None:
@@ -273,7 +237,7 @@ class LocalStore:
         if not isinstance(source, LocalStore):
             return None
         with source.open(entry) as body:
-            return self.put(_renamed(entry, key), body, replacing=replacing)
+            return self.put(replace(entry, key=key, path=None), body, replacing=replacing)
 
     def copies(self, source: Store) -> bool:
         """From any folder."""
@@ -282,17 +246,17 @@ class LocalStore:
     def delete(self, entry: Entry) -> None:
         """See `Store.delete`. The file goes to the trash, a database with its companions."""
         path = self.path_of(entry.key)
-        target = self._full(path)
+        target = self._paths.full(path)
         found = self.head(entry.key)
         if found is None:
             return
         if not _is(found, entry):
             raise PreconditionError(f"{path}: the file has changed since the plan; plan again")
         try:
-            with folders.opened(*self._way(path)) as inside:
+            with folders.opened(*self._paths.way(path)) as inside:
                 self._discard(target, path, inside, database=bool(entry.logical))
                 folders.flush(inside)
-            folders.prune(*self._way(path))
+            folders.prune(*self._paths.way(path))
         except FileNotFoundError:
             return
         except OSError as problem:
@@ -331,14 +295,6 @@ class LocalStore:
 def _is(found: Entry, expected: Entry) -> bool:
     """Whether a file is the one named. An entry without a version names none."""
     return expected.version is not None and found.version == expected.version
-
-
-def _renamed(entry: Entry, key: str) -> Entry:
-    return replace(entry, key=key, path=None)
-
-
-def _regular(stat: os.stat_result) -> bool:
-    return modes.S_ISREG(stat.st_mode)
 
 
 _: type[Store] = LocalStore

@@ -6,21 +6,15 @@ import hashlib
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from operator import itemgetter
 from typing import Any, BinaryIO, Final
 
-from buckia import pool
 from buckia.stores.meter import Meter
+from buckia.stores.parts import MOST, Piece, each_part, in_pieces
+from buckia.stores.parts import read_exactly as read_exactly
 from buckia.stores.s3_carriers import Condition, conditions
-from buckia.stores.s3_errors import FAILURES, persist, shown
+from buckia.stores.s3_errors import BORDER, FAILURES, persist, shown
 from buckia.stores.s3_listing import is_md5
 from buckia.stores.s3_session import MIB, S3Session
-
-_AT_ONCE: Final = 3
-"""Parts of one object under way together; twice as many are in memory."""
-
-_MOST_PARTS: Final = 10_000
-"""Parts an object may have (Amazon S3 user guide, "multipart upload limits")."""
 
 _KEPT: Final = (
     "CacheControl",
@@ -55,18 +49,7 @@ def multipart(session: S3Session, key: str, about: Request) -> Iterator[Request]
 
 def read_parts(body: BinaryIO, size: int, part_size: int, meter: Meter) -> Iterator[bytes]:
     """The body in pieces, hashed as they pass; ends early when there is more than announced."""
-    step = _part_size(size, part_size)
-    while meter.size <= size and (chunk := read_exactly(body, step)):
-        meter.add(chunk)
-        yield chunk
-
-
-def read_exactly(body: BinaryIO, size: int) -> bytes:
-    """`size` bytes, or all there are: a single read may give fewer."""
-    data = body.read(size)
-    while len(data) < size and (more := body.read(size - len(data))):
-        data += more
-    return data
+    return in_pieces(body, size, _part_size(size, part_size), meter)
 
 
 def send_parts(session: S3Session, upload: Request, chunks: Iterator[bytes]) -> list[Part]:
@@ -76,7 +59,7 @@ def send_parts(session: S3Session, upload: Request, chunks: Iterator[bytes]) -> 
         sent = session.client.upload_part(PartNumber=number, Body=chunk, **upload)
         return sent["ETag"]
 
-    return _each_part(session, upload, chunks, send)
+    return _each_part(upload, chunks, send)
 
 
 def copy_parts(session: S3Session, upload: Request, source: Request, size: int) -> list[Part]:
@@ -90,7 +73,7 @@ def copy_parts(session: S3Session, upload: Request, source: Request, size: int) 
         )
         return copied["CopyPartResult"]["ETag"]
 
-    return _each_part(session, upload, iter(range(0, size, step)), copy)
+    return _each_part(upload, iter(range(0, size, step)), copy)
 
 
 def complete(
@@ -124,19 +107,10 @@ def about_copy(session: S3Session, source: Request) -> Request:
 
 
 def _each_part(
-    session: S3Session,
-    upload: Request,
-    pieces: Iterator[Any],
-    act: Callable[[int, Any], str],
+    upload: Request, pieces: Iterator[Piece], act: Callable[[int, Piece], str]
 ) -> list[Part]:
-    def one(piece: tuple[int, Any]) -> Part:
-        number, what = piece
-        tag = persist(lambda: act(number, what), f"part {number} of {_place(upload)}")
-        return {"PartNumber": number, "ETag": tag}
-
-    batches = pool.each(one, enumerate(pieces, 1), workers=_AT_ONCE, name="part")
-    done = [part for batch in batches for part in batch]
-    return sorted(done, key=itemgetter("PartNumber"))
+    tags = each_part(pieces, act, BORDER, _place(upload))
+    return [{"PartNumber": number, "ETag": tag} for number, tag in enumerate(tags, 1)]
 
 
 def _place(request: Request) -> str:
@@ -146,4 +120,4 @@ def _place(request: Request) -> str:
 
 def _part_size(size: int, wanted: int) -> int:
     """Bytes of a part, in whole MiB where there would be too many parts."""
-    return max(wanted, math.ceil(size / _MOST_PARTS / MIB) * MIB)
+    return max(wanted, math.ceil(size / MOST / MIB) * MIB)
