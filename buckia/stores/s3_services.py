@@ -82,7 +82,7 @@ _MEASURED: Final = "measured on RADOS Gateway 16.2"
 
 _CEPH_ODD: Final = (
     Quirk("conditions on DELETE, Complete and both sides of a copy are ignored", _MEASURED),
-    Quirk("an ETag in quotes fails `If-Match`, so they are sent without", "Ceph PR 63348"),
+    Quirk("an ETag in quotes fails `If-Match` of PutObject, so it is sent bare", _MEASURED),
     Quirk("Complete tells no ETag: it is made of those of the parts", _MEASURED),
     Quirk("DeleteObjects takes MD5 and CRC32, and any key, and ignores ETags", _MEASURED),
 )
@@ -118,7 +118,7 @@ SERVICES: Final = (
         quirks=(
             Quirk("a Ceph gateway of an unknown release: see `ceph`", "Akamai techdocs"),
             Quirk("uploads with CRC32 trailers are refused; none are sent", "boto3 issue 4398"),
-            Quirk("conditional writes", "nobody", sure=False),
+            Quirk("conditional writes", "no source", sure=False),
             Quirk("CORS on endpoints of type E2 and E3", "Terraform provider 2083", sure=False),
         ),
     ),
@@ -147,14 +147,14 @@ SERVICES: Final = (
         "wasabi",
         hosts=r"s3[a-z0-9.-]*\.wasabisys\.com",
         endpoint="https://s3.{region}.wasabisys.com",
-        quirks=(Quirk("conditional writes", "nobody", sure=False),),
+        quirks=(Quirk("conditional writes", "no source", sure=False),),
     ),
     Service(
         "minio",
         conditions=Conditions(create=True),
         quirks=(
             Quirk("`If-Match` created a missing key before September 2025", "minio issue 21526"),
-            Quirk("CRC32 trailers on old releases; none are sent", "nobody", sure=False),
+            Quirk("CRC32 trailers on old releases; none are sent", "no source", sure=False),
         ),
     ),
     Service("ceph", conditions=Conditions(create=True, replace=True), quirks=_CEPH_ODD),
@@ -181,8 +181,8 @@ SERVICES: Final = (
             Quirk("only for zones that were made with S3; others answer 403", "Bunny docs, S3"),
             Quirk("no `x-amz-meta-*`, no DeleteObjects, no settings of buckets", "Bunny docs, S3"),
             Quirk("a copy tells no ETag and gets its type from its name", "Bunny docs, S3"),
-            Quirk("conditional writes", "nobody", sure=False),
-            Quirk("whether an ETag is an MD5", "nobody", sure=False),
+            Quirk("conditional writes", "no source", sure=False),
+            Quirk("whether an ETag is an MD5", "no source", sure=False),
             Quirk("conditional reads, which were added late", "Bunny changelog", sure=False),
         ),
     ),

@@ -119,9 +119,11 @@ def services() -> Iterator[str]:
         )
     yield ""
     for service in SERVICES:
-        for quirk in service.quirks:
-            doubt = "" if quirk.sure else "unconfirmed: "
-            yield f"- `{service.name}`: {doubt}{quirk.what} ({quirk.source})"
+        told = [f"{quirk.what} ({quirk.source})" for quirk in service.quirks if quirk.sure]
+        doubts = [f"{quirk.what} ({quirk.source})" for quirk in service.quirks if not quirk.sure]
+        told += [f"unconfirmed: {', '.join(doubts)}"] if doubts else []
+        if told:
+            yield f"- **{service.name}**: {'; '.join(told)}"
 
 
 def _enforced(service: Service) -> str:
