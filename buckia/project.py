@@ -208,8 +208,8 @@ class Project(Workspace):
         """Drop keys, and folders that end in `/`, from the caches in front of a bucket now.
 
         Gives what was purged, which is by folder where keys are many. Neither the bucket nor the
-        lockfile changes. Raises `ConfigError` for a bucket without caches that buckia reaches, and
-        `UsageError` for what is no key.
+        lockfile changes. Raises `ConfigError` for a bucket without caches that buckia reaches,
+        `UsageError` for what is no key, and `Interrupted` after a signal.
         """
         store, bucket = self.remote(name), self.config.bucket(name)
         caches = store.capabilities.caches
@@ -226,8 +226,10 @@ class Project(Workspace):
             set(keys) - set(folders), caches, [purges.ALL] if everything else folders
         )
         purge = cast(Purging, store).purge
-        for _ in pool.each(purge, wanted, workers=bucket.max_workers, name="purge", stop=self.stop):
-            pass
+        done = pool.each(purge, wanted, workers=bucket.max_workers, name="purge", stop=self.stop)
+        count = sum(map(len, done))
+        if count < len(wanted):
+            raise Interrupted(f"stopped; {count} of {len(wanted)} were purged; run it again")
         return list(wanted)
 
     def public_url(self, name: str, key: str) -> str:

@@ -48,7 +48,7 @@ def purge(
             raise UsageError("name what is to be purged, or say --all")
         if everything and not yes:
             _ask(names)
-        with session.looking():
+        with session.looking(), session.changing():
             done = {
                 name: session.project.purge(name, keys, everything=everything) for name in names
             }

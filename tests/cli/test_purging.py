@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from buckia.config import file as config_file
+from buckia.errors import Interrupted
+from buckia.project import Project
 from buckia.stores import bunny_core, retry
 from tests.cli.console import buckia
 from tests.servers.bunny import Bunny, serve_bunny
@@ -72,6 +76,17 @@ def test_what_cannot_be_is_said(bunny: Bunny, words: tuple[str, ...], code: int,
     ended = buckia("purge", *words)
     assert (ended.code, ended.out, ended.err.count("\n")) == (code, "", 1)
     assert why in ended.err
+    assert bunny.core.purged == []
+
+
+def test_a_signal_ends_it_between_two_addresses(bunny: Bunny, workspace: Path) -> None:
+    """And it says how far it came."""
+    stop = threading.Event()
+    stop.set()
+    words = "stopped; 0 of 2 were purged; run it again"
+    project = Project(config_file.load(workspace / ".buckia"), stop=stop)
+    with project, pytest.raises(Interrupted, match=words):
+        project.purge("site", ["a", "b"])
     assert bunny.core.purged == []
 
 
