@@ -114,7 +114,7 @@ class Run:
         todo = [task for task in todo if task.action.id not in idle]
         configures = any(task.action.op is Op.CONFIGURE for task in todo)
         groups = [(task, *self._riders(task)) for task in todo]
-        self._drain(_carry_out, groups, workers=1 if configures else 0)  # one setting, then another
+        self._drain(_carry_out, groups, alone=configures)
 
     def _idle(self, actions: list[Action]) -> set[str]:
         """Purges, by id, whose changes all failed or have not begun: the caches are still right."""
@@ -168,15 +168,17 @@ class Run:
         function: Callable[[Group], list[Outcome]],
         groups: Sequence[Group],
         *,
-        workers: int = 0,
+        alone: bool = False,
     ) -> None:
+        """Call a function for groups of tasks, and record what comes of it; `alone` for one after
+        the other, because services refuse to set two things of a bucket at once."""
         sizes = {task.action.id: _size(task) for group in groups for task in group}
         first = {group[0].action.id for group in groups}
         for batches in pool.each(
             function,
             groups,
-            workers=workers or self._workers,
-            executor=self._executor,
+            workers=1 if alone else self._workers,
+            executor=None if alone else self._executor,
             name="apply",
             stop=self._stop,
         ):

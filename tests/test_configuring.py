@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from buckia import planfile, settings
+from buckia import planfile, pool, settings
 from buckia.errors import ConfigError, StaleError
 from buckia.model import Direction, Setting
 from buckia.stores.memory import MemoryStore
@@ -229,7 +230,9 @@ def test_a_policy_file_that_changed_since_the_plan_is_stale(tmp_path: Path) -> N
     assert live.set_ == ["policy"]
 
 
-def test_what_closes_is_set_first_and_one_after_the_other(tmp_path: Path) -> None:
+def test_what_closes_is_set_first_and_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Never two at once, and uploads when all are set."""
     declared = {
         "policy": PUBLIC,
@@ -238,6 +241,13 @@ def test_what_closes_is_set_first_and_one_after_the_other(tmp_path: Path) -> Non
         "public_access_block": {"block_public_acls": True},
     }
     world, live = settled_world(tmp_path, declared, max_workers=4)
+    threads: list[int] = []
+
+    def counted(workers: int, name: str) -> ThreadPoolExecutor:
+        threads.extend([workers] if name == "apply" else ())
+        return ThreadPoolExecutor(workers)
+
+    monkeypatch.setattr(pool, "threads", counted)
     live.documents["acl"] = "public-read"
     for number in range(9):
         world.write(f"f{number}", b"1")
@@ -256,6 +266,8 @@ def test_what_closes_is_set_first_and_one_after_the_other(tmp_path: Path) -> Non
     assert ops(plan)[:4] == [f"configure {name}" for name in order]
     assert not world.apply(plan).failed
     assert live.set_ == order
+    phases, others = threads[:3], threads[3:]  # what closes, what the rest needs, what opens
+    assert phases == [1, 1, 1] and set(others) == {4}
 
 
 @pytest.mark.promise("L4")

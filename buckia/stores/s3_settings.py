@@ -225,6 +225,8 @@ class S3Settings:
                 if row.none and symptom(problem)[0] == row.none:
                     return row.empty
                 raise
+            except ValueError:
+                raise StoreError(f"{self._place(name)}: the service keeps no JSON there") from None
 
         told = self._ask(name, get, 0)
         return None if told is None else S3[name].read(told)
