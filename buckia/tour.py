@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
 import sqlite3
-import string
 import struct
 import zlib
 from collections.abc import Callable
@@ -13,10 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from buckia.errors import LocalError, UsageError
-
-_BASE62: Final = string.ascii_letters + string.digits
-_ID_LENGTH: Final = 22
-"""Characters of a folder id: more than 128 bits, as much as a UUID and a bit."""
+from buckia.ids import new_id
 
 _CONFIG: Final = """\
 # Two buckets. Both are directories here; `provider: s3` would make them real ones.
@@ -47,8 +42,8 @@ class Workspace:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.common = _unguessable()
-        self.premium = _unguessable()
+        self.common = new_id()
+        self.premium = new_id()
         self._root = folder.absolute()
         self._common = self._root / "assets/common" / self.common
         self._premium = self._root / "assets/premium" / self.premium
@@ -98,10 +93,6 @@ class Workspace:
         with contextlib.closing(sqlite3.connect(path)) as database, database:
             database.execute("CREATE TABLE IF NOT EXISTS phrases (phrase TEXT, meaning TEXT)")
             database.execute("INSERT INTO phrases VALUES (?, ?)", (phrase, meaning))
-
-
-def _unguessable() -> str:
-    return "".join(secrets.choice(_BASE62) for _ in range(_ID_LENGTH))
 
 
 def png(width: int, height: int, pixel: _Pixel) -> bytes:

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from buckia.config import BucketConfig, Config, InvalidConfig
-from buckia.config.advice import guessable
 from buckia.config.file import InvalidFile, build, check, find, load
 from buckia.config.schema import API_ONLY, options, problems
 from buckia.config.template import template
@@ -476,15 +475,3 @@ def _examine(path: Path) -> None:
         assert list(problem.findings) == errors != []
     else:
         assert all(item.severity == "warning" for item in findings)
-
-
-@given(
-    data=st.uuids(version=4)
-    | st.text(
-        alphabet="abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789",
-        min_size=22,
-        max_size=30,
-    ).filter(lambda t: len(set(t)) > 14)
-)
-def test_random_ids_are_not_called_guessable(data: object) -> None:
-    assert guessable(str(data)) is None

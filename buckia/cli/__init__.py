@@ -21,6 +21,7 @@ from buckia.cli import (
     examining,
     importing,
     linking,
+    naming,
     planning,
     promoting,
     purging,
@@ -89,6 +90,7 @@ for module in (
     authorising,
     examining,
     clearing,
+    naming,
 ):
     module.register(app)
 

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import math
-import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations, pairwise
-from typing import Any, Final
+from itertools import combinations
+from typing import Any
 
 from buckia.config import BucketConfig, Settings
 from buckia.config.env import refers
 from buckia.config.schema import SECRETS, Path, Problem, options
+from buckia.ids import guessable
 from buckia.layout import Mapping as Place
 from buckia.model import Direction
-
-_MIN_LENGTH: Final = 16
-_MIN_BITS: Final = 45.0
-"""Less than any sixteen random characters have, more than anything with a pattern."""
-
-_MAKE_ONE: Final = "python3 -c 'import secrets; print(secrets.token_urlsafe(16))'"
 
 
 def advise(
@@ -82,7 +74,7 @@ def _guessable(path: Path, folders: Sequence[str]) -> Iterator[Problem]:
     for index, folder in enumerate(folders):
         if why := guessable(folder.rstrip("/")):
             risk = "where a server has no directory access control the id is the only protection"
-            message = f"`{folder}` {why} and may be guessed; {risk}. Make one: {_MAKE_ONE}"
+            message = f"`{folder}` {why} and may be guessed; {risk}; `buckia id new` makes one"
             yield Problem((*path, index), message)
 
 
@@ -123,37 +115,3 @@ def _receives(place: Place) -> bool:
 
 def _show(place: Place) -> str:
     return f"`{place.path or './'}`"
-
-
-def guessable(folder: str) -> str | None:
-    """Why a folder id could be guessed, or None. UUIDs and 20 random characters pass."""
-    plain = re.sub(r"[^0-9A-Za-z]", "", folder)
-    if len(folder) < _MIN_LENGTH:
-        return f"is short ({len(folder)} characters)"
-    if plain.isdigit():
-        return "is a number"
-    if _bits(plain) < _MIN_BITS:
-        return "repeats itself"
-    if _steps(plain) > len(plain) / 2:
-        return "is a sequence"
-    return "is made of words" if _reads(folder) else None
-
-
-def _bits(text: str) -> float:
-    """The information in a text, in bits, judged by its own characters."""
-    return -sum(n * math.log2(n / len(text)) for n in Counter(text).values())
-
-
-def _steps(text: str) -> int:
-    """How many characters follow on the one before, as in `1234` or `abcd`."""
-    return sum(ord(b) - ord(a) == 1 for a, b in pairwise(text))
-
-
-def _reads(folder: str) -> bool:
-    """Whether it reads like words, perhaps in CamelCase, perhaps with short numbers between."""
-    parts = re.findall(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+", folder)
-    letters = [char for char in folder.lower() if char.isalpha()]
-    numbers = sum(part.isdigit() for part in parts)
-    words = all(len(part) <= 4 if part.isdigit() else len(part) >= 3 for part in parts)
-    vowels = sum(char in "aeiouy" for char in letters)
-    return words and numbers * 2 <= len(parts) and vowels >= len(letters) * 0.25
