@@ -43,16 +43,22 @@ def doctor(
     from buckia.doctor.findings import exit_code
 
     with opened(shared) as session:
-        found = _examined(session, choice, probing=probe)
+        found = _examined(session, choice, probing=probe, shown=not json)
         if json:
             session.publish(show_doctor.document(found))
-        elif not session.quiet:
-            draw(show_doctor.view(found))
         session.note(show_doctor.line(found))
     if code := exit_code(found):
         raise typer.Exit(code)
 
 
-def _examined(session: Session, choice: Buckets, *, probing: bool) -> list[Report]:
+def _examined(session: Session, choice: Buckets, *, probing: bool, shown: bool) -> list[Report]:
+    """Every report; each is shown as soon as it is there, because a probe takes its time."""
+    from buckia.cli import show_doctor
+
+    found: list[Report] = []
     with session.changing() if probing else session.looking():
-        return list(session.project.examine(choice.wanted, probing=probing))
+        for report in session.project.examine(choice.wanted, probing=probing):
+            if shown and not session.quiet:
+                draw(show_doctor.view([report], follows=bool(found)))
+            found.append(report)
+    return found

@@ -49,11 +49,11 @@ def document(found: Sequence[Report]) -> bytes:
     return documents.render(head, {"checks": checks})
 
 
-def view(found: Sequence[Report]) -> Group:
-    """A line a check, advice below it."""
-    parts: list[RenderableType] = []
-    for item in found:
-        parts += [Text()] if parts else []
+def view(found: Sequence[Report], *, follows: bool = False) -> Group:
+    """A line a check, advice below it. With `follows` something stands above it."""
+    parts: list[RenderableType] = [Text()] if follows else []
+    for number, item in enumerate(found):
+        parts += [Text()] if number else []
         parts += _report(item)
     return Group(*parts)
 

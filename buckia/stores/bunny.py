@@ -66,7 +66,7 @@ class BunnyStore:
     @property
     def bench(self) -> BunnyBench:
         """What can be asked of the service beside the contract."""
-        return BunnyBench(self._session, self._options.prefix)
+        return BunnyBench(self._session, self._options.prefix, self._cdn)
 
     @property
     def secrets(self) -> tuple[str, ...]:

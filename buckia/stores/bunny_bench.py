@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 
 from buckia.stores.bench import Conditional, Extra
+from buckia.stores.bunny_cdn import Cdn
 from buckia.stores.bunny_errors import BadAnswer, Doing, persist, shown
 from buckia.stores.bunny_listing import find, list_folder
 from buckia.stores.bunny_session import BunnySession
@@ -16,9 +17,10 @@ from buckia.stores.reaching import server_time
 class BunnyBench:
     """See `Bench`."""
 
-    def __init__(self, session: BunnySession, prefix: str) -> None:
+    def __init__(self, session: BunnySession, prefix: str, cdn: Cdn) -> None:
         self._session = session
         self._prefix = prefix
+        self._cdn = cdn
 
     @property
     def endpoint(self) -> str:
@@ -69,8 +71,17 @@ class BunnyBench:
         return Verdict.ENFORCED if held is None else Verdict.IGNORED
 
     def extras(self, scratch: str) -> tuple[Extra, ...]:
-        """Nothing beyond the contract."""
-        return ()
+        """The pull zone in front, where there is one to purge."""
+        if self._cdn.caches is None:
+            return ()
+        return (
+            Extra(
+                "pull zone",
+                lambda: f"{self._cdn.zone('purging').name}, which may be purged",
+                "`api_key` to be the account's key",
+                "what changes in the zone stays in the caches of its pull zone",
+            ),
+        )
 
     def erase(self, scratch: str) -> None:
         """Deleting leaves nothing behind."""

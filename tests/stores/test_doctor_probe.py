@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from buckia.doctor.findings import exit_code
 from buckia.errors import Interrupted
 from buckia.model import Entry
 from buckia.project import Project
+from buckia.stores import bunny_core
 from buckia.stores.base import Store
 from buckia.stores.memory import MemoryStore
 from buckia.stores.probe import Verdict
@@ -283,6 +284,25 @@ def test_what_is_true_of_a_service_is_told(
     assert left == [] and not again.warnings
     if mannered:
         assert (mannered.objects, mannered.uploads) == ({}, {})
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_the_pull_zone_is_looked_up(
+    right: bool, bunny: Bunny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the account's key; without it what is served stays as it was."""
+    monkeypatch.setattr(bunny_core, "CORE", bunny.core.endpoint)
+    bucket = replace(
+        bunny_bucket(bunny),
+        pull_zone="acme-cdn",
+        api_key=bunny.core.account_key if right else "another",
+    )
+    with Project(Config(tmp_path, None, {"main": bucket})) as project:
+        _, told = examined(project)
+    zone = told["pull zone"]
+    assert zone.state is (State.OK if right else NOTE)
+    assert ("acme-cdn, which may be purged" in zone.told) == right
+    assert right or "stays in the caches" in str(zone.advice)
 
 
 def test_every_permission_is_told_by_itself(request: pytest.FixtureRequest, tmp_path: Path) -> None:
