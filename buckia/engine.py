@@ -12,6 +12,7 @@ from concurrent.futures import Executor
 from typing import Final
 
 from buckia import copies, pool, purges
+from buckia.flight import WORTH
 from buckia.model import Action, Op, Outcome, Progress, Tick, promotes
 from buckia.planner import REMOTE, phase
 from buckia.preflight import State
@@ -21,10 +22,6 @@ _FIRST_WRITE: Final = 1
 _DELETES: Final = 4
 _LAST_WRITE: Final = 2
 """The phase after which every copy has been made and old keys may go."""
-
-
-_WORTH: Final = 1024 * 1024
-"""Bytes that are worth telling of before their file is done."""
 
 
 Group = tuple[Task, ...]
@@ -205,7 +202,7 @@ class Run:
     def _tell_flight(self) -> None:
         """Progress while files are under way, once it is worth a word."""
         tick = self._tick("apply", "")
-        if tick.bytes - self._told >= _WORTH:
+        if tick.bytes - self._told >= WORTH:
             self._told = tick.bytes
             self._progress(tick)
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
-from typing import BinaryIO, cast
+from typing import BinaryIO, Final, cast
 
 from buckia.errors import Interrupted
 
+WORTH: Final = 1024 * 1024
+"""Bytes that are worth telling of before their file is done."""
+
 
 class Flight:
-    """How many bytes of each action have been read that is not done yet.
+    """How many bytes have been read of each thing that is not done yet.
 
-    Workers say how far they are, each for its own action; the main thread sums it up.
+    Workers say how far they are, each for its own thing; the main thread sums it up.
     """
 
     def __init__(self) -> None:
@@ -22,41 +25,41 @@ class Flight:
 
     @property
     def bytes(self) -> int:
-        """Those of all actions together."""
+        """Those of all together."""
         return sum(list(self._at.values()))
 
-    def reach(self, action: str, place: int) -> None:
-        """An action has come so far."""
-        self._at[action] = place
+    def reach(self, name: str, place: int) -> None:
+        """The thing of that name has come so far."""
+        self._at[name] = place
 
-    def land(self, action: str) -> None:
-        """An action is done, or has failed: its bytes are counted elsewhere, or not at all."""
-        self._at.pop(action, None)
+    def land(self, name: str) -> None:
+        """It is done, or has failed: its bytes are counted elsewhere, or not at all."""
+        self._at.pop(name, None)
 
 
 def watched(
-    body: BinaryIO, stop: threading.Event, flight: Flight | None = None, action: str = ""
+    body: BinaryIO, stop: threading.Event | None, flight: Flight | None = None, name: str = ""
 ) -> BinaryIO:
     """The same body; reading it raises `Interrupted` once the run is told to stop.
 
-    Where it is read for an action of a flight, that is told how far it is.
+    Where it belongs to something of a flight, that is told how far it is.
     """
-    return cast(BinaryIO, _Watched(body, stop, flight, action))
+    return cast(BinaryIO, _Watched(body, stop, flight, name))
 
 
 class _Watched:
     def __init__(
-        self, body: BinaryIO, stop: threading.Event, flight: Flight | None, action: str
+        self, body: BinaryIO, stop: threading.Event | None, flight: Flight | None, name: str
     ) -> None:
         self._body = body
         self._stop = stop
         self._flight = flight
-        self._action = action
+        self._name = name
         self._place = 0
 
     def read(self, size: int = -1) -> bytes:
         """The next bytes."""
-        if self._stop.is_set():
+        if self._stop is not None and self._stop.is_set():
             raise Interrupted("stopped by a signal; run the same plan again to resume")
         chunk = self._body.read(size)
         self._reach(self._place + len(chunk))
@@ -70,7 +73,7 @@ class _Watched:
     def _reach(self, place: int) -> None:
         self._place = place
         if self._flight is not None:
-            self._flight.reach(self._action, place)
+            self._flight.reach(self._name, place)
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._body, name)

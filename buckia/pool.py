@@ -29,6 +29,7 @@ def each(
     executor: Executor | None = None,
     name: str = "worker",
     stop: threading.Event | None = None,
+    beat: bool = False,
 ) -> Iterator[list[Result]]:
     """Call `function` for every item on `workers` threads; yield the results as they come.
 
@@ -37,8 +38,8 @@ def each(
     that have begun end first. An exception of `function` is raised here.
 
     When `stop` is set no further call begins, and those under way have `GRACE` seconds to end. What
-    then still hangs is abandoned: its result is never known, as after a crash. With `stop` a batch
-    is empty where nothing has ended for `POLL` seconds.
+    then still hangs is abandoned: its result is never known, as after a crash. With `stop`
+    or `beat` a batch is empty where nothing has ended for `POLL` seconds.
     """
     pool = threads(workers, name) if executor is None else executor
     halted = stop.is_set if stop else _never
@@ -50,7 +51,7 @@ def each(
             running |= {pool.submit(function, item) for item in islice(queue, room)}
             if not running:
                 return
-            done, running = wait(running, POLL if stop else None, FIRST_COMPLETED)
+            done, running = wait(running, POLL if stop or beat else None, FIRST_COMPLETED)
             yield [future.result() for future in done]
         done, running = wait([f for f in running if not f.cancel()], GRACE)
         if done:

@@ -12,6 +12,9 @@ import pytest
 from buckia.errors import Interrupted
 from buckia.flight import Flight, watched
 from buckia.model import Entry, Tick
+from buckia.stores import hashing, reading
+from buckia.stores.hashing import Digests
+from buckia.stores.local import LocalStore
 from buckia.stores.memory import MemoryStore
 from tests.helpers import World
 
@@ -74,3 +77,32 @@ def test_a_large_file_is_told_of_before_it_is_done(tmp_path: Path) -> None:
     world.apply(world.plan(), progress=progress)
     ours = [tick for tick in ticks if tick.total_bytes == 2 * HALF]
     assert [(tick.files, tick.bytes) for tick in ours] == [(0, 0), (0, HALF), (1, 2 * HALF)]
+
+
+def test_a_large_file_is_told_of_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plan reads the files that nobody knows; a small one is only told of when it is done."""
+    heard, real = threading.Event(), hashing.hash_file
+
+    def hash_file(body: BinaryIO, wanted: frozenset[str]) -> Digests:
+        found = real(body, wanted)
+        if found.size > HALF:
+            assert heard.wait(30)
+        return found
+
+    monkeypatch.setattr(reading, "hash_file", hash_file)
+    (tmp_path / "large").write_bytes(bytes(2 * HALF))
+    (tmp_path / "small").write_bytes(b"small")
+    ticks: list[Tick] = []
+
+    def progress(tick: Tick) -> None:
+        ticks.append(tick)
+        if tick.bytes >= 2 * HALF:
+            heard.set()
+
+    LocalStore(tmp_path).listing(progress=progress)
+    told = [(tick.files, tick.bytes) for tick in ticks]
+    assert told[:2] == [(0, 0), (0, 2 * HALF)]
+    assert told[-1] == (2, 2 * HALF + 5)
+    assert len(told) == 4

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from buckia import pool, sqlite
 from buckia.errors import LocalError, NotFoundError, StoreError
+from buckia.flight import WORTH, Flight, watched
 from buckia.model import Entry, Progress, Skipped, Tick
 from buckia.stores.hashing import Digests, HashCache, hash_file, now
 from buckia.stores.tree import Found
@@ -40,6 +41,16 @@ class Reader:
         self._digests = digests
         self._scratch = scratch
         self._databases = databases
+        self._flight: Flight | None = None
+
+    @contextmanager
+    def telling(self) -> Iterator[Flight]:
+        """How far the files are that are being read while this lasts."""
+        self._flight = flight = Flight()
+        try:
+            yield flight
+        finally:
+            self._flight = None
 
     def known(self, file: Found) -> Entry | None:
         """What the cache tells of a file, without reading it.
@@ -69,7 +80,8 @@ class Reader:
             with open_file(full, file.path) as body:
                 before = os.fstat(body.fileno())
                 try:
-                    digests = hash_file(body, self._digests)
+                    telling = watched(body, None, self._flight, file.key)
+                    digests = hash_file(telling, self._digests)
                 except OSError as problem:
                     raise LocalError(f"{file.path}: {problem.strerror}; check the disk") from None
                 after = os.fstat(body.fileno())
@@ -152,17 +164,45 @@ def read_all(
     def read_batch(files: list[Found]) -> list[tuple[Found, Entry | Skipped | None]]:
         return [(file, read(file)) for file in files]
 
-    total = sum(file.stat.st_size for file in unread)
-    done = size = 0
-    if unread:
-        progress(Tick("hash", "", 0, 0, len(unread), total))
     work = pool.batches(sorted(unread, key=lambda f: -f.stat.st_size), _BATCH)
-    for results in pool.each(read_batch, work, workers=workers, name="hash"):
-        for file, result in (pair for batch in results for pair in batch):
-            done, size = done + 1, size + file.stat.st_size
-            if isinstance(result, Skipped):
-                skip(result)
-            elif result is not None:
-                entries[file.key] = result
-            progress(Tick("hash", file.key, done, size, len(unread), total))
+    with reader.telling() as flight:
+        tally = _Tally(unread, flight, progress)
+        for results in pool.each(read_batch, work, workers=workers, name="hash", beat=True):
+            tally.beat()
+            for file, result in (pair for batch in results for pair in batch):
+                tally.add(file)
+                if isinstance(result, Skipped):
+                    skip(result)
+                elif result is not None:
+                    entries[file.key] = result
     return entries
+
+
+class _Tally:
+    """How far the reading of many files is; told for each file, and once a large one is worth a
+    word."""
+
+    def __init__(self, files: list[Found], flight: Flight, progress: Progress) -> None:
+        self._files = len(files)
+        self._bytes = sum(file.stat.st_size for file in files)
+        self._flight = flight
+        self._progress = progress
+        self._done = self._read = self._told = 0
+        if files:
+            self._tell("")
+
+    def add(self, file: Found) -> None:
+        """A file is read."""
+        self._done, self._read = self._done + 1, self._read + file.stat.st_size
+        self._flight.land(file.key)
+        self._tell(file.key)
+
+    def beat(self) -> None:
+        """Some time has passed."""
+        if self._read + self._flight.bytes - self._told >= WORTH:
+            self._tell("")
+
+    def _tell(self, key: str) -> None:
+        moved = min(self._read + self._flight.bytes, self._bytes)
+        self._told = max(self._told, moved)
+        self._progress(Tick("hash", key, self._done, self._told, self._files, self._bytes))
