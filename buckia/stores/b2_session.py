@@ -160,9 +160,10 @@ class Account:
         if capability not in allowed["capabilities"]:
             raise AccessError(f"{self.place}: the application key lacks `{capability}`")
         if not name.startswith(prefix):
+            what = f"`{shown(name)}` does not" if name else "not all of the bucket does"
             raise AccessError(
                 f"{self.place}: the application key is limited to names that start with "
-                f"`{shown(prefix)}`, which `{shown(name)}` does not; set `prefix: {shown(prefix)}`"
+                f"`{shown(prefix)}`, which {what}; set `prefix: {shown(prefix)}`"
             )
 
     def reaches(self, other: Account, name: str) -> bool:
