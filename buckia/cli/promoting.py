@@ -112,6 +112,7 @@ def promote(
         )
         if writes:
             deliver(made, out, session)
+            session.account()
             refuse_doubtful(made)
             return
         propose(session, made)

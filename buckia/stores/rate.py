@@ -21,6 +21,10 @@ _TIMES: Final = {"s": 1, "min": 60}
 _RATE: Final = re.compile(r"(\d+(?:\.\d+)?) ?([kKMG]?B|)/(s|min)")
 
 
+_BURST: Final = 0.1
+"""Seconds whose share may pass at once after a rest; a line would feel more than that."""
+
+
 class Rates(Struct, frozen=True):
     """Requests, bytes up and bytes down a second, at the most; None for as many as there are."""
 
@@ -81,7 +85,7 @@ class Pace:
     ) -> None:
         self._clock = clock
         self._sleep = sleep
-        self._tokens = Tokens(rate, rate, 0.0, clock())
+        self._tokens = Tokens(rate, max(1.0, rate * _BURST), 0.0, clock())
         self._lock = Lock()
 
     def take(self, amount: float) -> None:

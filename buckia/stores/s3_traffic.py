@@ -48,7 +48,7 @@ def watch(events: BaseEventHooks, traffic: Traffic) -> None:
     """Count every request of a boto3 client, whoever makes it, and let it wait for its turn."""
 
     def begin(model: Any, context: dict[str, Any], **_: object) -> None:
-        context[_TURN] = traffic.begin(kind_of(model.name))
+        context[_TURN] = traffic.request(kind_of(model.name))
 
     def send(request: Any, **_: object) -> None:
         body = request.body.getvalue() if isinstance(request.body, BytesIO) else request.body

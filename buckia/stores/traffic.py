@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from threading import Lock
 from typing import Final
 
@@ -75,17 +74,9 @@ class Traffic:
         with self._lock:
             return Usage(**self._counts)
 
-    @contextmanager
-    def request(self, kind: Kind) -> Iterator[Turn]:
-        """Wait until one request may be sent, and count it; it is answered when this ends."""
-        turn = self.begin(kind)
-        try:
-            yield turn
-        finally:
-            turn.end()
-
-    def begin(self, kind: Kind) -> Turn:
-        """The same, for those who end the turn themselves."""
+    def request(self, kind: Kind) -> Turn:
+        """Wait until one request may be sent, and count it. It is answered when the turn ends: with
+        the block that it opens, or by `Turn.end`."""
         self._wait("requests", 1)
         budget = self._budgets.get(kind)
         era = budget.enter() if budget else 0
@@ -166,6 +157,12 @@ class Turn:
         self.era = era
         self.crowded = False
         self._traffic = traffic
+
+    def __enter__(self) -> Turn:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.end()
 
     def end(self) -> None:
         """The request is answered. To be called once."""

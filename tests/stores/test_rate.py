@@ -68,8 +68,21 @@ def test_a_pace_is_kept_by_all_who_share_it() -> None:
     pace.take(100)
     assert slept[3:] == [1.0]
     now = 10.0
-    pace.take(100)
-    assert len(slept) == 4
+    pace.take(10)
+    assert len(slept) == 4  # a tenth of a second's share is there after a rest, and no more
+    pace.take(10)
+    assert slept[4:] == [0.1]
+
+
+def test_a_slow_pace_lets_one_through_at_once() -> None:
+    """However little may pass in a tenth of a second."""
+    now, slept = 0.0, list[float]()
+    pace = Pace(0.5, clock=lambda: now, sleep=slept.append)
+    now = 10.0
+    pace.take(1)
+    assert slept == []
+    pace.take(1)
+    assert slept == [2.0]
 
 
 def test_threads_together_are_no_faster() -> None:
