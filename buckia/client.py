@@ -184,8 +184,8 @@ class BuckiaClient:
         """Download one object to a file, which is replaced whole or not at all."""
         entry = self._existing(remote_path)
         path = Path(local_file_path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with self._store.open(entry) as body:
+        with files.explained(str(path)), self._store.open(entry) as body:
+            path.parent.mkdir(parents=True, exist_ok=True)
             files.stream_atomically(path, body, entry)
         return path
 

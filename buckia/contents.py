@@ -161,7 +161,11 @@ class Databases:
             if old.logical == mine.logical:
                 return Look(old.logical, old.sha256)
             new = stack.enter_context(self._local.temporary())
-            with self._local.open(mine) as body, files.open_new(new, files.PRIVATE) as file:
+            with (
+                files.explained(mine.key),
+                self._local.open(mine) as body,
+                files.open_new(new, files.PRIVATE) as file,
+            ):
                 shutil.copyfileobj(body, file)
             return Look(old.logical, old.sha256, sqlite.difference(old.database, new))
 

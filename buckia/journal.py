@@ -24,6 +24,7 @@ from buckia.errors import DocumentError, LocalError
 from buckia.lockfile import BucketState, Lockfile
 from buckia.model import Outcome
 from buckia.planfile import BaseRef
+from buckia.stores import files
 from buckia.stores.usage import NOTHING, Usage
 
 FORMAT: Final = "buckia.journal"
@@ -123,7 +124,7 @@ class Journal:
 
 def start(folder: Path, plan: str, origins: dict[str, Origin]) -> Journal:
     """A new journal after all others in the folder."""
-    latest = max((_number(path) for path in folder.glob("*.jsonl")), default=0)
+    latest = max(map(_number, _paths(folder)), default=0)
     short = plan.removeprefix("sha256:")[:12]
     header = Header(
         FORMAT,
@@ -156,13 +157,20 @@ def _user() -> str:
 
 def records(folder: Path) -> list[Record]:
     """Every journal of a folder, oldest first."""
-    return [read(path) for path in sorted(folder.glob("*.jsonl"), key=_number)]
+    return [read(path) for path in _paths(folder)]
 
 
 def unfinished(folder: Path) -> list[Record]:
     """The journals that no lockfile is known to hold, oldest first."""
-    paths = [path for path in sorted(folder.glob("*.jsonl"), key=_number) if not _closed(path)]
-    return [read(path) for path in paths]
+    return [read(path) for path in _paths(folder) if not _closed(path)]
+
+
+def _paths(folder: Path) -> list[Path]:
+    """The files of a folder, oldest first. `LocalError` for a folder that cannot be listed: it may
+    hold what no lockfile does."""
+    with files.explained(f"{folder.parent.name}/{folder.name}"), suppress(FileNotFoundError):
+        return sorted((p for p in folder.iterdir() if p.suffix == ".jsonl"), key=_number)
+    return []
 
 
 _LONGEST_FINISH: Final = 1000
@@ -171,7 +179,7 @@ _LONGEST_FINISH: Final = 1000
 
 def _closed(path: Path) -> bool:
     """Whether the last line is a whole finish, told without reading the whole file."""
-    with path.open("rb") as file:
+    with files.explained(f"{path.parent.name}/{path.name}"), path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - _LONGEST_FINISH))
         end = file.read()
     return end.endswith(b"\n") and _is_finish(end.rpartition(b"\n{")[2])
@@ -183,7 +191,8 @@ def _is_finish(line: bytes) -> bool:
 
 def read(path: Path) -> Record:
     """A journal read back. Raises `DocumentError` for damage other than a torn last line."""
-    lines = path.read_bytes().split(b"\n")
+    with files.explained(f"{path.parent.name}/{path.name}"):
+        lines = path.read_bytes().split(b"\n")
     whole = [line for line in lines[:-1] if line]  # what follows the last newline is torn
     if not whole or _is_finish(whole[0]):  # the run ended before its header was on the disk
         return Record(path, Header(FORMAT, VERSION, "", {}), [], True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from buckia.model import Base, Entry, Skipped, replace
+from buckia.model import Base, Entry, Listing, Skipped, replace
 from buckia.rules import built_in_exclude
 from buckia.snapshot import Sides
 from buckia.sqlite import SIDECARS
@@ -23,18 +23,25 @@ _OWN = "is a companion of a database, never content of its own"
 def set_aside(sides: Sides, base: Base) -> Sides:
     """The same sides, told to leave alone what a sidecar makes doubtful.
 
-    That is every sidecar of a known database, on either side, and a database in the bucket that has
-    a `-wal` or `-journal` with something in it.
+    That is every sidecar of a known database, on either side, or of what may be one here, and a
+    database in the bucket that has a `-wal` or `-journal` with something in it.
     """
     local, remote = sides.local, sides.remote
     known = {key for key, entry in (*local.entries.items(), *base.items()) if entry.logical}
-    here = tuple(_companions(local.entries, known))
+    here = tuple(_companions(local.entries, known | _possible(local)))
     there = (*_companions(remote.entries, known), *_doubtful(sides, known))
     if here:
         local = replace(local, skipped=local.skipped + here)
     if there:
         remote = replace(remote, skipped=remote.skipped + there)
     return Sides(local, remote)
+
+
+def _possible(side: Listing) -> set[str]:
+    """What may be a database that a program is just writing: a file that cannot be read, locked
+    say, and one that is empty until its first transaction ends."""
+    empty = {key for key, entry in side.entries.items() if not entry.size}
+    return empty | {item.place for item in side.skipped if item.unknown}
 
 
 def _companions(entries: Mapping[str, Entry], known: set[str]) -> Iterator[Skipped]:

@@ -178,7 +178,8 @@ class Trash:
         if item.bucket is None:
             kept = self._folder / item.plan / item.name
             with kept.open("rb") as body:
-                self._put(path, item, body, replacing)
+                mode = os.fstat(body.fileno()).st_mode & files.PERMISSIONS
+                self._put(path, item, body, replacing, mode)
             self._remove(item)
         else:
             with self._open(item, self._places[item.bucket].store) as body:
@@ -190,8 +191,15 @@ class Trash:
         assert isinstance(store, Remembering)  # noqa: S101  (`_past` found it there)
         return store.open_past(Entry(item.name, item.size, version=item.version))
 
-    def _put(self, path: str, item: Kept, body: BinaryIO, replacing: Entry | None) -> None:
-        self._local.put(Entry(path, item.size), body, replacing=replacing)
+    def _put(
+        self,
+        path: str,
+        item: Kept,
+        body: BinaryIO,
+        replacing: Entry | None,
+        mode: int | None = None,
+    ) -> None:
+        self._local.put(Entry(path, item.size), body, replacing=replacing, mode=mode)
 
     def empty(self, items: Iterable[Kept]) -> None:
         """Delete these for good. What is gone already counts as deleted; versions stay."""
@@ -258,8 +266,14 @@ def _entry(item: Kept) -> Entry:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    for parent, _, names in os.walk(folder):
-        yield from (Path(parent) / name for name in sorted(names))
+    """Every file below a folder, which need not be there. `LocalError` where one cannot be seen."""
+    with files.explained(f"{folder.parent.name}/{folder.name}"), suppress(FileNotFoundError):
+        for parent, _, names in os.walk(folder, onerror=_refuse):
+            yield from (Path(parent) / name for name in sorted(names))
+
+
+def _refuse(problem: OSError) -> None:
+    raise problem
 
 
 def _began(folder: Path) -> dict[str, int]:

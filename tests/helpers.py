@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import errno
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from buckia import lockfile
 from buckia.config import BucketConfig, Config
@@ -19,6 +22,7 @@ from buckia.model import Entry, Progress, silent
 from buckia.planfile import Plan
 from buckia.project import Applied, Project
 from buckia.rules import RESERVED_PREFIX
+from buckia.stores import folders
 from buckia.stores.base import Store
 from buckia.stores.local import LocalStore
 from buckia.stores.memory import MemoryStore
@@ -216,3 +220,15 @@ def ops(plan: Plan) -> list[str]:
 def codes(plan: Plan) -> list[str]:
     """A plan's warnings in short, in order."""
     return [f"{notice.code} {notice.key}" for notice in plan.warnings]
+
+
+def lock_up(patch: pytest.MonkeyPatch, folder: str) -> None:
+    """Have the system refuse whoever wants to see what is in a folder, named by its last names."""
+    real = folders.opened
+
+    def opened(root: Path, parts: Sequence[str], **how: bool) -> AbstractContextManager[int]:
+        if root.joinpath(*parts).as_posix().endswith(folder):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return real(root, parts, **how)
+
+    patch.setattr(folders, "opened", opened)

@@ -18,9 +18,10 @@ from buckia.documents import schema
 from buckia.errors import DocumentError, NotFoundError
 from buckia.model import Action, Conflict, Entry
 from buckia.planfile import Plan
+from buckia.sqlite import snapshots
 from buckia.stores.memory import MemoryStore
 from tests.helpers import World, codes, ops
-from tests.sqlite_helpers import make, names, sql
+from tests.sqlite_helpers import make, names, program, sql
 
 pytestmark = pytest.mark.usefixtures("hurried")
 
@@ -321,6 +322,56 @@ def test_a_database_of_any_name_keeps_its_sidecars_to_itself(tmp_path: Path) -> 
         "skipped data.bin-journal",
         "skipped data.bin-wal",
     }
+
+
+@pytest.mark.promise("INV-21")
+def test_a_database_that_is_locked_keeps_its_sidecars_to_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It cannot even be recognised, and what lies beside it is half a transaction."""
+    world = World(tmp_path)
+    make(world.tree / "data.bin", "abc")
+    world.write("fine", b"1")
+    with program(world.tree / "data.bin") as run:
+        run("BEGIN EXCLUSIVE")
+        run("INSERT INTO items (name) VALUES ('d')")
+        assert (world.tree / "data.bin-journal").exists()
+        monkeypatch.setattr(snapshots.snapshot, "__defaults__", (0.0,))
+        plan = world.plan()
+        assert ops(plan) == ["upload fine"]
+        assert codes(plan) == ["unreadable data.bin", "skipped data.bin-journal"]
+    assert ops(world.plan()) == ["upload fine", "upload data.bin"]
+
+
+@pytest.mark.promise("INV-21")
+def test_a_database_in_its_first_transaction_keeps_its_sidecars_to_itself(tmp_path: Path) -> None:
+    """It is an empty file until then."""
+    world = World(tmp_path)
+    with program(world.tree / "data.bin") as run:
+        run("BEGIN IMMEDIATE")
+        run("CREATE TABLE items (name TEXT)")
+        assert (world.tree / "data.bin-journal").exists()
+        assert world.local()["data.bin"] == b""
+        plan = world.plan()
+        assert ops(plan) == ["upload data.bin"]
+        assert codes(plan) == ["skipped data.bin-journal"]
+
+
+def test_a_database_that_a_program_wrote_into_a_folder_bucket_comes_down(tmp_path: Path) -> None:
+    """Its bytes are not those that buckia would write of the same rows."""
+    world = World(tmp_path, {"main": None})
+    make(world.tree / "App.sqlite", "abc")
+    world.sync()
+    (bucket,) = (tmp_path / "buckets").rglob("App.sqlite")
+    sql(bucket, "INSERT INTO items (name) VALUES ('d')", "DELETE FROM items WHERE name = 'a'")
+    world.sync()
+    assert names(world.tree / "App.sqlite") == "bcd"
+    sql(bucket, "DELETE FROM items WHERE name = 'b'")
+    sql(world.tree / "App.sqlite", "INSERT INTO items (name) VALUES ('e')")
+    world.under(conflict_resolution="local_wins").sync()
+    assert names(bucket) == "bcde"
+    (kept,) = (tmp_path / "buckets").rglob(".buckia/trash/*/App.sqlite")
+    assert names(kept) == "cd"
 
 
 def test_names_that_only_look_like_sidecars_are_files(tmp_path: Path) -> None:

@@ -150,7 +150,7 @@ def elsewhere(folder: Path, zone: str) -> Iterator[None]:
     listed = os.scandir
 
     @contextmanager
-    def backwards(path: Path) -> Iterator[Iterator[os.DirEntry[str]]]:
+    def backwards(path: int) -> Iterator[Iterator[os.DirEntry[str]]]:
         with listed(path) as items:
             yield reversed(list(items))
 

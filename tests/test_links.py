@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import pytest
 
@@ -14,7 +15,8 @@ from buckia.model import Entry, Tick
 from buckia.planfile import Plan
 from buckia.stores import files, folders
 from buckia.stores.local import LocalStore
-from tests.helpers import ALL_DELETIONS, Side, World, ops, tree_of
+from buckia.stores.paths import Paths
+from tests.helpers import ALL_DELETIONS, Side, World, codes, ops, tree_of
 
 pytestmark = [pytest.mark.usefixtures("hurried"), pytest.mark.promise("INV-12")]
 
@@ -147,6 +149,49 @@ def test_a_link_put_there_at_the_last_moment(
     prefix = "" if folder == "d/e" else "e/"
     assert (f"{prefix}x" in aside) == (step != "discard")
     assert (f"{prefix}new" in aside) == (step == "create")
+
+
+@pytest.mark.parametrize("folder", ["d", "d/e"])
+def test_a_link_put_there_right_before_a_file_is_read(
+    world: World, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    """What is behind it goes to no bucket, and is not even read."""
+    plan = planned(world)
+    seen: list[str] = []
+    real = Paths.open
+
+    def late(paths: Paths, path: str) -> BinaryIO:
+        if path.endswith("d/e/up"):
+            swap(world, folder)
+            seen.append(path)
+        return real(paths, path)
+
+    monkeypatch.setattr(Paths, "open", late)
+    (world.root.parent / "outside/e/up").write_bytes(b"changed here")
+    (world.root.parent / "outside/up").write_bytes(b"changed here")
+    with pytest.raises(BuckiaError, match="symbolic link"):
+        world.apply(plan)
+    assert seen and "d/e/up" not in world.remote()
+    for path in (world.root.parent / "outside").rglob("up"):
+        path.unlink()
+
+
+@pytest.mark.parametrize("folder", ["d", "d/e"])
+def test_a_link_put_there_while_the_tree_is_walked(
+    world: World, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    """Its folder was seen, and is not what was seen: nothing below it is known."""
+    real = folders.opened
+
+    def late(root: Path, parts: Sequence[str], **how: bool) -> AbstractContextManager[int]:
+        if tuple(parts) == tuple(folder.split("/")):
+            swap(world, folder)
+        return real(root, parts, **how)
+
+    monkeypatch.setattr(folders, "opened", late)
+    plan = world.plan()
+    assert ops(plan) == [] and not plan.complete
+    assert f"unreadable {folder}/" in codes(plan)
 
 
 def test_a_link_put_there_before_empty_folders_are_removed(tmp_path: Path) -> None:

@@ -229,7 +229,7 @@ def test_a_copy_aside_of_a_moving_database_does_not_count(
     """What changed while it was copied is copied again, and in the end refused."""
     database = make(tmp_path / "App.sqlite")
     keys = iter(["1", "2", "3", "3"])
-    monkeypatch.setattr("buckia.sqlite.dirty_key", lambda path: next(keys))
+    monkeypatch.setattr("buckia.sqlite.snapshots.dirty_key", lambda path: next(keys))
     assert names(copy_aside(database, tmp_path, timeout=5)) == "abc"
     keys = iter("12")
     with pytest.raises(LocalError, match="in use"):
@@ -250,7 +250,7 @@ def test_a_folder_that_takes_no_sidecars_is_read_from_aside(
         return connect(path, mode)
 
     with monkeypatch.context() as patch:
-        patch.setattr("buckia.sqlite.connect", refuse)
+        patch.setattr("buckia.sqlite.snapshots.connect", refuse)
         snapshot(database, tmp_path / "copy")
     assert names(tmp_path / "copy") == "abc"
 

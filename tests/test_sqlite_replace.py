@@ -67,7 +67,7 @@ def test_an_idle_database_is_replaced(home: Path, tmp_path: Path, mode: str, siz
     assert [path.name for path in home.iterdir()] == ["App.sqlite"]
     assert {path.name for path in tmp_path.iterdir()} == {"home", "kept"}
     assert names(kept) == "abc"
-    assert S_IMODE(kept.stat().st_mode) == 0o600
+    assert S_IMODE(kept.stat().st_mode) == S_IMODE(target.stat().st_mode) == 0o640
 
 
 def test_a_larger_database_gives_way_to_a_smaller(home: Path, new: Path) -> None:

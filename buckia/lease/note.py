@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from buckia import documents
-from buckia.errors import NotFoundError, PreconditionError
+from buckia.errors import NotFoundError, PreconditionError, UnavailableError
 from buckia.model import Entry
 from buckia.rules import RESERVED_PREFIX
 from buckia.stores.base import Store
@@ -32,6 +32,9 @@ _LEAST: Final = 30
 _MOST: Final = 24 * 3600
 _LONGEST: Final = 64 * 1024
 """Bytes of a lease that are read at all."""
+
+_LOOKS: Final = 16
+"""How often a lease that is renewed or taken at that moment is looked at."""
 
 _SHOWN: Final = 200
 """Characters of a foreign name that are repeated to a person."""
@@ -97,15 +100,19 @@ def here(run_id: str, plan: str, environ: Mapping[str, str] = os.environ) -> Hol
 def look(store: Store) -> Found | None:
     """The lease of a bucket, or None.
 
-    One that cannot be read has an unknown holder: it counts, and expires like any other.
+    One that cannot be read has an unknown holder: it counts, and expires like any other. Raises
+    `UnavailableError` where a look and what is read never agree.
     """
-    while (entry := store.head(KEY)) is not None:
+    for _ in range(_LOOKS):
+        entry = store.head(KEY)
+        if entry is None:
+            return None
         try:
             with store.open(entry) as body:
                 return Found(entry, _read(body.read(_LONGEST)))
         except (NotFoundError, PreconditionError):
             continue  # renewed or released between the two requests
-    return None
+    raise UnavailableError(f"{store.url}: the lease changed each time it was read; try again")
 
 
 def write(store: Store, holder: Holder, *, replacing: Entry | None) -> Entry:

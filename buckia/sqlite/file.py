@@ -17,6 +17,9 @@ SIDECARS: Final = ("-wal", "-shm", "-journal")
 """What SQLite keeps beside a database while it is in use. Never shipped: it is not data yet."""
 
 _MAGIC: Final = b"SQLite format 3\0"
+BEGINNING: Final = len(_MAGIC)
+"""Bytes that tell whether a file is a database."""
+
 BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 TICK: Final = 20_000_000  # ns: more than a tick of the clock that stamps files
 DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -29,7 +32,12 @@ def is_database(path: Path) -> bool:
     encrypted database: both are plain bytes. Raises LocalError when the file cannot be read.
     """
     with reported(path):
-        return read(path, 0, len(_MAGIC)) == _MAGIC
+        return begins_so(read(path, 0, BEGINNING))
+
+
+def begins_so(content: bytes) -> bool:
+    """Whether the first `BEGINNING` bytes of a file are those of a SQLite database."""
+    return content == _MAGIC
 
 
 def beside(path: Path, suffix: str) -> Path:

@@ -125,7 +125,8 @@ def _keep_database(
             copy = room / target.name
             with closing(connect(target, "ro")) as old:
                 back_up(old, copy)
-            _sync(copy)
+            copy.chmod(S_IMODE(target.stat().st_mode))
+            sync(copy)
             keep(copy)
         while 0 <= time.time_ns() - watched.stat().st_ctime_ns < TICK:
             time.sleep(TICK / 1e9)
@@ -160,7 +161,7 @@ def _unless_changed(
 
 def _swap(new: Path, target: Path, keep: Keep | None, room: Path) -> None:
     """Rename `new` over whatever is there, which nobody may have open, without its sidecars."""
-    with _alone(target) as old:
+    with alone(target) as old:
         if keep:
             _keep_files(old, target, keep, room)
         if old:
@@ -168,26 +169,36 @@ def _swap(new: Path, target: Path, keep: Keep | None, room: Path) -> None:
             new.chmod(S_IMODE(stat.st_mode))
             with suppress(PermissionError):
                 os.chown(new, stat.st_uid, stat.st_gid)
-        _sync(new)
+        sync(new)
         for suffix in SIDECARS:
             beside(target, suffix).unlink(missing_ok=True)
-        _sync(target.parent)
+        sync(target.parent)
         new.replace(target)
-        _sync(target.parent)
+        sync(target.parent)
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[BinaryIO | None]:
-    """Hold all lock bytes of SQLite on a file; None when there is no file."""
+def alone(path: Path) -> Iterator[BinaryIO | None]:
+    """Hold all lock bytes of SQLite on a file; None when there is no file. Raises LocalError where
+    somebody else holds one; on a file that may not be written, only if that one is a writer."""
     if not path.exists():
         yield None
         return
-    with path.open("r+b") as file:
+    with _opened(path) as file:
+        kind = fcntl.LOCK_EX if file.writable() else fcntl.LOCK_SH
         try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, *_LOCK_BYTES)
+            fcntl.lockf(file, kind | fcntl.LOCK_NB, *_LOCK_BYTES)
         except (BlockingIOError, PermissionError):
             raise in_use(path) from None
         yield file
+
+
+def _opened(path: Path) -> BinaryIO:
+    """A file as far as its permissions let it be opened."""
+    try:
+        return path.open("r+b")
+    except PermissionError:
+        return path.open("rb")
 
 
 def _keep_files(old: BinaryIO | None, target: Path, keep: Keep, room: Path) -> None:
@@ -203,7 +214,9 @@ def _keep_files(old: BinaryIO | None, target: Path, keep: Keep, room: Path) -> N
             elif old:
                 shutil.copyfileobj(old, file)
         if copy.stat().st_size:
-            _sync(copy)
+            if old:
+                copy.chmod(S_IMODE(os.fstat(old.fileno()).st_mode))
+            sync(copy)
             keep(copy)
 
 
@@ -219,7 +232,7 @@ def _prove(target: Path, content: str, room: Path) -> None:
         )
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """Have the disk hold a file, or the names in a folder."""
     descriptor = os.open(path, os.O_RDONLY)
     try:

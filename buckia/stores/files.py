@@ -14,7 +14,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from buckia.errors import LocalError
 from buckia.model import Entry
@@ -27,6 +27,9 @@ BESIDE = ".buckia."
 
 PRIVATE = 0o600
 """Files that may hold somebody's content are readable by their owner alone until placed."""
+
+PERMISSIONS: Final = 0o777
+"""What a file may take over from another: never that it runs as somebody else."""
 
 
 @contextlib.contextmanager
@@ -44,12 +47,11 @@ def scratch(folder: Path) -> Iterator[Path]:
 def near(folder: Path, target: Path) -> Iterator[Path]:
     """A name for a temporary file that a rename can make `target`, removed at the end.
 
-    It is in `folder` if that is in one file system with the target, else beside the target, where
-    no scan includes it. Then a link in `folder` leads there, so that `sweep` finds it after a
-    crash.
+    It is in `folder` if a rename leads from there to the target, else beside the target, where no
+    scan includes it. Then a link in `folder` leads there, so that `sweep` finds it after a crash.
     """
     with scratch(folder) as path:
-        if folder.stat().st_dev == target.parent.stat().st_dev:
+        if _reaches(path, target.parent):
             yield path
             return
         beside = target.parent.absolute() / f"{BESIDE}{path.name}"
@@ -58,6 +60,18 @@ def near(folder: Path, target: Path) -> Iterator[Path]:
             yield beside
         finally:
             beside.unlink(missing_ok=True)
+
+
+def _reaches(path: Path, folder: Path) -> bool:
+    """Whether a rename leads from a name that is free to a folder: not to another file system, nor
+    to another mount of the same one, which a container may have."""
+    if path.parent.stat().st_dev != folder.stat().st_dev:
+        return False
+    try:
+        path.rename(f"{folder}/.")  # never possible, and where mounts differ for that reason
+    except OSError as problem:
+        return problem.errno != errno.EXDEV
+    return True
 
 
 def sweep(folder: Path) -> None:
@@ -131,9 +145,22 @@ def supersede(temporary: Path, name: str, inside: int) -> None:
     folders.flush(inside)
 
 
+def inherit(temporary: Path, name: str, inside: int) -> None:
+    """Give a finished file the permissions of the one it replaces in an open folder, and its owner
+    where that is allowed: what was private stays so."""
+    stat = os.stat(name, dir_fd=inside, follow_symlinks=False)
+    with contextlib.suppress(PermissionError):
+        os.chown(temporary, stat.st_uid, stat.st_gid)
+    temporary.chmod(stat.st_mode & PERMISSIONS)
+
+
 def keeper(trash: Path | None, path: str) -> Callable[[Path], None] | None:
-    """What keeps the old file of a path in the trash; None where there is no trash."""
-    return (lambda old: keep(old, trash / path)) if trash else None
+    """What keeps the old file of a path in the trash, and what lies beside it under its own name;
+    None where there is no trash."""
+    if trash is None:
+        return None
+    folder = (trash / path).parent
+    return lambda old: keep(old, folder / old.name)
 
 
 def keep(path: Path, trash: Path, inside: int | None = None) -> None:
@@ -142,11 +169,12 @@ def keep(path: Path, trash: Path, inside: int | None = None) -> None:
     `inside` is the open folder of the file.
     """
     place = _free(trash)
+    name = path if inside is None else path.name
     try:
-        name = path if inside is None else path.name
         os.link(name, place, src_dir_fd=inside, follow_symlinks=False)
     except OSError:
-        shutil.copy2(path, place, follow_symlinks=False)
+        _copy(name, place, inside)
+    _flush(place.parent)
 
 
 def discard(path: Path, trash: Path, inside: int) -> None:
@@ -158,34 +186,67 @@ def discard(path: Path, trash: Path, inside: int) -> None:
     except OSError as problem:
         if problem.errno != errno.EXDEV:
             raise
-        shutil.copy2(path, place, follow_symlinks=False)
+        _copy(path.name, place, inside)
         os.unlink(path.name, dir_fd=inside)
+    _flush(place.parent)
+
+
+def _copy(name: Path | str, place: Path, inside: int | None) -> None:
+    """Copy a file to a new one that is on the disk afterwards, with its times and permissions."""
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)
+    with (
+        os.fdopen(os.open(name, flags, dir_fd=inside), "rb") as old,
+        open_new(place, PRIVATE) as new,
+    ):
+        shutil.copyfileobj(old, new, CHUNK)
+        stat = os.fstat(old.fileno())
+        os.fchmod(new.fileno(), stat.st_mode & PERMISSIONS)
+        new.flush()
+        os.utime(new.fileno(), ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        os.fsync(new.fileno())
+
+
+def _flush(folder: Path) -> None:
+    with folders.opened(folder, ()) as handle:
+        folders.flush(handle)
 
 
 def _free(trash: Path) -> Path:
     """A name in the trash that nothing has yet: what is kept there is never overwritten."""
-    _make_private(trash.parent)
-    names = itertools.chain(
-        [trash], (trash.with_name(f"{trash.name}.~{n}~") for n in itertools.count(1))
-    )
-    return next(name for name in names if not os.path.lexists(name))
+    folder = _make_private(trash.parent)
+    return next(name for name in _names(folder / trash.name) if not os.path.lexists(name))
 
 
-def _make_private(folder: Path) -> None:
-    """Make a folder, and those it lies in, for their owner alone."""
-    if not folder.is_dir():
-        _make_private(folder.parent)
-        folder.mkdir(mode=0o700, exist_ok=True)
+def _make_private(folder: Path) -> Path:
+    """Make a folder, and those it lies in, for their owner alone; under another name where a file
+    has this one."""
+    if folder.is_dir():
+        return folder
+    parent = _make_private(folder.parent)
+    for name in _names(parent / folder.name):
+        with contextlib.suppress(FileExistsError):
+            name.mkdir(mode=0o700)
+            _flush(parent)
+        if name.is_dir():
+            return name
+    raise AssertionError  # the names never end
+
+
+def _names(first: Path) -> Iterator[Path]:
+    """A name, and others that are like it."""
+    yield first
+    yield from (first.with_name(f"{first.name}.~{n}~") for n in itertools.count(1))
 
 
 def write(path: Path, body: BinaryIO, wanted: Entry) -> Meter:
     """Write a body to a new file and flush it; what was written, sha256 included.
 
-    Raises `IntegrityError` if it is not what was announced.
+    Raises `IntegrityError` if it is not what was announced; a body that does not end is not
+    written any further.
     """
     meter = Meter({"sha256", *announced(wanted)})
     with open_new(path) as file:
-        while chunk := body.read(CHUNK):
+        while meter.size <= wanted.size and (chunk := body.read(CHUNK)):
             file.write(chunk)
             meter.add(chunk)
         file.flush()

@@ -41,10 +41,13 @@ class Digests(Struct, frozen=True, gc=False):
         return all(getattr(self, name) for name in wanted)
 
 
-def hash_file(file: BinaryIO, wanted: Iterable[str] = ()) -> Digests:
-    """Read an open file to its end, once, for all digests."""
+def hash_file(file: BinaryIO, wanted: Iterable[str] = (), most: int | None = None) -> Digests:
+    """Read an open file to its end, once, for all digests.
+
+    One of more than `most` bytes is read only until that shows: it may grow for ever.
+    """
     meter = Meter({"sha256", *wanted})
-    while chunk := file.read(CHUNK):
+    while (most is None or meter.size <= most) and (chunk := file.read(CHUNK)):
         meter.add(chunk)
     return digests_of(meter)
 
@@ -129,19 +132,23 @@ class HashCache:
                 self._known = self._read()
 
     def _read(self) -> dict[tuple[int, int], tuple[tuple[int, int, int], Digests]]:
-        if self._path is None or not self._path.exists():
+        if self._path is None:
             return {}
         try:
+            if not self._path.exists():
+                return {}
             with closing(sqlite3.connect(self._path, timeout=5)) as db:
                 return {
                     (dev, ino): ((size, mtime, ctime), Digests(*digests))
                     for dev, ino, size, mtime, ctime, *digests in db.execute(self._SELECT)
                 }
+        except OSError as problem:
+            log.info("hash cache not read: %s", problem)
         except (sqlite3.Error, TypeError, ValueError) as problem:
             log.info("hash cache dropped: %s", problem)
             with suppress(OSError):
                 self._path.unlink()
-            return {}
+        return {}
 
 
 def _times(stat: os.stat_result) -> tuple[int, int, int]:

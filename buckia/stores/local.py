@@ -9,21 +9,20 @@ from __future__ import annotations
 
 import contextlib
 import os
-import stat as modes
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO
 
 from buckia import sqlite
-from buckia.errors import AccessError, LocalError, NotFoundError, PreconditionError
+from buckia.errors import AccessError, NotFoundError, PreconditionError
 from buckia.layout import EVERYTHING, Layout
 from buckia.model import Entry, Listing, Progress, Skipped, replace, silent
 from buckia.stores import files, folders
 from buckia.stores.base import Capabilities, Store
 from buckia.stores.hashing import HashCache
 from buckia.stores.paths import Paths
-from buckia.stores.reading import Reader, open_file, read_all
+from buckia.stores.reading import Reader, read_all, told
 from buckia.stores.traffic import Traffic
 from buckia.stores.tree import Found, Refuse, walk
 
@@ -64,11 +63,12 @@ class LocalStore:
         self.work = root / work
         self._refuse = refuse
         self._digests = digests
-        cache = cache or HashCache()
-        self._reader = Reader(root, cache, digests, self.temporary, databases=databases)
         self._databases = databases
-        self._paths = Paths(root, layout, paths or {})
         self._workers = workers
+        self._paths = Paths(root, layout, paths or {})
+        self._reader = Reader(
+            self._paths, cache or HashCache(), digests, self.temporary, databases=databases
+        )
 
     @property
     def url(self) -> str:
@@ -127,16 +127,11 @@ class LocalStore:
         return f"{self.work.name}/{_SCRATCH}/"
 
     def head(self, key: str, *, path: str | None = None) -> Entry | None:
-        """See `Store.head`. Reads the file unless the cache knows it."""
+        """See `Store.head`. Reads the file unless the cache knows it. `LocalError` for a link and
+        whatever else is no plain file."""
         where = path or self.path_of(key)
-        full = self._paths.full(where)
-        try:
-            stat = full.lstat()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except OSError as problem:
-            raise LocalError(f"{where}: {problem.strerror}; check its permissions") from None
-        if not modes.S_ISREG(stat.st_mode):
+        stat = self._paths.look(where)
+        if stat is None:
             return None
         file = Found(key, where, stat)
         try:
@@ -154,31 +149,31 @@ class LocalStore:
 
     def obstacle(self, key: str) -> str | None:
         """Why a key that is no file yet could not become one, as far as a look tells; else None."""
-        path = self.path_of(key)
-        return folders.obstacle(*self._paths.way(path), path.rpartition("/")[2])
+        return self._paths.obstacle(key)
 
     @contextlib.contextmanager
     def open(self, entry: Entry) -> Iterator[BinaryIO]:
         """See `Store.open`. A database is read as a snapshot."""
         path = self.path_of(entry.key)
-        full = self._paths.full(path)
-        if self.head(entry.key) is None:
+        found = self.head(entry.key)
+        if found is None:
             raise NotFoundError(f"{entry.key}: the file is gone since the plan; plan again")
-        self._demand(entry, entry.key)
-        if entry.logical:
+        if not _is(found, entry):
+            raise PreconditionError(f"{path}: the file has changed since the plan; plan again")
+        if found.logical:
             with self.temporary() as copy:
-                sqlite.snapshot(full, copy)
+                sqlite.snapshot(self._paths.full(path), copy)
                 with copy.open("rb") as body:
                     yield body
         else:
-            with open_file(full, path) as body:
-                yield body
+            with self._paths.open(path) as body:
+                yield told(body, path)
 
     def _demand(self, expected: Entry | None, key: str) -> Entry | None:
         """The file at a key, proved to be what is expected: `PreconditionError` if it is not."""
         found = self.head(key)
         if expected is None:
-            if found is not None or self._paths.full(self.path_of(key)).is_symlink():
+            if found is not None:
                 raise PreconditionError(f"{key}: a file has appeared since the plan; plan again")
         elif found is None:
             raise PreconditionError(f"{key}: the file is gone since the plan; plan again")
@@ -186,18 +181,24 @@ class LocalStore:
             raise PreconditionError(f"{key}: the file has changed since the plan; plan again")
         return found
 
-    def put(self, entry: Entry, body: BinaryIO, *, replacing: Entry | None) -> Entry:
-        """See `Store.put`. A replaced file goes to the trash first."""
+    def put(
+        self, entry: Entry, body: BinaryIO, *, replacing: Entry | None, mode: int | None = None
+    ) -> Entry:
+        """See `Store.put`. A replaced file goes to the trash first, and its permissions to the new
+        one, unless `mode` says which."""
         path = self.path_of(entry.key)
         target = self._paths.full(path)
         self._demand(replacing, entry.key)
         try:
-            with folders.opened(*self._paths.way(path), make=True):
+            with self._paths.folder(path, make=True):
                 pass
             with files.near(self.work / _SCRATCH, target) as temporary:
                 written = files.write(temporary, body, entry)
-                with folders.opened(*self._paths.way(path)) as inside:
-                    self._place(entry.key, temporary, target, replacing, inside)
+                if mode is not None:
+                    temporary.chmod(mode)
+                with self._paths.folder(path) as inside:
+                    inherit = mode is None
+                    self._place(entry.key, temporary, target, replacing, inside, inherit=inherit)
         except OSError as problem:
             raise files.explain(path, problem) from None
         self._paths.remember([(entry.key, path)])
@@ -210,7 +211,14 @@ class LocalStore:
         return replace(stored, size=written.size, version=told["sha256"], **told)
 
     def _place(
-        self, key: str, temporary: Path, target: Path, replacing: Entry | None, inside: int
+        self,
+        key: str,
+        temporary: Path,
+        target: Path,
+        replacing: Entry | None,
+        inside: int,
+        *,
+        inherit: bool,
     ) -> None:
         """The last look and the change of names in the open folder, as close together as can be."""
         path = self.path_of(key)
@@ -225,10 +233,21 @@ class LocalStore:
             except FileExistsError:
                 raise PreconditionError(f"{path}: a file has appeared; plan again") from None
         else:
-            self._demand(replacing, key)
-            if self.trash:
-                files.keep(target, self.trash / path, inside)
-            files.supersede(temporary, target.name, inside)
+            self._supersede(replacing, temporary, target, inside, inherit=inherit)
+
+    def _supersede(
+        self, replacing: Entry, temporary: Path, target: Path, inside: int, *, inherit: bool
+    ) -> None:
+        """Put a finished file in the place of another, which goes to the trash."""
+        found, path = self._demand(replacing, replacing.key), self.path_of(replacing.key)
+        if inherit:
+            files.inherit(temporary, target.name, inside)
+        if found and found.logical:
+            sqlite.displace(temporary, target, files.keeper(self.trash, path))
+            return
+        if self.trash:
+            files.keep(target, self.trash / path, inside)
+        files.supersede(temporary, target.name, inside)
 
     def copy(
         self, source: Store, entry: Entry, *, key: str, replacing: Entry | None
@@ -253,7 +272,7 @@ class LocalStore:
         if not _is(found, entry):
             raise PreconditionError(f"{path}: the file has changed since the plan; plan again")
         try:
-            with folders.opened(*self._paths.way(path)) as inside:
+            with self._paths.folder(path) as inside:
                 self._discard(target, path, inside, database=bool(entry.logical))
                 folders.flush(inside)
             folders.prune(*self._paths.way(path))
@@ -263,17 +282,14 @@ class LocalStore:
             raise files.explain(path, problem) from None
 
     def _discard(self, target: Path, path: str, inside: int, *, database: bool) -> None:
-        if database and self.trash:
-            with self.temporary() as copy:  # what its companions hold is part of it
-                sqlite.snapshot(target, copy)
-                files.keep(copy, self.trash / path)
+        if database:
+            room = self.work / _SCRATCH
+            room.mkdir(mode=0o700, parents=True, exist_ok=True)
+            sqlite.discard(target, files.keeper(self.trash, path), room)
         elif self.trash:
             files.discard(target, self.trash / path, inside)
-            return
-        os.unlink(target.name, dir_fd=inside)
-        if database:
-            for suffix in sqlite.SIDECARS:
-                target.with_name(target.name + suffix).unlink(missing_ok=True)
+        else:
+            os.unlink(target.name, dir_fd=inside)
 
     def temporary(self) -> AbstractContextManager[Path]:
         """A name for a temporary file, removed at the end."""

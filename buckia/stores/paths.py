@@ -1,12 +1,25 @@
-"""Where the files of a folder tree are: from key to path, and on the way through no link."""
+"""Where the files of a folder tree are: from key to path, and on the way through no link.
+
+A folder is held open while something in it is looked at, read or changed, so that nobody can put a
+link in its place meanwhile. Only SQLite opens its files by path: `Paths.full` proves that one right
+before.
+"""
 
 from __future__ import annotations
 
+import os
+import stat as modes
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import BinaryIO, Final
 
-from buckia.errors import LocalError, StoreError
+from buckia.errors import LocalError, NotFoundError, StoreError
 from buckia.layout import Layout, refuse_key
+from buckia.stores import folders
+
+_READ: Final = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+"""Never through a link, and never waiting for the other end of a pipe."""
 
 
 class Paths:
@@ -56,3 +69,50 @@ class Paths:
             default="",
         )
         return self.root / start, Path(path[len(start) :]).parent.parts
+
+    def folder(self, path: str, *, make: bool = False) -> AbstractContextManager[int]:
+        """The folder of a path, held open; see `folders.opened`."""
+        return folders.opened(*self.way(path), make=make)
+
+    def look(self, path: str) -> os.stat_result | None:
+        """What the system knows of the file at a path; None where there is none.
+
+        Raises `LocalError` for anything else that stands there but a folder: it is no content, and
+        the name is not free either.
+        """
+        try:
+            with self.folder(path) as inside:
+                stat = os.stat(_name(path), dir_fd=inside, follow_symlinks=False)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as problem:
+            raise LocalError(f"{path}: {problem.strerror}; check its permissions") from None
+        if modes.S_ISDIR(stat.st_mode):
+            return None
+        if not modes.S_ISREG(stat.st_mode):
+            kind = "a symbolic link" if modes.S_ISLNK(stat.st_mode) else "no plain file"
+            raise LocalError(f"{path}: it is {kind}; refused; move it away or exclude it")
+        return stat
+
+    def open(self, path: str) -> BinaryIO:
+        """Open a file for reading. `NotFoundError` where there is none."""
+        try:
+            with self.folder(path) as inside:
+                handle = os.open(_name(path), _READ, dir_fd=inside)
+        except (FileNotFoundError, NotADirectoryError):
+            raise NotFoundError(f"{path}: the file is gone; plan again") from None
+        except OSError as problem:
+            raise LocalError(f"{path}: {problem.strerror}; check its permissions") from None
+        if not modes.S_ISREG(os.fstat(handle).st_mode):
+            os.close(handle)
+            raise LocalError(f"{path}: it is no plain file; refused; move it away or exclude it")
+        return os.fdopen(handle, "rb")
+
+    def obstacle(self, key: str) -> str | None:
+        """Why a key that is no file yet could not become one, as far as a look tells; else None."""
+        path = self.of(key)
+        return folders.obstacle(*self.way(path), _name(path))
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]

@@ -6,13 +6,14 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from buckia import pool, sqlite
-from buckia.errors import LocalError, NotFoundError, StoreError
+from buckia.errors import LocalError, StoreError
 from buckia.flight import WORTH, Flight, watched
 from buckia.model import Entry, Progress, Skipped, Tick
 from buckia.stores.hashing import Digests, HashCache, hash_file, now
+from buckia.stores.paths import Paths
 from buckia.stores.tree import Found
 
 _BATCH = 64
@@ -20,7 +21,7 @@ _BATCH = 64
 
 
 class Reader:
-    """Digests of the files below `root`. Safe for many threads.
+    """Digests of the files at `paths`. Safe for many threads.
 
     digests    digests wanted beside sha256
     databases  treat SQLite files as data: digests of a snapshot, and the hash of the rows
@@ -29,14 +30,14 @@ class Reader:
 
     def __init__(
         self,
-        root: Path,
+        paths: Paths,
         cache: HashCache,
         digests: frozenset[str],
         scratch: Callable[[], AbstractContextManager[Path]],
         *,
         databases: bool,
     ) -> None:
-        self._root = root
+        self._paths = paths
         self._cache = cache
         self._digests = digests
         self._scratch = scratch
@@ -63,7 +64,7 @@ class Reader:
             return None
         if (found.logical is not None) > self._databases:
             return None
-        if found.dirty is None or found.dirty == sqlite.dirty_key(self._root / file.path):
+        if found.dirty is None or found.dirty == sqlite.dirty_key(self._paths.full(file.path)):
             return _entry(file, found)
         return None
 
@@ -72,23 +73,29 @@ class Reader:
 
         Raises `LocalError` for what cannot be read and what does not hold still.
         """
-        full = self._root / file.path
-        if self._databases and sqlite.is_database(full):
-            return _entry(file, self._read_database(full))
         for _ in range(2):
             began = now()
-            with open_file(full, file.path) as body:
+            with self._paths.open(file.path) as body:
                 before = os.fstat(body.fileno())
-                try:
-                    telling = watched(body, None, self._flight, file.key)
-                    digests = hash_file(telling, self._digests)
-                except OSError as problem:
-                    raise LocalError(f"{file.path}: {problem.strerror}; check the disk") from None
+                digests = self._hash(body, before, file)
                 after = os.fstat(body.fileno())
+            if digests is None:
+                return _entry(file, self._read_database(self._paths.full(file.path)))
             if _same(before, after) and digests.size == after.st_size:
                 self._cache.remember(after, digests, began)
                 return _entry(Found(file.key, file.path, after), digests)
         raise LocalError(f"{file.path}: it keeps changing while it is read; try again later")
+
+    def _hash(self, body: BinaryIO, stat: os.stat_result, file: Found) -> Digests | None:
+        """The digests of an open file; None for a database, which is not just its bytes."""
+        try:
+            if self._databases and sqlite.begins_so(body.read(sqlite.BEGINNING)):
+                return None
+            body.seek(0)
+            telling = watched(body, None, self._flight, file.key)
+            return hash_file(telling, self._digests, most=stat.st_size)
+        except OSError as problem:
+            raise LocalError(f"{file.path}: {problem.strerror}; check the disk") from None
 
     def _read_database(self, full: Path) -> Digests:
         began, dirty = now(), sqlite.dirty_key(full)
@@ -103,15 +110,25 @@ class Reader:
         return digests
 
 
-def open_file(full: Path, path: str) -> BinaryIO:
-    """Open a file for reading, never through a link. `path` is its name in errors."""
-    try:
-        handle = os.open(full, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
-    except FileNotFoundError:
-        raise NotFoundError(f"{path}: the file is gone; plan again") from None
-    except OSError as problem:
-        raise LocalError(f"{path}: {problem.strerror}; check its permissions") from None
-    return os.fdopen(handle, "rb")
+def told(body: BinaryIO, path: str) -> BinaryIO:
+    """The same body; a disk that fails under the reading is an error for a person."""
+    return cast(BinaryIO, _Told(body, path))
+
+
+class _Told:
+    def __init__(self, body: BinaryIO, path: str) -> None:
+        self._body = body
+        self._path = path
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes."""
+        try:
+            return self._body.read(size)
+        except OSError as problem:
+            raise LocalError(f"{self._path}: {problem.strerror}; check the disk") from None
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._body, name)
 
 
 def _entry(file: Found, known: Digests) -> Entry:

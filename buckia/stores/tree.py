@@ -9,9 +9,10 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from buckia.errors import ConfigError
+from buckia.errors import ConfigError, LocalError
 from buckia.layout import Layout, Mapping, as_text, refuse_key
 from buckia.model import Skipped
+from buckia.stores import folders
 
 Refuse = Callable[[str], str | None]
 """Why a key is out of scope, or None."""
@@ -72,25 +73,24 @@ def _folder(
     skip: Callable[[Skipped], None],
     pending: list[str],
 ) -> Iterator[Found]:
+    parts = Path(folder[len(mapping.path) :]).parts
     try:
-        with os.scandir(root / folder) as items:
-            entries = list(items)
+        with folders.opened(root / mapping.path, parts) as inside, os.scandir(inside) as items:
+            for item in items:
+                path = folder + item.name
+                if item.is_dir(follow_symlinks=False):
+                    if not _own(f"{mapping.key_of(path + '/x') or item.name}", refuse):
+                        pending.append(path + "/")
+                    continue
+                key = mapping.key_of(path)
+                if key is not None and not refuse(key):
+                    yield from _file(key, path, item, skip)
     except FileNotFoundError:
         return
-    except OSError as problem:
+    except (OSError, LocalError) as problem:
         place = mapping.prefix + folder[len(mapping.path) :]
-        skip(Skipped(place or "./", f"cannot be read: {problem.strerror}", unknown=True))
-        return
-    for item in entries:
-        path = folder + item.name
-        if item.is_dir(follow_symlinks=False):
-            if not _own(f"{mapping.key_of(path + '/x') or item.name}", refuse):
-                pending.append(path + "/")
-            continue
-        key = mapping.key_of(path)
-        if key is None or refuse(key):
-            continue
-        yield from _file(key, path, item, skip)
+        why = problem.strerror if isinstance(problem, OSError) else problem
+        skip(Skipped(place or "./", f"cannot be read: {why}", unknown=True))
 
 
 def _own(key: str, refuse: Refuse) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import re
@@ -27,6 +26,7 @@ from buckia.rules import RESERVED_PREFIX
 from buckia.stores.local import LocalStore
 from tests.cli.console import buckia as command
 from tests.cli.transcript import tree
+from tests.helpers import lock_up
 
 COMMAND = typer.main.get_command(buckia.cli.app)
 GROUP: dict[str, Any] = COMMAND.commands  # type: ignore[attr-defined]
@@ -177,14 +177,7 @@ def test_a_place_that_cannot_be_read_is_named(
     assert command("sync", "-q").code == 0
     (project / "assets/secret").mkdir()
     (project / "assets/a.txt").unlink()
-    real = os.scandir
-
-    def scandir(path: Any = ".") -> Any:
-        if str(path).rstrip("/").endswith("assets/secret"):
-            raise PermissionError(errno.EACCES, "Permission denied")
-        return real(path)
-
-    monkeypatch.setattr(os, "scandir", scandir)
+    lock_up(monkeypatch, "assets/secret")
     ended = command("plan", "--detailed-exitcode")
     assert ended.code == 1
     assert json.loads(ended.out)["complete"] is False

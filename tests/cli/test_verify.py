@@ -9,6 +9,7 @@ import pytest
 
 from tests.cli.console import buckia
 from tests.cli.transcript import tree
+from tests.helpers import lock_up
 
 
 @pytest.fixture
@@ -88,16 +89,7 @@ def test_what_cannot_be_verified(settled: Path, words: list[str], code: int) -> 
 
 def test_a_folder_that_cannot_be_read(settled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Is an error, whatever else was found."""
-    import os
-
-    scan = os.scandir
-
-    def deny(path: str | Path) -> object:
-        if str(path).rstrip("/").endswith("assets/sub"):
-            raise PermissionError(13, "Permission denied")
-        return scan(path)
-
-    monkeypatch.setattr(os, "scandir", deny)
+    lock_up(monkeypatch, "assets/sub")
     ended = buckia("verify")
     assert ended.code == 1
     assert "files/sub/" in ended.err and "verify again" in ended.err
