@@ -17,10 +17,9 @@ from buckia import lockfile
 from buckia.errors import IntegrityError, LocalError, UnavailableError
 from buckia.lease import note as lease_note
 from buckia.model import Entry, Tick
-from buckia.stores import files, hashing
+from buckia.stores import files, hashing, local, reading
 from buckia.stores.local import LocalStore
 from buckia.stores.memory import MemoryStore
-from buckia.stores.paths import Paths
 from tests.helpers import ALL_DELETIONS, World, ops
 
 pytestmark = pytest.mark.usefixtures("hurried")
@@ -109,18 +108,16 @@ def test_a_disk_that_fails_while_a_file_is_sent(
     world.write("a", b"1")
     world.write("b", b"2")
     plan = world.plan()
-    real = Paths.open
-    opened: list[str] = []
+    real = reading.told
 
     class Failing(io.BytesIO):
         def read(self, size: int | None = -1) -> bytes:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    def open_(paths: Paths, path: str) -> BinaryIO:
-        opened.append(path)  # preflight reads it, and the upload does so twice
-        return Failing() if opened.count("tree/a") == 3 else real(paths, path)
+    def told(body: BinaryIO, path: str) -> BinaryIO:
+        return real(Failing() if path == "tree/a" else body, path)
 
-    monkeypatch.setattr(Paths, "open", open_)
+    monkeypatch.setattr(local, "told", told)
     (failed,) = world.apply(plan).failed
     assert failed.error == "tree/a: Input/output error; check the disk"
     monkeypatch.undo()
