@@ -18,7 +18,7 @@ from msgspec import Struct
 from buckia.errors import AccessError, NotFoundError, StoreError, UnavailableError
 from buckia.stores import bunny_errors
 from buckia.stores.border import BUSY, Border, Row, shown
-from buckia.stores.bunny_session import pooled
+from buckia.stores.bunny_session import TRANSFERS, pooled
 from buckia.stores.retry import ATTEMPTS, seconds_in
 from buckia.stores.traffic import Traffic
 from buckia.stores.usage import Kind
@@ -102,7 +102,7 @@ class BunnyCore:
     ) -> None:
         self._endpoint = endpoint.rstrip("/")
         self._traffic = traffic or Traffic()
-        self._http = pooled(4, {"AccessKey": account_key, "Accept": "application/json"})
+        self._http = pooled(TRANSFERS, {"AccessKey": account_key, "Accept": "application/json"})
 
     def pull_zones(self) -> Iterator[PullZone]:
         """Every pull zone of the account."""

@@ -6,6 +6,7 @@ import json
 import random
 import re
 import secrets
+import threading
 from collections import Counter
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
@@ -45,6 +46,7 @@ class Core:
     failed: int = 0
     lost_answers: int = 0
     dice: random.Random = field(default_factory=lambda: random.Random(12))
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def visit(self, zone: Zone) -> None:
         """Everybody looks at all there is in a storage zone, which is cached from now on."""
@@ -59,11 +61,12 @@ class Core:
         """Forget a URL, or all that begin like it; hosts are not told apart."""
         path = url.split("/", 3)[3]
         begin = path.partition("*")[0] if "*" in path or path.endswith("/") else None
-        self.cached = {
-            name: data
-            for name, data in self.cached.items()
-            if name != path and (begin is None or not name.startswith(begin))
-        }
+        with self.lock:
+            self.cached = {
+                name: data
+                for name, data in self.cached.items()
+                if name != path and (begin is None or not name.startswith(begin))
+            }
 
     def pull_zone(self, number: int) -> dict[str, Any]:
         """A pull zone in front of the first storage zone."""
