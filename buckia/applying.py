@@ -226,10 +226,11 @@ def _inspect(space: Workspace, plan: Plan, name: str, lock: Lockfile, leases: Le
     looked = [action for action in actions if action.op is not Op.PURGE]
     named = {a.key: a.source.path for a in actions if a.source and a.source.path}
     local, remote = space.local(name, base, plan.digest, named), space.remote(name)
-    many = len(looked) > max(_FEW, len(base) // _PER_LOOK)
-    seen = space.take(bucket, local, remote, base) if many else None
+    within = bucket.layout.narrow(plan.scope.paths).prefixes
+    many = len(looked) > (_FEW if plan.scope.paths else max(_FEW, len(base) // _PER_LOOK))
+    seen = space.take(bucket, local, remote, base, within) if many else None
     if not many and not all(action.key.isascii() for action in looked):
-        local.listing(progress=space.progress)  # only a walk tells which form a disk has
+        local.listing(within, progress=space.progress)  # only a walk tells which form a disk has
     sides = Stores(local, remote, plan.digest, leases.halt)
     return inspection.inspect(actions, sides, bucket.max_workers, space.progress, seen)
 

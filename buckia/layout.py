@@ -126,12 +126,7 @@ class Layout(Struct, frozen=True, dict=True):
     @property
     def prefixes(self) -> tuple[str, ...]:
         """The fewest key prefixes that, listed, show every covered key. Sorted, disjoint."""
-        wanted = sorted({p for m in self.mappings if not m.single for p in m.prefixes})
-        kept: list[str] = []
-        for prefix in wanted:
-            if not kept or not prefix.startswith(kept[-1]):
-                kept.append(prefix)
-        return tuple(kept)
+        return disjoint({p for m in self.mappings if not m.single for p in m.prefixes})
 
     @property
     def single_keys(self) -> tuple[str, ...]:
@@ -143,6 +138,25 @@ class Layout(Struct, frozen=True, dict=True):
     def narrow(self, selection: Iterable[str]) -> Selection:
         """The part of the layout that `--paths` asks for; see `Selection`."""
         return Selection(self, tuple(clean(item) for item in selection))
+
+
+EVERYWHERE = ("",)
+"""The prefixes of all keys."""
+
+
+def disjoint(prefixes: Iterable[str]) -> tuple[str, ...]:
+    """The prefixes without those that begin with another. Sorted."""
+    kept: list[str] = []
+    for prefix in sorted(prefixes):
+        if not kept or not prefix.startswith(kept[-1]):
+            kept.append(prefix)
+    return tuple(kept)
+
+
+def overlap(one: Iterable[str], other: Iterable[str]) -> tuple[str, ...]:
+    """The prefixes of what begins with one of each. Sorted, disjoint."""
+    pairs = [(a, b) for a in one for b in other]
+    return disjoint({max(a, b, key=len) for a, b in pairs if a.startswith(b) or b.startswith(a)})
 
 
 class Selection(Struct, frozen=True):
@@ -161,6 +175,23 @@ class Selection(Struct, frozen=True):
             for wish in self.wishes
             for name in names
         )
+
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        """The fewest key prefixes below which every key lies that is held. Sorted, disjoint."""
+        if not self.wishes:
+            return EVERYWHERE
+        wanted = {prefix for wish in self.wishes for prefix in self._prefixes(wish)}
+        return disjoint(wanted | {unicodedata.normalize("NFC", prefix) for prefix in wanted})
+
+    def _prefixes(self, wish: str) -> Iterable[str]:
+        """The wish as a key, and the keys of the local files it may mean."""
+        yield wish
+        for mapping in self.layout.mappings:
+            if mapping.path == wish or mapping.path.startswith(f"{wish}/"):
+                yield mapping.prefix
+            elif not mapping.single and wish.startswith(mapping.path):
+                yield mapping.prefix + wish[len(mapping.path) :]
 
 
 def clean(path: str) -> str:

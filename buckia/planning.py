@@ -13,18 +13,21 @@ from buckia import (
     planner,
     promotion,
     purges,
+    safeguards,
     selection,
 )
 from buckia.config import BucketConfig
 from buckia.configuring import Found
 from buckia.contents import Databases
+from buckia.layout import EVERYWHERE
 from buckia.lease.claims import Provable
 from buckia.lockfile import BucketState, Lockfile
-from buckia.model import Direction, Notice, replace
+from buckia.model import Base, Direction, Notice, replace
 from buckia.planfile import BucketHead, Plan, PlanScope
 from buckia.planner import BucketPlan
-from buckia.reconcile import Decision, Verdict, reconcile
+from buckia.reconcile import Decision, Scope, Verdict, reconcile
 from buckia.selection import Wish
+from buckia.snapshot import Sides
 from buckia.stores.base import Store
 from buckia.stores.hashing import now
 from buckia.stores.local import LocalStore
@@ -61,8 +64,11 @@ def _plan_bucket(space: Workspace, name: str, lock: Lockfile, wish: Wish) -> Buc
     bucket, remote, state = space.config.bucket(name), space.remote(name), lock.state(name)
     base = state.base()
     local = space.local(name, base)
-    sides = space.take(bucket, local, remote, base)
     scope = selection.scope(bucket.layout, space.refuse(name), wish.paths)
+    within = bucket.layout.narrow(wish.paths).prefixes
+    sides = space.take(bucket, local, remote, base, within)
+    if within != EVERYWHERE and _in_doubt(sides, base, scope):
+        within, sides = EVERYWHERE, space.take(bucket, local, remote, base)
     databases = Databases(local, remote, base, bucket.max_workers, space.progress)
     sides = databases.recognise(sides, scope)
     decisions = reconcile(sides.local, base, sides.remote, bucket.rules, scope, now())
@@ -72,6 +78,9 @@ def _plan_bucket(space: Workspace, name: str, lock: Lockfile, wish: Wish) -> Buc
     decisions = promotion.spare(decisions, promotion.promoted_to(lock, name))
     decisions = selection.one_way(decisions, wish.direction)
     decisions = selection.one_writer(decisions, local.path_of, name, wish.written)
+    clashes: list[Notice] = []
+    if within != EVERYWHERE:
+        decisions, clashes = safeguards.refuse_unlisted(name, decisions, base)
     found = _settings(space, name, wish)
     configure = configuring.actions(name, found)
     part = planner.plan_bucket(
@@ -90,8 +99,16 @@ def _plan_bucket(space: Workspace, name: str, lock: Lockfile, wish: Wish) -> Buc
         configure=configure,
     )
     part = databases.describe(part, sides) if wish.told else part
-    notices = [*_unpurged(bucket, remote, part), *configuring.notices(name, found)]
+    notices = [*clashes, *_unpurged(bucket, remote, part), *configuring.notices(name, found)]
     return replace(part, actions=[*configure, *part.actions], notices=[*part.notices, *notices])
+
+
+def _in_doubt(sides: Sides, base: Base, scope: Scope) -> bool:
+    """Whether one of the sides shows nothing that the lockfile knows of these paths. Then only the
+    whole of it tells whether it is the right one."""
+    known = {key: entry for key, entry in base.items() if scope.selected(key, entry.path)}
+    both = (sides.local, sides.remote)
+    return bool(known) and not all(safeguards.recognised(side, known) for side in both)
 
 
 def _settings(space: Workspace, name: str, wish: Wish) -> Found:

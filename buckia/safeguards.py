@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from buckia.layout import collisions, parents, shadowed
+from buckia.layout import collisions, fold, parents, shadowed
 from buckia.model import Action, Entry, Listing, Notice, Op, same_content
 from buckia.reconcile import Decision, Verdict
 from buckia.rules import Limits, Overrides, Rules
@@ -86,6 +86,25 @@ def refuse_clashes(
     return kept, [Notice("collision", bucket, key, refused[key]) for key in sorted(refused)]
 
 
+def refuse_unlisted(
+    bucket: str, decisions: list[Decision], base: Mapping[str, Entry]
+) -> tuple[list[Decision], list[Notice]]:
+    """The same for a plan that looked at some paths only: new names are also held against what the
+    lockfile knows elsewhere."""
+    writes = (Verdict.UPLOAD, Verdict.DOWNLOAD)
+    new = {fold(d.key): d.key for d in decisions if d.verdict in writes and d.key not in base}
+    if not new:
+        return decisions, []
+    seen = {d.key for d in decisions}
+    refused = {
+        new[folded]: f"is one file with {key!r} where case or accents are not told apart"
+        for key in base
+        if key not in seen and (folded := fold(key)) in new
+    }
+    kept = [d for d in decisions if d.key not in refused]
+    return kept, [Notice("collision", bucket, key, why) for key, why in sorted(refused.items())]
+
+
 def _occupied(
     decisions: list[Decision], side: Listing, arrives: Verdict, leaves: Verdict
 ) -> dict[str, str]:
@@ -154,11 +173,12 @@ def _empty_sides(scene: Scene, overrides: Overrides) -> Iterable[str]:
             continue
         if not listing.entries:
             yield f"empty_{side}: {scene.bucket}"
-        elif side not in scene.known and not _recognised(listing, scene.base):
+        elif side not in scene.known and not recognised(listing, scene.base):
             yield f"unrecognised_{side}: {scene.bucket}"
 
 
-def _recognised(listing: Listing, base: Mapping[str, Entry]) -> bool:
+def recognised(listing: Listing, base: Mapping[str, Entry]) -> bool:
+    """Whether a side holds anything as the lockfile knows it."""
     return any(
         entry.version == base[key].version or same_content(entry, base[key])
         for key, entry in listing.entries.items()

@@ -11,7 +11,7 @@ from typing import BinaryIO, Final
 from msgspec import Struct
 
 from buckia import pool
-from buckia.layout import Layout, as_text, refuse_key
+from buckia.layout import EVERYWHERE, Layout, as_text, overlap, refuse_key
 from buckia.model import Base, Entry, Listing, Progress, Skipped, Tick, replace, same_content
 from buckia.reconcile import is_base
 from buckia.rules import Rules
@@ -44,27 +44,35 @@ def take(
     rules: Rules,
     progress: Progress,
     workers: int,
+    within: tuple[str, ...] = EVERYWHERE,
 ) -> Sides:
-    """Scan and list at the same time. Raises what either side raises: a doubt is no listing."""
+    """Scan and list at the same time, what lies `within` these key prefixes and no more.
+
+    Raises what either side raises: a doubt is no listing.
+    """
     with pool.threads(1, "list") as lister:
         theirs: Future[Listing] = lister.submit(
-            list_remote, remote, layout, rules.excludes, progress
+            list_remote, remote, layout, rules.excludes, progress, within
         )
-        mine = local.listing(progress=progress)
+        mine = local.listing(within, progress=progress)
         return Sides(mine, theirs.result())
 
 
 def list_remote(
-    store: Store, layout: Layout, refuse: Callable[[str], str | None], progress: Progress
+    store: Store,
+    layout: Layout,
+    refuse: Callable[[str], str | None],
+    progress: Progress,
+    within: tuple[str, ...] = EVERYWHERE,
 ) -> Listing:
     """Everything a bucket holds in scope. Keys that cannot be files are set aside, not repaired.
 
-    `refuse` says why a key is out of scope, or None.
+    `refuse` says why a key is out of scope, or None. Only what lies `within` is asked for.
     """
     entries: dict[str, Entry] = {}
     skipped: list[Skipped] = []
     sidecars: list[Entry] = []
-    for entry in _objects(store, layout):
+    for entry in _objects(store, layout, within):
         key = entry.key
         if key.endswith(SIDECARS):
             sidecars.append(entry)
@@ -81,11 +89,11 @@ def list_remote(
     return Listing(entries, tuple(skipped), tuple(sidecars))
 
 
-def _objects(store: Store, layout: Layout) -> Iterable[Entry]:
-    for prefix in layout.prefixes:
+def _objects(store: Store, layout: Layout, within: tuple[str, ...]) -> Iterable[Entry]:
+    for prefix in overlap(layout.prefixes, within):
         yield from store.entries(prefix)
     for key in layout.single_keys:
-        entry = store.head(key)
+        entry = store.head(key) if key.startswith(within) else None
         if entry is not None:
             yield entry
 

@@ -24,6 +24,7 @@ from buckia.errors import (
     LocalError,
 )
 from buckia.hygiene import Hygiene
+from buckia.layout import EVERYWHERE
 from buckia.lockfile import Held
 from buckia.model import Base, Progress, Value, silent
 from buckia.pairs import buckets_of
@@ -171,10 +172,18 @@ class Workspace:
         """The journals that no lockfile is known to hold."""
         return journal.unfinished(self.work / "journal")
 
-    def take(self, bucket: BucketConfig, local: LocalStore, remote: Store, base: Base) -> Sides:
-        """Both sides of a bucket, complete, with what a listing leaves open looked up."""
+    def take(
+        self,
+        bucket: BucketConfig,
+        local: LocalStore,
+        remote: Store,
+        base: Base,
+        within: tuple[str, ...] = EVERYWHERE,
+    ) -> Sides:
+        """Both sides of a bucket, complete `within` these key prefixes, with what a listing leaves
+        open looked up."""
         sides = snapshot.take(
-            local, remote, bucket.layout, bucket.rules, self.progress, bucket.max_workers
+            local, remote, bucket.layout, bucket.rules, self.progress, bucket.max_workers, within
         )
         sides = snapshot.prove(sides, base, local, remote, bucket.max_workers)
         sides = Sides(self.hygiene.listing(sides.local), self.hygiene.listing(sides.remote))

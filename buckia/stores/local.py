@@ -16,7 +16,8 @@ from typing import BinaryIO
 
 from buckia import sqlite
 from buckia.errors import AccessError, NotFoundError, PreconditionError
-from buckia.layout import EVERYTHING, Layout
+from buckia.layout import EVERYTHING, EVERYWHERE, Layout, parents, refuse_key
+from buckia.layout import Mapping as Place
 from buckia.model import Entry, Listing, Progress, Skipped, replace, silent
 from buckia.stores import files, folders
 from buckia.stores.base import Capabilities, Store
@@ -93,22 +94,23 @@ class LocalStore:
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         """See `Store.entries`. Links and devices are not objects and not listed."""
-        listing = self.listing(prefix)
+        listing = self.listing((prefix,))
         unknown = next((item for item in listing.skipped if item.unknown), None)
         if unknown:
             raise AccessError(f"{self.url}: {unknown.place} {unknown.why}; the listing is refused")
         yield from listing.entries.values()
 
-    def listing(self, prefix: str = "", progress: Progress = silent) -> Listing:
-        """Everything in scope, with what was left alone and why."""
+    def listing(self, within: tuple[str, ...] = EVERYWHERE, progress: Progress = silent) -> Listing:
+        """Everything in scope whose key begins with one of `within`, with what was left alone and
+        why."""
         if not self.root.is_dir():
             name = self.root.name
             raise NotFoundError(f"there is no folder {name!r} to be the bucket; create it")
         skipped: list[Skipped] = []
         found = [
             file
-            for file in walk(self.root, self._paths.layout, self._refuse, skipped.append)
-            if file.key.startswith(prefix) and not file.path.startswith(self._scratch)
+            for file in walk(self.root, self._reach(within), self._refuse, skipped.append)
+            if file.key.startswith(within) and not file.path.startswith(self._scratch)
         ]
         entries = read_all(
             found,
@@ -121,6 +123,16 @@ class LocalStore:
         ordered = {file.key: entries[file.key] for file in found if file.key in entries}
         self._paths.remember((file.key, file.path) for file in found)
         return Listing(ordered, tuple(skipped))
+
+    def _reach(self, within: tuple[str, ...]) -> Layout:
+        """What has to be walked. In a folder that is a bucket every key is its path, so that one
+        folder of it is found without the others; unless it may be spelt otherwise, or is a link."""
+        folder = within[0].rpartition("/")[0] if len(within) == 1 else ""
+        if self._paths.layout != EVERYTHING or not folder.isascii() or refuse_key(folder):
+            return self._paths.layout
+        if any((self.root / part).is_symlink() for part in parents(f"{folder}/")):
+            return self._paths.layout
+        return Layout((Place(f"{folder}/", f"{folder}/"),))
 
     @property
     def _scratch(self) -> str:
