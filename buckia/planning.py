@@ -26,6 +26,7 @@ from buckia.model import Base, Direction, Notice, replace
 from buckia.planfile import BucketHead, Plan, PlanScope
 from buckia.planner import BucketPlan
 from buckia.reconcile import Decision, Scope, Verdict, reconcile
+from buckia.rules import Rules
 from buckia.selection import Wish
 from buckia.snapshot import Sides
 from buckia.stores.base import Store
@@ -67,7 +68,7 @@ def _plan_bucket(space: Workspace, name: str, lock: Lockfile, wish: Wish) -> Buc
     scope = selection.scope(bucket.layout, space.refuse(name), wish.paths)
     within = bucket.layout.narrow(wish.paths).prefixes
     sides = space.take(bucket, local, remote, base, within)
-    if within != EVERYWHERE and _in_doubt(sides, base, scope):
+    if within != EVERYWHERE and _in_doubt(sides, base, scope, bucket.rules):
         within, sides = EVERYWHERE, space.take(bucket, local, remote, base)
     databases = Databases(local, remote, base, bucket.max_workers, space.progress)
     sides = databases.recognise(sides, scope)
@@ -103,12 +104,13 @@ def _plan_bucket(space: Workspace, name: str, lock: Lockfile, wish: Wish) -> Buc
     return replace(part, actions=[*configure, *part.actions], notices=[*part.notices, *notices])
 
 
-def _in_doubt(sides: Sides, base: Base, scope: Scope) -> bool:
-    """Whether one of the sides shows nothing that the lockfile knows of these paths. Then only the
-    whole of it tells whether it is the right one."""
+def _in_doubt(sides: Sides, base: Base, scope: Scope, rules: Rules) -> bool:
+    """Whether something may be deleted and one of the sides shows nothing that the lockfile knows
+    of these paths. Then only the whole of it tells whether it is the right one."""
     known = {key: entry for key, entry in base.items() if scope.selected(key, entry.path)}
     both = (sides.local, sides.remote)
-    return bool(known) and not all(safeguards.recognised(side, known) for side in both)
+    sure = all(safeguards.recognised(side, known) for side in both)
+    return not sure and bool(known or rules.delete == "all")
 
 
 def _settings(space: Workspace, name: str, wish: Wish) -> Found:
