@@ -22,6 +22,7 @@ from buckia import (
     selection,
     standing,
     verify,
+    whole,
 )
 from buckia.applying import Applied as Applied
 from buckia.applying import apply_plan
@@ -259,7 +260,8 @@ class Project(Workspace):
     def verify(self, names: Sequence[str] = (), deep: str | None = None) -> list[Verified]:
         """Hold both sides of each bucket against the lockfile, without changing anything.
 
-        `deep` says which objects are also read whole: `all`, a number, or a share such as "5%".
+        `deep` says which objects and local files are also read whole: `all`, a number of each, or a
+        share such as "5%".
         """
         lock = self.load_state().lock
         return [self._verify(name, lock.state(name), deep) for name in self.names(names)]
@@ -270,7 +272,16 @@ class Project(Workspace):
         sides = self.take(bucket, local, remote, base)
         direction_of = selection.scope(bucket.layout, self.refuse(name), ()).direction_of
         base = {key: entry for key, entry in base.items() if direction_of(key, entry.path)}
-        pairs = verify.pairs(base, sides, deep, state.digest)
-        wrong = verify.read_whole(name, pairs, local, remote, bucket.max_workers, self.progress)
+        read = whole.look(
+            name,
+            base,
+            sides,
+            deep,
+            state.digest,
+            local,
+            remote,
+            bucket.max_workers,
+            self.progress,
+        )
         settings = configuring.compare(name, self.declared(name), remote)
-        return verify.summary(bucket, state, base, sides, wrong, len(pairs), settings)
+        return verify.summary(bucket, state, base, sides, read, settings)

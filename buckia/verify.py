@@ -1,47 +1,33 @@
 """Whether both sides still hold what the lockfile says. Changes nothing.
 
 The comparison is pure and trusts what the sides tell of themselves: the bucket its tokens and
-digests, the disk what was read of it. A deep look reads objects whole and trusts only their bytes.
+digests, the disk what was read of it. A deep look (`buckia.whole`) trusts only bytes.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import Final, Literal
 
 from msgspec import Struct
 
-from buckia import configuring, pool
+from buckia import configuring
 from buckia.config import BucketConfig
 from buckia.configuring import Found as Settled
-from buckia.contents import fetched
-from buckia.errors import (
-    IntegrityError,
-    NotFoundError,
-    PreconditionError,
-    UsageError,
-)
 from buckia.lockfile import BucketState
 from buckia.model import (
     Base,
     Content,
     Entry,
     Listing,
-    Progress,
     Skipped,
-    Tick,
     content_of,
-    replace,
     same_content,
 )
 from buckia.reconcile import Frozen, is_base
 from buckia.settings import content
 from buckia.snapshot import Sides
-from buckia.stores.base import Store
-from buckia.stores.hashing import CHUNK
-from buckia.stores.local import LocalStore
 
 Side = Literal["local", "remote"]
 
@@ -52,7 +38,7 @@ class Kind(StrEnum):
     CHANGED = "changed"
     """Something else is there."""
     DAMAGED = "damaged"
-    """The bucket reports what was recorded, and its bytes are not that."""
+    """It looks as recorded, and its bytes are not that."""
     MISSING = "missing"
     """The local file is gone."""
     VANISHED = "vanished"
@@ -77,11 +63,21 @@ class Finding(Struct, frozen=True):
     found: Content | None
 
 
+class Deep(Struct, frozen=True):
+    """What is wrong with bytes, of so many objects and local files that were read, and what could
+    not be read."""
+
+    findings: tuple[Finding, ...] = ()
+    read: int = 0
+    reread: int = 0
+    unread: tuple[Skipped, ...] = ()
+
+
 class Verified(Struct, frozen=True):
     """What was found out about one bucket.
 
     recorded, local, remote  how many files the lockfile and each side hold in scope
-    read                     how many objects were read whole
+    read, reread             how many objects were read whole, and how many local files anew
     unread                   what could not be looked at; nothing is said about it
     """
 
@@ -93,6 +89,7 @@ class Verified(Struct, frozen=True):
     local: int
     remote: int
     read: int
+    reread: int
     unread: tuple[Skipped, ...]
     findings: tuple[Finding, ...]
 
@@ -111,13 +108,14 @@ def summary(
     state: BucketState,
     base: Base,
     sides: Sides,
-    wrong: Iterable[Finding],
-    read: int,
+    deep: Deep,
     settings: Settled = configuring.NONE,
 ) -> Verified:
-    """Everything found out about a bucket. `wrong` is what reading `read` objects whole told."""
-    findings = [*compare(bucket.name, base, sides), *wrong, *_settings(bucket.name, settings)]
+    """Everything found out about a bucket; `deep` is what reading told."""
+    findings = [*compare(bucket.name, base, sides), *_settings(bucket.name, settings)]
+    findings += deep.findings
     unread = [i for side in (sides.local, sides.remote) for i in side.skipped if i.unknown]
+    unread += deep.unread
     unread += [Skipped(f"setting {name}", why, True) for name, why in settings.unread.items()]
     return Verified(
         name=bucket.name,
@@ -127,9 +125,10 @@ def summary(
         recorded=len(base),
         local=len(sides.local.entries),
         remote=len(sides.remote.entries),
-        read=read,
+        read=deep.read,
+        reread=deep.reread,
         unread=tuple(unread),
-        findings=tuple(sorted(findings, key=lambda f: (f.side, _key_bytes(f.key)))),
+        findings=tuple(sorted(findings, key=lambda f: (f.side, key_bytes(f.key)))),
     )
 
 
@@ -156,114 +155,24 @@ def _differing(
 ) -> Iterator[Finding]:
     gone, extra = _ABSENT[side]
     unseen = Frozen(tuple(item for item in listing.skipped if item.unknown))
-    for key in sorted(base.keys() | listing.entries.keys(), key=_key_bytes):
+    for key in sorted(base.keys() | listing.entries.keys(), key=key_bytes):
         then, now = base.get(key), listing.entries.get(key)
         if unseen.holds(key):
             continue
         if then is None or now is None:
-            yield _finding(bucket, side, gone if now is None else extra, key, then, now)
+            yield finding(bucket, side, gone if now is None else extra, key, then, now)
         elif not same(now, then):
-            yield _finding(bucket, side, Kind.CHANGED, key, then, now)
+            yield finding(bucket, side, Kind.CHANGED, key, then, now)
 
 
-def _key_bytes(key: str) -> bytes:
+def key_bytes(key: str) -> bytes:
+    """What keys are ordered by."""
     return key.encode("utf-8", "surrogatepass")
 
 
-def _finding(
+def finding(
     bucket: str, side: Side, kind: Kind, key: str, then: Entry | None, now: Entry | None
 ) -> Finding:
+    """One key that is not as recorded: what it was, and what is there."""
     recorded = content_of(then) if then else None
     return Finding(bucket, side, kind, key, recorded, content_of(now) if now else None)
-
-
-# -- reading objects whole -------------------------------------------------------------------------
-
-
-def sample(keys: Iterable[str], asked: str, seed: str) -> list[str]:
-    """The keys to read whole: `all`, a number of them, or a share such as "5%", rounded up.
-
-    Which ones follows from `seed`: always the same for one state of the lockfile, others for the
-    next. Raises `UsageError` for anything else.
-    """
-    every = sorted(keys, key=_key_bytes)
-    number = asked.removesuffix("%")
-    share = int(number) if number.isascii() and number.isdecimal() else None
-    if asked == "all":
-        return every
-    if share is None or (asked.endswith("%") and share > 100):
-        raise UsageError(
-            f"--deep {asked}: say `all`, a number of objects such as 100, or a share such as 5%"
-        )
-    count = -(-len(every) * share // 100) if asked.endswith("%") else share
-    drawn = sorted(every, key=lambda key: hashlib.sha256(seed.encode() + _key_bytes(key)).digest())
-    return sorted(drawn[:count], key=_key_bytes)
-
-
-def pairs(base: Base, sides: Sides, asked: str | None, seed: str) -> dict[str, tuple[Entry, Entry]]:
-    """What is recorded and what is listed of each object to be read whole: a sample of those that
-    look as recorded."""
-    there = sides.remote.entries
-    sound = [key for key, then in base.items() if key in there and is_base(there[key], then)]
-    return {key: (base[key], there[key]) for key in (sample(sound, asked, seed) if asked else ())}
-
-
-def read_whole(
-    bucket: str,
-    pairs: Mapping[str, tuple[Entry, Entry]],
-    local: LocalStore,
-    remote: Store,
-    workers: int,
-    progress: Progress,
-) -> list[Finding]:
-    """What is wrong with the bytes of objects: pairs of what is recorded and what is listed.
-
-    Each is streamed once; a database whose bytes differ is judged by its rows. What a store cannot
-    deliver for other reasons than change or damage raises its `StoreError`.
-    """
-    found: list[Finding] = []
-    done = size = 0
-    total = sum(now.size for _, now in pairs.values())
-    progress(Tick("verify", "", 0, 0, len(pairs), total))
-
-    def look(pair: tuple[Entry, Entry]) -> tuple[Entry, Finding | None]:
-        then, now = pair
-        kind, seen = _read(then, now, local, remote)
-        return now, _finding(bucket, "remote", kind, now.key, then, seen) if kind else None
-
-    for batch in pool.each(look, pairs.values(), workers=workers, name="verify"):
-        for now, finding in batch:
-            done, size = done + 1, size + now.size
-            found += [finding] if finding else []
-            progress(Tick("verify", now.key, done, size, len(pairs), total))
-    return sorted(found, key=lambda item: _key_bytes(item.key))
-
-
-def _read(
-    then: Entry, now: Entry, local: LocalStore, remote: Store
-) -> tuple[Kind | None, Entry | None]:
-    """How an object's bytes differ from what was recorded, and what they are."""
-    try:
-        seen = _bytes_of(then, now, local, remote)
-    except NotFoundError:
-        return Kind.VANISHED, None
-    except PreconditionError:
-        return Kind.CHANGED, None
-    except IntegrityError:  # the bytes are not even what the bucket itself says of them
-        return Kind.DAMAGED, None
-    if then.sha256 == seen.sha256 or (then.logical and then.logical == seen.logical):
-        return None, None
-    return Kind.DAMAGED, seen
-
-
-def _bytes_of(then: Entry, now: Entry, local: LocalStore, remote: Store) -> Entry:
-    bare = Entry(now.key, now.size, version=now.version)
-    if then.logical:
-        with fetched(remote, now, local) as what:
-            return replace(bare, sha256=what.sha256, logical=what.logical)
-    digest, size = hashlib.sha256(), 0
-    with remote.open(now) as body:
-        while chunk := body.read(CHUNK):
-            digest.update(chunk)
-            size += len(chunk)
-    return replace(bare, size=size, sha256=digest.hexdigest())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,20 @@ from jsonschema import Draft202012Validator
 
 from buckia.cli import show_verify
 from buckia.documents import schema
-from buckia.errors import PreconditionError, StoreError, UnavailableError, UsageError
+from buckia.errors import LocalError, PreconditionError, StoreError, UnavailableError, UsageError
 from buckia.model import Entry, Listing, Skipped, Tick, replace
 from buckia.snapshot import Sides
+from buckia.stores import hashing
+from buckia.stores.local import LocalStore
 from buckia.stores.memory import MemoryStore
-from buckia.verify import Verified, compare, sample
-from tests.helpers import World
+from buckia.verify import Verified, compare
+from buckia.whole import sample
+from tests.helpers import World, ops
 from tests.sqlite_helpers import make, sql
 
 pytestmark = pytest.mark.usefixtures("hurried")
 
+SAVE = hashing.HashCache.save
 FILES = {"a": b"1", "d/b": b"22", "d/c": b"333", "é": b"4444"}
 
 
@@ -169,6 +174,58 @@ def test_damage_that_no_listing_shows(world: World) -> None:
     assert found.read == 4
     (item,) = found.findings
     assert item.recorded and item.found and item.recorded.sha256 != item.found.sha256
+
+
+def decay(world: World, key: str) -> None:
+    """Change a local file behind the back of its file system, as a failing disk does."""
+    path = world.tree / key
+    stat = path.stat()
+    path.write_bytes(bytes(byte ^ 1 for byte in path.read_bytes()))
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_local_file_that_decayed(
+    world: World, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    """The cache says what it always said; the disk says otherwise. Nor is the cache told: the next
+    plan would take the damage for an edit, and upload it."""
+    if known:
+        monkeypatch.setattr(hashing.HashCache, "save", SAVE)
+        monkeypatch.setattr(hashing, "_times", lambda stat: (stat.st_size, stat.st_mtime_ns, 0))
+        monkeypatch.setattr(hashing, "_FINE_SLACK", -(10**15))
+        monkeypatch.setattr(hashing, "_COARSE_SLACK", -(10**15))
+        world.plan()
+    decay(world, "d/c")
+    expected = "local damaged d/c" if known else "local changed d/c"
+    assert told(verify(world)) == ([] if known else [expected])
+    found = verify(world, "all")
+    assert told(found) == [expected]
+    assert (found.read, found.reread) == ((4, 4) if known else (4, 3))
+    assert ops(world.plan()) == ([] if known else ["upload d/c"])
+    assert verify(world, "1").reread == 1
+
+
+def test_a_local_file_that_goes_or_changes_under_the_reading(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was as recorded when it was listed; what cannot be read at all is no finding."""
+    real = LocalStore.read_anew
+
+    def read_anew(store: LocalStore, entry: Entry) -> Entry | None:
+        if entry.key == "a":
+            world.write("a", b"edited")
+        if entry.key == "d/b":
+            world.remove("d/b")
+        if entry.key == "d/c":
+            raise LocalError("tree/d/c: Input/output error; check the disk")
+        return real(store, entry)
+
+    monkeypatch.setattr(LocalStore, "read_anew", read_anew)
+    found = verify(world, "all")
+    assert told(found) == ["local changed a", "local missing d/b"]
+    assert [(item.place, item.unknown) for item in found.unread] == [("d/c", True)]
+    assert found.reread == 3
 
 
 def test_damage_of_a_database(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from buckia.verify import Finding, Kind, Verified
 
 _MEANS: Final = {
     Kind.CHANGED: "not what was recorded",
-    Kind.DAMAGED: "not the bytes that the bucket says they are",
+    Kind.DAMAGED: "other bytes than it was told to hold",
     Kind.MISSING: "recorded, and not here",
     Kind.VANISHED: "recorded, and not in the bucket",
     Kind.NEW: "here, and not recorded",
@@ -29,7 +29,7 @@ _MEANS: Final = {
 
 def document(found: Sequence[Verified]) -> bytes:
     """The verification as JSON, one finding a line; `schemas/verify.schema.json` describes it."""
-    counts = ("provider", "bucket", "serial", "recorded", "local", "remote", "read")
+    counts = ("provider", "bucket", "serial", "recorded", "local", "remote", "read", "reread")
     head = {
         "format": "buckia.verify",
         "format_version": "1.0",
@@ -63,7 +63,8 @@ def _bucket(item: Verified, everything: bool) -> Iterator[RenderableType]:
     looked = (
         f"{text.count_of(item.local, 'file')} here, {text.count_of(item.remote, 'object')} there"
     )
-    looked += f", {item.read:,} read whole" if item.read else ""
+    if item.read or item.reread:
+        looked += f", {item.reread:,} and {item.read:,} read whole"
     if not item.findings:
         yield Text(f"  as recorded: {looked}", "green")
     else:

@@ -29,7 +29,7 @@ def verify(
         str | None,
         typer.Option(
             metavar="[all|N|P%]",
-            help="Also read objects whole: all of them, a number, or a share.",
+            help="Also read both sides whole: all, a number of each, or a share.",
         ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
@@ -39,13 +39,14 @@ def verify(
     """Hold both sides against the lockfile.
 
     Says what is not as the last apply left it: on the local side changed, missing and new files,
-    in the bucket changed, vanished and foreign objects. That is told from the listing; --deep also
-    downloads objects and hashes them, all or a sample that is always the same for one state of the
+    in the bucket changed, vanished and foreign objects. That is told from the listing, and from the
+    cache of files that were not written since. With --deep the bytes decide: objects are downloaded
+    and files read anew, all of them or a sample that is always the same for one state of the
     lockfile. Exit code 0 means that all is as recorded, 2 that something differs. What --json
     prints is described by schemas/verify.schema.json.
     """
     from buckia.cli import show_verify
-    from buckia.verify import sample
+    from buckia.whole import sample
 
     sample((), deep or "all", "")  # a mistake in it is told before anything is looked at
     with opened(shared) as session:

@@ -151,6 +151,18 @@ class LocalStore:
         except NotFoundError:
             return None
 
+    def read_anew(self, entry: Entry) -> Entry | None:
+        """What a file holds now, whatever the cache says of it; None where it is gone. The cache is
+        not told. Raises `LocalError` for what cannot be read."""
+        path = entry.path or self.path_of(entry.key)
+        stat = self._paths.look(path)
+        if stat is None:
+            return None
+        try:
+            return self._reader.anew().read(Found(entry.key, path, stat))
+        except NotFoundError:
+            return None
+
     def path_of(self, key: str) -> str:
         """The path of a key relative to the root. `StoreError` for a key that can have none."""
         return self._paths.of(key)

@@ -44,6 +44,11 @@ class Reader:
         self._databases = databases
         self._flight: Flight | None = None
 
+    def anew(self) -> Reader:
+        """One that knows nothing yet, and whose knowledge nobody keeps."""
+        cache, databases = HashCache(), self._databases
+        return Reader(self._paths, cache, self._digests, self._scratch, databases=databases)
+
     @contextmanager
     def telling(self) -> Iterator[Flight]:
         """How far the files are that are being read while this lasts."""

@@ -55,7 +55,7 @@ def test_how_much_is_read_whole(settled: Path, words: list[str], read: int) -> N
     """`--deep` alone is all; what follows it is a sample or a bucket."""
     ended = buckia("verify", *words)
     assert ended.code == 0
-    said = f'"read":{read}' if "--json" in words else f"{read} read whole"
+    said = f'"read":{read}' if "--json" in words else f"{read} and {read} read whole"
     assert said in ended.out
 
 
