@@ -22,22 +22,13 @@ from requests.adapters import HTTPAdapter
 
 from buckia.errors import AccessError
 from buckia.stores.b2_errors import Unanswered, persist, shown
-from buckia.stores.network import SPARE, Network
+from buckia.stores.network import QUICK, SLOW, SPARE, Network
 from buckia.stores.rate import UNLIMITED, Rates
 from buckia.stores.retry import seconds_in
 from buckia.stores.traffic import Traffic, shares
 from buckia.stores.usage import Kind
 
 MIB: Final = 1024 * 1024
-
-_CONNECT: Final = 10
-"""Seconds to wait for a connection."""
-
-_SILENCE: Final = 60
-"""Seconds without a byte after which a request has failed."""
-
-_WORK: Final = 600
-"""The same where the service answers only after the last byte, or when it has copied."""
 
 _SLOW: Final = {
     "b2_upload_file",
@@ -219,7 +210,7 @@ class _Line(HTTPAdapter):
     ) -> requests.Response:
         """Send one request; an answer that asks for patience is an error."""
         operation = _operation(request)
-        options["timeout"] = (_CONNECT, _WORK if operation in _SLOW else _SILENCE)
+        options["timeout"] = SLOW if operation in _SLOW else QUICK
         if operation in _UPLOADS:
             self._pass_on(request)
         try:

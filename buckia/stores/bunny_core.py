@@ -19,6 +19,7 @@ from buckia.errors import AccessError, NotFoundError, StoreError, UnavailableErr
 from buckia.stores import bunny_errors
 from buckia.stores.border import BUSY, Border, Row, shown
 from buckia.stores.bunny_session import TRANSFERS, pooled
+from buckia.stores.network import QUICK
 from buckia.stores.retry import ATTEMPTS, seconds_in
 from buckia.stores.traffic import Traffic
 from buckia.stores.usage import Kind
@@ -34,9 +35,6 @@ prefix a second (Bunny, "Purge cache: rate limits"); others may purge with the s
 PATIENCE: Final = 12
 """How often a purge is sent while Bunny says "too many": for about a minute, in which it takes 30
 more prefixes."""
-
-_TIMES: Final = (10, 60)
-"""Seconds to wait for a connection, and for the answer."""
 
 _PAGE: Final = 1000
 """Pull zones asked for at once, the most there may be."""
@@ -174,7 +172,7 @@ class BunnyCore:
         url = f"{self._endpoint}/{path}"
         with self._traffic.request(kind) as turn:
             answer = self._http.request(
-                method, url, params=query, json=body, timeout=_TIMES, allow_redirects=False
+                method, url, params=query, json=body, timeout=QUICK, allow_redirects=False
             )
             turn.crowded = answer.status_code == HTTPStatus.TOO_MANY_REQUESTS
         if answer.status_code not in (HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.NO_CONTENT):

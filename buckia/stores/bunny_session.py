@@ -13,7 +13,7 @@ import requests
 
 from buckia.errors import AccessError, ConfigError, StoreError
 from buckia.stores.bunny_errors import BadAnswer, Doing
-from buckia.stores.network import SPARE, Network
+from buckia.stores.network import QUICK, SLOW, SPARE, Network
 from buckia.stores.rate import UNLIMITED, Rates
 from buckia.stores.traffic import Share, Traffic
 from buckia.stores.usage import Kind
@@ -34,12 +34,6 @@ HOSTS: Final = {
 LISTINGS, DELETIONS, TRANSFERS = 4, 16, 32
 """Most requests of a class at once. Bunny's limits are 5 listings, 30 deletions and 100 connections
 (Bunny, "Edge Storage: limits"); other clients of the zone want some too."""
-
-_TIMES: Final = (10, 60)
-"""Seconds to wait for a connection, and for the next byte."""
-
-_UPLOAD: Final = (10, 600)
-"""The same for a request that sends a body: its answer comes after the whole file is stored."""
 
 _SENT: Final = {"Accept-Encoding": "identity", "User-Agent": "buckia"}
 """On every request. Content must come as it is stored, and a `Referer` is refused."""
@@ -129,7 +123,7 @@ class BunnySession:
                 headers=headers,
                 data=body,
                 stream=doing is Doing.GET,
-                timeout=_UPLOAD if doing is Doing.PUT else _TIMES,
+                timeout=SLOW if doing is Doing.PUT else QUICK,
                 allow_redirects=False,
             )
             turn.crowded = answer.status_code in doing.crowded

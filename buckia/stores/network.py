@@ -26,6 +26,20 @@ something counts."""
 SPARE: Final = 4
 """Connections that are kept beside one for each worker."""
 
+CONNECT: Final = 10
+"""Seconds to wait for a connection."""
+
+SILENCE: Final = 60
+"""Seconds without a byte after which a request has failed."""
+
+WORK: Final = 600
+"""The same for a request that sends a body, or has the service copy one: its answer comes only
+after the last byte, and a part over a slow line takes minutes."""
+
+QUICK: Final = (CONNECT, SILENCE)
+SLOW: Final = (CONNECT, WORK)
+"""Both waits of a request, as requests takes them."""
+
 
 def authorities() -> str | None:
     """The PEM file of certificates to trust instead of the usual ones; None for those.

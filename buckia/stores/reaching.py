@@ -8,9 +8,9 @@ from typing import Final
 import requests
 
 from buckia.errors import StoreError, UnavailableError
-from buckia.stores.network import Network
+from buckia.stores.network import CONNECT, Network
 
-_TIMES: Final = (10, 10)
+_TIMES: Final = (CONNECT, CONNECT)
 """Seconds to wait for a connection, and for the answer."""
 
 

@@ -19,13 +19,11 @@ from msgspec import Struct
 
 from buckia.errors import StoreError
 from buckia.model import Entry
+from buckia.stores.network import QUICK
 from buckia.stores.s3_errors import BadAnswer, persist
 from buckia.stores.s3_session import S3Session
 from buckia.stores.s3_traffic import asking
 from buckia.stores.usage import Kind
-
-_TIMES: Final = (10, 60)
-"""Seconds to wait for a connection, and for the next byte."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -108,7 +106,7 @@ def _fetch(session: S3Session, prefix: str, token: str | None) -> Page:
         answer = session.http.get(
             url,
             headers=dict(request.headers),
-            timeout=_TIMES,
+            timeout=QUICK,
             allow_redirects=False,
         )
         if answer.status_code != HTTPStatus.OK:

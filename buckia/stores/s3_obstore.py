@@ -11,7 +11,7 @@ from urllib.request import getproxies
 from obstore.auth.boto3 import Boto3CredentialProvider
 from obstore.store import S3Store as Bucket
 
-from buckia.stores.network import SPARE, proxy_for
+from buckia.stores.network import CONNECT, SPARE, proxy_for
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig
@@ -25,9 +25,10 @@ _PROVE_AGAIN: Final = timedelta(minutes=5)
 """How long obstore keeps credentials before it asks boto3, which renews them 10 minutes early."""
 
 
-def open_bucket(session: S3Session, connect: int, silence: int) -> Bucket:
-    """The bucket of a session; `connect` and `silence` are seconds to wait for a connection, and
-    for the next byte. It repeats nothing: `persist` does, and knows that it did.
+def open_bucket(session: S3Session, silence: int) -> Bucket:
+    """The bucket of a session; `silence` is how many seconds to wait for the next byte.
+
+    It repeats nothing: `persist` does, and knows that it did.
     """
     return Bucket(
         session.options.bucket,
@@ -39,16 +40,16 @@ def open_bucket(session: S3Session, connect: int, silence: int) -> Bucket:
         unsigned_payload=False,
         conditional_put="etag",
         disable_bulk_delete=True,  # one object, one request, one answer
-        client_options=_client(session, connect, silence),
+        client_options=_client(session, silence),
         retry_config={"max_retries": 0},
         credential_provider=Boto3CredentialProvider(session.boto, ttl=_PROVE_AGAIN),
     )
 
 
-def _client(session: S3Session, connect: int, silence: int) -> ClientConfig:
+def _client(session: S3Session, silence: int) -> ClientConfig:
     client: ClientConfig = {
         "allow_http": session.endpoint.startswith("http:"),
-        "connect_timeout": timedelta(seconds=connect),
+        "connect_timeout": timedelta(seconds=CONNECT),
         "read_timeout": timedelta(seconds=silence),
         "timeout": timedelta(days=1),
         "pool_max_idle_per_host": str(session.options.workers + SPARE),

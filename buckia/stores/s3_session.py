@@ -20,7 +20,7 @@ from botocore.exceptions import BotoCoreError
 from obstore.store import S3Store as Bucket
 
 from buckia.errors import AccessError, ConfigError
-from buckia.stores.network import SPARE, Network, authorities, proxy_for
+from buckia.stores.network import CONNECT, SILENCE, SPARE, WORK, Network, authorities, proxy_for
 from buckia.stores.rate import UNLIMITED, Rates
 from buckia.stores.s3_errors import translate
 from buckia.stores.s3_obstore import open_bucket
@@ -38,16 +38,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 MIB: Final = 1024 * 1024
-
-_CONNECT: Final = 10
-"""Seconds to wait for a connection."""
-
-_SILENCE: Final = 60
-"""Seconds without a byte after which a read has failed."""
-
-_UPLOAD: Final = 600
-"""Seconds for one request that sends a body: its answer comes only after the last byte, and a
-part over a slow line takes minutes."""
 
 
 @dataclass(frozen=True)
@@ -144,8 +134,8 @@ class S3Session:
                 response_checksum_validation="when_required",
                 retries={"mode": "standard", "total_max_attempts": 1},
                 max_pool_connections=self.options.workers + SPARE,
-                connect_timeout=_CONNECT,
-                read_timeout=_UPLOAD,
+                connect_timeout=CONNECT,
+                read_timeout=WORK,
                 proxies={"http": proxy, "https": proxy} if proxy else {},
             ),
         )
@@ -156,12 +146,12 @@ class S3Session:
     @cached_property
     def reader(self) -> Bucket:
         """obstore for looks and bodies."""
-        return open_bucket(self, _CONNECT, _SILENCE)
+        return open_bucket(self, SILENCE)
 
     @cached_property
     def writer(self) -> Bucket:
         """obstore for writes, whose answer comes only after the last byte."""
-        return open_bucket(self, _CONNECT, _UPLOAD)
+        return open_bucket(self, WORK)
 
     @cached_property
     def http(self) -> Network:
