@@ -13,7 +13,7 @@ from typing import Final
 from buckia import planner, purges
 from buckia.errors import DocumentError, StaleError
 from buckia.layout import Layout
-from buckia.model import Action, Op, Undo, Value
+from buckia.model import Action, Op, Undo, Value, in_place
 from buckia.pairs import Pair, pair_of
 from buckia.planfile import Plan
 
@@ -128,8 +128,20 @@ def _contradictions(plan: Plan) -> Iterator[str]:
             yield f"`{name}` says of another bucket that it is promoted from"
     if not plan.complete and any(action.op in planner.DELETIONS for action in plan.actions):
         yield "it says that a side was not seen complete, and deletes"
-    places = Counter(place for action in plan.actions for place in _changed(action))
+    comes = {(action.bucket, action.key) for action in plan.actions if action.op is Op.DOWNLOAD}
+    yield from (
+        f"the headers of {action.key!r} change and no local file is named"
+        for action in plan.actions
+        if _follows(action) and (action.bucket, action.key) not in comes
+    )
+    busy = (action for action in plan.actions if not _follows(action))
+    places = Counter(place for action in busy for place in _changed(action))
     yield from (f"two actions change {key!r}" for (_, key), n in places.items() if n > 1)
+
+
+def _follows(action: Action) -> bool:
+    """Whether an action gives an object its headers after a download of it: two for one key."""
+    return in_place(action) and action.source is not None and action.source.path is None
 
 
 def _changed(action: Action) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from buckia.config import BucketConfig, Config
 from buckia.errors import BuckiaError, ConfigError, LocalError, NotFoundError
-from buckia.model import Entry, Op, Progress, Tick, silent
+from buckia.model import Action, Entry, Op, Progress, Tick, in_place, silent
 from buckia.planfile import Plan
 from buckia.project import Applied, BucketStatus, Project
 from buckia.rules import RESERVED_PREFIX
@@ -242,12 +242,17 @@ def _reporter(callback: ProgressCallback | None) -> Progress:
 def _planned(plan: Plan) -> SyncResult:
     ops = plan.summary.actions
     return SyncResult(
-        uploaded=sum(ops.get(op, 0) for op in (Op.UPLOAD, Op.COPY, Op.MOVE)),
+        uploaded=sum(_is_sent(action) for action in plan.actions),
         downloaded=ops.get(Op.DOWNLOAD, 0),
         deleted=ops.get(Op.DELETE_REMOTE, 0) + ops.get(Op.DELETE_LOCAL, 0),
         unchanged=plan.summary.unchanged,
         errors=_conflicts(plan),
     )
+
+
+def _is_sent(action: Action) -> bool:
+    """Whether the bucket has something new at a key, and not only under other headers."""
+    return action.op in (Op.UPLOAD, Op.COPY, Op.MOVE) and not in_place(action)
 
 
 def _conflicts(plan: Plan) -> list[str]:
@@ -261,7 +266,7 @@ def _counted(plan: Plan, applied: Applied) -> SyncResult:
         done.pop(outcome.id, None)
     ops = list(done.values())
     return SyncResult(
-        uploaded=sum(op in (Op.UPLOAD, Op.COPY, Op.MOVE) for op in ops),
+        uploaded=sum(_is_sent(action) for action in plan.actions if action.id in done),
         downloaded=ops.count(Op.DOWNLOAD),
         deleted=ops.count(Op.DELETE_REMOTE) + ops.count(Op.DELETE_LOCAL),
         unchanged=plan.summary.unchanged,

@@ -123,7 +123,7 @@ def _stream(tasks: Sequence[Task]) -> list[Outcome]:
     content = tasks[0].action.content
     assert content and origin and stores.source  # noqa: S101  (preflight saw it)
     try:
-        kind = content.type or _type_of(stores.source, origin)
+        dress = _dress_of(stores.source, origin, content)
         with (
             stores.source.open(origin) as body,
             pool.threads(len(tasks), "tee") as threads,
@@ -131,24 +131,27 @@ def _stream(tasks: Sequence[Task]) -> list[Outcome]:
             flying = watched(body, stores.stop, stores.flight, tasks[0].action.id)
             tee = Tee(flying, len(tasks))
             sent = [
-                threads.submit(_send, task, kind, tee, place) for place, task in enumerate(tasks)
+                threads.submit(_send, task, dress, tee, place) for place, task in enumerate(tasks)
             ]
             return [future.result() for future in sent]
     except BuckiaError as problem:
         return [_outcome(task.action, error=str(problem)) for task in tasks]
 
 
-def _type_of(store: Store, origin: Entry) -> str:
-    """The content type of an object, which listings do not tell."""
-    found = None if origin.type else store.head(origin.key)
-    return (found.type if found else origin.type) or mime.guess(origin.key)
+def _dress_of(store: Store, origin: Entry, content: Content) -> Entry:
+    """The object with its type and headers, which listings need not tell."""
+    asked = origin.type is None or (origin.headers is None and store.capabilities.headers_in_place)
+    found = (store.head(origin.key) if asked else None) or origin
+    kind = content.type or found.type or origin.type or mime.guess(origin.key)
+    return replace(origin, type=kind, headers=found.headers)
 
 
-def _send(task: Task, kind: str, tee: Tee, place: int) -> Outcome:
+def _send(task: Task, dress: Entry, tee: Tee, place: int) -> Outcome:
     """Put one reader's bytes into one target."""
     action = task.action
     assert action.content  # noqa: S101  (the schema of plans)
-    wanted = replace(entry_of(action.key, action.content), version=None, type=kind)
+    known = entry_of(action.key, action.content)
+    wanted = replace(known, version=None, type=dress.type, headers=dress.headers)
     replacing = entry_of(action.key, action.expect) if action.expect else None
     try:
         stored = task.stores.remote.put(wanted, tee.readers[place], replacing=replacing)

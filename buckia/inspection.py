@@ -7,7 +7,7 @@ from typing import Final
 
 from buckia import configuring, contents, copies, pool
 from buckia.errors import StaleError
-from buckia.model import Action, Op, Progress, Tick, promotes, replace, same_content
+from buckia.model import Action, Op, Progress, Tick, in_place, promotes, replace, same_content
 from buckia.preflight import State, View, is_version, judge
 from buckia.snapshot import Sides
 from buckia.steps import Stores, Task
@@ -77,6 +77,8 @@ def _view(action: Action, stores: Stores, seen: Sides | None) -> View:
         return View(mine, there(action.key), mine)
     if action.op in (Op.COPY, Op.MOVE) and action.source and action.source.key:
         old = action.source.key
+        if in_place(action):
+            return View(here(old), there(old))
         left = here(old) if action.op is Op.MOVE else None
         return View(here(action.key), there(action.key), there(old), left)
     return View(here(action.key), there(action.key))

@@ -17,7 +17,7 @@ from msgspec import Struct
 from buckia import documents, purges
 from buckia.errors import DocumentError, NotFoundError, PreconditionError, StaleError
 from buckia.hygiene import CARELESS, Hygiene
-from buckia.model import Count, Entry, Op, Outcome, Source, replace
+from buckia.model import Count, Entry, Headers, Op, Outcome, Source, replace
 from buckia.planfile import BaseRef
 from buckia.rules import RESERVED_PREFIX
 from buckia.stores.base import Store
@@ -42,6 +42,7 @@ class Locked(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
 
     `path` is there only where the local file's own spelling is not the one the layout would make,
     `origin` only where the object was promoted: the other bucket's token for what it came from.
+    `headers` are those that rules set.
     """
 
     size: Count
@@ -51,6 +52,7 @@ class Locked(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
     path: str | None = None
     type: str | None = None
     origin: str | None = None
+    headers: Headers | None = None
 
 
 class BucketState(Struct, frozen=True, forbid_unknown_fields=True):
@@ -90,6 +92,7 @@ class BucketState(Struct, frozen=True, forbid_unknown_fields=True):
                 version=item.token,
                 path=item.path,
                 type=item.type,
+                headers=item.headers,
             )
             for key, item in self.entries.items()
         }
@@ -177,6 +180,7 @@ def _locked(entry: Entry, source: Source | None) -> Locked:
         entry.path,
         entry.type,
         source.version if source else None,
+        entry.headers or None,
     )
 
 

@@ -22,6 +22,10 @@ DIGESTS: Final = ("sha256", "md5", "sha1")
 """Content digests an entry can carry, the strongest first. All lower-case hexadecimal."""
 
 
+Headers = dict[str, str]
+"""Header fields by the names of `buckia.headers`. Never changed once they belong to an entry."""
+
+
 Count = Annotated[int, Meta(ge=0)]
 """Bytes, files or applies: never negative, also where a document says so."""
 
@@ -33,7 +37,8 @@ class Entry(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     things: the first can be compared between sides, the second only with itself over time.
     `logical` is the row hash of a SQLite database and, where both sides know it, decides alone.
     `modified` (nanoseconds since 1970, as the side reports it) serves people and `newest_wins`.
-    `path` is the local file's own path, `type` the content type.
+    `path` is the local file's own path, `type` the content type. `headers` are others that are
+    known, see `buckia.headers`: None says that nobody looked.
     """
 
     key: str
@@ -46,6 +51,7 @@ class Entry(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     modified: int | None = None
     type: str | None = None
     path: str | None = None
+    headers: Headers | None = None
 
 
 def same_content(one: Entry | Content, other: Entry | Content) -> bool | None:
@@ -94,7 +100,10 @@ class Listing(Struct, frozen=True):
 
 
 class Content(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Bytes as a plan names them: by size and every digest known, and the store's token."""
+    """Bytes as a plan names them: by size and every digest known, and the store's token.
+
+    `headers` are those that rules set, or that are known of an object.
+    """
 
     size: Count
     sha256: str | None = None
@@ -103,6 +112,7 @@ class Content(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tru
     logical: str | None = None
     version: str | None = None
     type: str | None = None
+    headers: Headers | None = None
 
 
 def content_of(entry: Entry) -> Content:
@@ -115,6 +125,7 @@ def content_of(entry: Entry) -> Content:
         entry.logical,
         entry.version,
         entry.type,
+        entry.headers or None,
     )
 
 
@@ -144,8 +155,8 @@ class Action(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
     `expect` is what the destination holds now (None: nothing), `content` what it holds afterwards
     (None: nothing), `undo` where bytes that are lost there can be found (None: none are lost).
     `id` depends on op, bucket and key alone, so that it survives a new plan. `changes` tells a
-    reviewer, in lines, what becomes different in a database or a setting, and `setting` holds the
-    whole of both documents.
+    reviewer, in lines, what becomes different in a database, a setting or the headers, and
+    `setting` holds the whole of both documents.
     """
 
     id: str
@@ -175,6 +186,17 @@ def is_there(action: Action) -> bool:
 def left_by(action: Action) -> str | None:
     """The other bucket that an action takes an object away from, or None."""
     return action.source.bucket if action.op is Op.MOVE and action.source else None
+
+
+def in_place(action: Action) -> bool:
+    """Whether an action only changes the headers of an object: a copy onto its own key."""
+    source = action.source
+    return (
+        action.op is Op.COPY
+        and source is not None
+        and source.bucket is None
+        and source.key == action.key
+    )
 
 
 def action_id(op: Op, bucket: str, key: str) -> str:

@@ -13,16 +13,20 @@ from msgspec import Struct
 
 from buckia import documents, purges, settings
 from buckia.errors import DocumentError
+from buckia.headers import TYPE
+from buckia.headers import refuse as refuse_headers
 from buckia.layout import refuse_key
 from buckia.model import (
     Action,
     Conflict,
+    Content,
     Count,
     Direction,
     Notice,
     Op,
     Setting,
     action_id,
+    in_place,
     replace,
 )
 
@@ -180,6 +184,10 @@ _NEEDS: Final[dict[Op, tuple[str, ...]]] = {
 """The parts without which an op cannot be carried out. Ops that are not here this buckia cannot."""
 
 
+_SETS: Final = (Op.UPLOAD, Op.COPY, Op.MOVE)
+"""The ops that set headers, and so only such as rules can hold."""
+
+
 def _unsound(action: Action, plan: Plan) -> str | None:
     """Why an action is none that buckia would have planned, whatever its digest says."""
     if action.op not in _NEEDS:
@@ -196,6 +204,10 @@ def _unsound(action: Action, plan: Plan) -> str | None:
     origin = action.source.key if action.source else None
     if origin is None and action.op in (Op.COPY, Op.MOVE):
         return "has no key to take it from"
+    if in_place(action) and action.expect is None:
+        return "has no expect"
+    if action.op in _SETS and action.content and (why := _bad_headers(action.content)):
+        return why
     refuse = purges.refuse if action.op is Op.PURGE else refuse_key
     why = refuse(action.key) or (refuse_key(origin) if origin is not None else None)
     return f"names a key that {why}" if why else None
@@ -211,6 +223,12 @@ def _misstates(action: Action, setting: Setting) -> str | None:
     if sides != (action.expect, action.content) or sides[0] == sides[1]:
         return "does not lead from what it expects to its content"
     return None
+
+
+def _bad_headers(content: Content) -> str | None:
+    """Why no upload or copy can set these headers, or None."""
+    kind = {TYPE: content.type} if content.type is not None else {}
+    return refuse_headers(kind) or refuse_headers(content.headers)
 
 
 def differences(old: Plan, new: Plan) -> list[str]:

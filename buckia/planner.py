@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from buckia import mime, moves, planfile, purges, safeguards, settings
+from buckia import header_changes, headers, moves, planfile, purges, safeguards, settings
 from buckia.model import (
     Action,
     Conflict,
@@ -21,6 +21,7 @@ from buckia.model import (
     Undo,
     action_id,
     content_of,
+    in_place,
     is_there,
     replace,
     same_content,
@@ -45,6 +46,9 @@ PHASES: Final = {
 }
 """When an action runs. Databases are one phase later than other writes, the manifest two; settings
 come before everything else, in an order of their own (`settings.rank`)."""
+
+_HEADERS: Final = 3
+"""When headers change: once all content is where it belongs."""
 
 DELETIONS: Final = (Op.DELETE_REMOTE, Op.DELETE_LOCAL)
 
@@ -76,6 +80,8 @@ def phase(action: Action) -> int:
     if action.op is Op.CONFIGURE:
         then = action.setting.then if action.setting else None
         return PHASES[action.op] + settings.rank(action.key, then) - settings.LAST
+    if in_place(action):
+        return _HEADERS
     database = action.content is not None and action.content.logical is not None
     return PHASES[action.op] + (1 if database and PHASES[action.op] == 1 else 0)
 
@@ -121,6 +127,7 @@ def plan_bucket(
     undo = kept_by(capabilities, trash=trash, actions=configure)
     actions, rest = moves.pair(bucket, decisions, capabilities)
     actions += [made for item in rest if (made := _action(bucket, item, undo))]
+    actions += header_changes.changes(bucket, rest, capabilities)
     if capabilities.caches:
         actions += purges.plan(bucket, actions, capabilities.caches, owed)
     conflicts = [_conflict(bucket, item) for item in rest if item.verdict is Verdict.CONFLICT]
@@ -134,6 +141,8 @@ def plan_bucket(
         for item in rest
         if item.verdict in _REPORTS
     ]
+    alike = header_changes.listed_alike(decisions, local, remote)
+    notices += header_changes.warnings(bucket, rules.headers, capabilities, alike, base)
     notices += [
         Notice("resurrected", bucket, item.key, "deleted on one side, changed on the other: kept")
         for item in rest
@@ -193,19 +202,22 @@ _Parts = tuple[Source | None, Content | None, Content | None]
 
 def _upload(item: Decision) -> _Parts:
     assert item.local  # noqa: S101
-    content = replace(content_of(item.local), version=None, type=mime.guess(item.key))
+    kind = headers.type_for(item.key, item.headers)
+    content = replace(content_of(item.local), version=None, type=kind, headers=item.headers)
     return Source(path=item.local.path), content, _seen(item.remote)
 
 
 def _download(item: Decision) -> _Parts:
     assert item.remote  # noqa: S101
     source = Source(key=item.key, version=item.remote.version)
-    return source, _seen(_vouched(item)), plain(item.local)
+    content = content_of(replace(_vouched(item), headers=header_changes.recorded(item)))
+    return source, content, plain(item.local)
 
 
-def _vouched(item: Decision) -> Entry | None:
+def _vouched(item: Decision) -> Entry:
     """The remote entry with what base knows of the same version: a listing tells less."""
-    if item.remote and item.base and item.remote.version == item.base.version:
+    assert item.remote  # noqa: S101  (by the verdicts)
+    if item.base and item.remote.version == item.base.version:
         return replace(item.remote, sha256=item.base.sha256, logical=item.base.logical)
     return item.remote
 
@@ -216,7 +228,12 @@ def _seen(entry: Entry | None) -> Content | None:
 
 def _adopt(item: Decision) -> _Parts:
     assert item.local and item.remote  # noqa: S101
-    agreed = replace(item.local, version=item.remote.version, type=item.remote.type)
+    agreed = replace(
+        item.local,
+        version=item.remote.version,
+        type=item.remote.type,
+        headers=header_changes.recorded(item),
+    )
     return Source(path=item.local.path), content_of(agreed), None
 
 

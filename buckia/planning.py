@@ -65,17 +65,21 @@ def _plan_bucket(space: Workspace, name: str, lock: Lockfile, wish: Wish) -> Buc
     bucket, remote, state = space.config.bucket(name), space.remote(name), lock.state(name)
     base = state.base()
     local = space.local(name, base)
+    able = remote.capabilities
+    dressed = bucket.rules.headers.within(able.headers, in_place=able.headers_in_place)
     scope = selection.scope(bucket.layout, space.refuse(name), wish.paths)
     within = bucket.layout.narrow(wish.paths).prefixes
-    sides = space.take(bucket, local, remote, base, within)
+    sides = space.take(bucket, local, remote, base, within, dressed)
     if within != EVERYWHERE and _in_doubt(sides, base, scope, bucket.rules):
-        within, sides = EVERYWHERE, space.take(bucket, local, remote, base)
+        within = EVERYWHERE
+        sides = space.take(bucket, local, remote, base, within, dressed)
     databases = Databases(local, remote, base, bucket.max_workers, space.progress)
     sides = databases.recognise(sides, scope)
-    decisions = reconcile(sides.local, base, sides.remote, bucket.rules, scope, now())
+    rules = replace(bucket.rules, headers=dressed)
+    decisions = reconcile(sides.local, base, sides.remote, rules, scope, now())
     sure = sides.local.complete and sides.remote.complete
-    rules = bucket.rules if sure else replace(bucket.rules, delete="no")
-    decisions = selection.settle_asked(name, decisions, scope, rules, wish.ask)
+    cautious = rules if sure else replace(rules, delete="no")
+    decisions = selection.settle_asked(name, decisions, scope, cautious, wish.ask)
     decisions = promotion.spare(decisions, promotion.promoted_to(lock, name))
     decisions = selection.one_way(decisions, wish.direction)
     decisions = selection.one_writer(decisions, local.path_of, name, wish.written)
@@ -91,7 +95,7 @@ def _plan_bucket(space: Workspace, name: str, lock: Lockfile, wish: Wish) -> Buc
         base,
         sides.remote,
         bucket.rules,
-        remote.capabilities,
+        able,
         trash=bucket.keeps_trash,
         overrides=wish.overrides,
         known=_recall(space, bucket, remote, state) if selection.deletes(decisions) else _NONE,

@@ -8,7 +8,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from buckia.model import Action, Content, Entry, Op, Value, promotes, same_content
+from buckia.headers import contradicts, wears
+from buckia.model import Action, Content, Entry, Op, Value, in_place, promotes, same_content
 from buckia.pairs import pair_of
 
 
@@ -18,7 +19,7 @@ class State(StrEnum):
     PENDING = "pending"
     """The destination is what the action expects: it can be done."""
     HALF = "half"
-    """A move whose copy is made and whose old key is still there."""
+    """A copy that is made, and whose old key or whose old headers may still be there."""
     SATISFIED = "satisfied"
     """The destination already is what the action leaves behind."""
     DIVERGED = "diverged"
@@ -64,7 +65,8 @@ def _upload(action: Action, view: View) -> Judgement:
     content, expect, found = action.content, action.expect, view.remote
     assert content  # noqa: S101  (the schema of plans)
     untouched = is_version(found, expect.version) if expect else found is None
-    if found and not (expect and untouched) and same_content(found, content):
+    arrived = found is not None and same_content(found, content) and not (expect and untouched)
+    if found and arrived and not contradicts(found, content.headers):
         return State.SATISFIED, ""
     if not untouched:
         return _difference(found, expect, "the object in the bucket")
@@ -91,8 +93,10 @@ def _download(action: Action, view: View) -> Judgement:
 def _copy(action: Action, view: View) -> Judgement:
     content, source = action.content, action.source
     assert content and source  # noqa: S101
+    if in_place(action):
+        return _change_headers(action, view)
     if view.remote and same_content(view.remote, content):
-        return State.SATISFIED, ""
+        return (State.SATISFIED if wears(view.remote, content) else State.HALF), ""
     if view.remote:
         return State.DIVERGED, f"the object in the bucket {_APPEARED}"
     if not (view.local and same_content(view.local, content)):
@@ -102,12 +106,38 @@ def _copy(action: Action, view: View) -> Judgement:
     return State.PENDING, ""
 
 
+def _change_headers(action: Action, view: View) -> Judgement:
+    """A file that a download of the same plan brings is not looked at: that is the download's."""
+    content, expect, source, found = action.content, action.expect, action.source, view.remote
+    assert content and source  # noqa: S101
+    if source.path is not None and not (view.local and same_content(view.local, content)):
+        return _difference(view.local, content, "the local file")
+    untouched = is_version(found, source.version)
+    if (
+        found
+        and (untouched or same_content(found, content))
+        and _is_changed(found, content, expect)
+    ):
+        return State.SATISFIED, ""
+    return (
+        (State.PENDING, "") if untouched else _difference(found, expect, "the object in the bucket")
+    )
+
+
+def _is_changed(found: Entry, content: Content, expect: Content | None) -> bool:
+    """Whether an object has the new headers and no longer those that were to go; not if it was
+    only listed, where the listing does not tell."""
+    gone = ((expect.headers if expect else None) or {}).keys() - (content.headers or {}).keys()
+    seen = found.headers is not None or not gone
+    return seen and wears(found, content) and not (gone & (found.headers or {}).keys())
+
+
 def _move(action: Action, view: View) -> Judgement:
     content, source = action.content, action.source
     assert content and source  # noqa: S101
     arrived = view.remote is not None and bool(same_content(view.remote, content))
-    if arrived and view.origin is None:
-        return State.SATISFIED, ""
+    if arrived and view.origin is None and view.remote:
+        return (State.SATISFIED if wears(view.remote, content) else State.HALF), ""
     if view.left is not None:
         return State.DIVERGED, f"the local file {source.key!r} {_APPEARED}"
     if arrived and is_version(view.origin, source.version):

@@ -12,6 +12,7 @@ from msgspec import Struct
 from buckia import identity, planner, promotion, selection, sidecars, tiers
 from buckia.config.schema import suggest
 from buckia.errors import UsageError
+from buckia.headers import NO_RULES
 from buckia.layout import refuse_key
 from buckia.lease.claims import Provable
 from buckia.lockfile import BucketState, Lockfile
@@ -194,7 +195,8 @@ def _plan_pair(
     refuse = tiers.refuse(space, pair)
     scope = Scope(lambda key, path: None if refuse(key) else Direction.UPLOAD)
     whole = sides.local.complete and sides.remote.complete
-    rules = replace(target.rules, delete="yes" if whole and not errand.move else "no")
+    deletes = "yes" if whole and not errand.move else "no"
+    rules = replace(target.rules, delete=deletes, headers=NO_RULES)
     decisions = reconcile(sides.local, base, sides.remote, rules, scope, now())
     decisions = selection.settle_asked(pair.name, decisions, scope, rules, ask)
     if errand.move:

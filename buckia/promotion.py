@@ -203,10 +203,13 @@ def _action(pair: Pair, item: Decision, kept: Undo, *, move: bool) -> Action | N
 
 
 def _brought(item: Decision, op: Op) -> Content:
-    """What the target holds afterwards; of what is adopted, its own token."""
+    """What the target holds afterwards; of what is adopted, its own token.
+
+    Headers come along as they are, no rule is asked.
+    """
     assert item.local  # noqa: S101  (by the table)
     version = item.remote.version if item.remote and op is Op.ADOPT else None
-    return replace(content_of(item.local), version=version)
+    return replace(content_of(item.local), version=version, headers=None)
 
 
 def _seen(item: Decision) -> Content | None:

@@ -13,7 +13,17 @@ from typing import Final
 
 from msgspec import Struct
 
-from buckia.model import Direction, Entry, Listing, Policy, Skipped, replace, same_content
+from buckia.headers import agrees, fits
+from buckia.model import (
+    Direction,
+    Entry,
+    Headers,
+    Listing,
+    Policy,
+    Skipped,
+    replace,
+    same_content,
+)
 from buckia.rules import Rules
 
 
@@ -24,6 +34,8 @@ class Verdict(StrEnum):
     DOWNLOAD = "download"
     DELETE_REMOTE = "delete_remote"
     DELETE_LOCAL = "delete_local"
+    COPY = "copy"
+    """Onto its own key: the bytes stay, the headers become what rules want."""
     ADOPT = "adopt"
     FORGET = "forget"
     CONFLICT = "conflict"
@@ -39,7 +51,10 @@ class Verdict(StrEnum):
 
 
 class Decision(Struct, frozen=True, gc=False):
-    """A verdict on a key, with the reason and everything the three sides know of it."""
+    """A verdict on a key, with the reason and everything the three sides know of it.
+
+    `headers` are those that rules want of the object, where this mapping uploads.
+    """
 
     key: str
     verdict: Verdict
@@ -47,6 +62,7 @@ class Decision(Struct, frozen=True, gc=False):
     local: Entry | None
     base: Entry | None
     remote: Entry | None
+    headers: Headers | None = None
 
 
 _V = Verdict
@@ -146,14 +162,34 @@ def decide(
     elif row == "bbb" and base and remote and remote.version != base.version:
         verdict, reason = Verdict.ADOPT, "rewritten"
     verdict = _permit(verdict, rules)
-    return Decision(key, verdict, reason, local, base, remote)
+    return _dress(Decision(key, verdict, reason, local, base, remote), direction, rules)
 
 
 def settle(conflict: Decision, direction: Direction, policy: Policy, rules: Rules) -> Decision:
     """The decision a side-wins policy makes of a conflict; its reason becomes the policy."""
     row = row_of(conflict.local, conflict.base, conflict.remote)
     verdict = SETTLED[row, policy][_COLUMN[direction] - 1]
-    return replace(conflict, verdict=_permit(verdict, rules), reason=str(policy))
+    settled = replace(conflict, verdict=_permit(verdict, rules), reason=str(policy))
+    return _dress(settled, direction, rules)
+
+
+def _dress(made: Decision, direction: Direction, rules: Rules) -> Decision:
+    """The decision with the headers that rules want; where only they are to change, a copy."""
+    if direction is Direction.DOWNLOAD:
+        return made
+    made = replace(made, headers=rules.headers.wanted(made.key))
+    if not rules.headers.in_place or _is_dressed(made):
+        return made
+    return replace(made, verdict=Verdict.COPY, reason="headers_changed")
+
+
+def _is_dressed(made: Decision) -> bool:
+    """Whether what is left to do for a key leaves its object with the headers that are wanted."""
+    if made.verdict is Verdict.ADOPT and made.remote:
+        return agrees(made.remote, made.headers)
+    if made.verdict is Verdict.NOTHING and made.remote and made.base:
+        return fits(made.headers, made.base)
+    return True
 
 
 def _permit(verdict: Verdict, rules: Rules) -> Verdict:
@@ -211,10 +247,11 @@ def reconcile(
     here, there = local.entries, remote.entries
     frozen = Frozen((*local.skipped, *remote.skipped))
     careful = not (local.complete and remote.complete and base)
+    fit = rules.headers.fit if rules.headers.rules else _bare
     decisions: list[Decision] = []
     for key in here.keys() | base.keys() | there.keys():
         mine, then, theirs = here.get(key), base.get(key), there.get(key)
-        if mine and then and theirs and _untouched(mine, then, theirs):
+        if mine and then and theirs and _untouched(mine, then, theirs) and fit(key, then):
             continue
         path = mine.path if mine else then.path if then else None
         if frozen.holds(key) or not scope.selected(key, path):
@@ -240,6 +277,11 @@ def _untouched(mine: Entry, then: Entry, theirs: Entry) -> bool:
         and mine.logical == then.logical
         and (mine.sha256 == then.sha256 or mine.logical is not None)
     )
+
+
+def _bare(key: str, then: Entry) -> bool:
+    """Whether what is known has no headers, as without rules it should be."""
+    return not then.headers
 
 
 def _spare(made: Decision) -> Decision:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Final, Literal
 
 from msgspec import Struct
 
 from buckia.errors import UsageError
+from buckia.globs import Matcher, matcher
+from buckia.headers import NO_RULES, HeaderRules
 from buckia.model import Policy
 
 RESERVED_PREFIX = ".buckia/"
@@ -29,9 +31,6 @@ BUILT_IN = (
 
 _ANY = re.compile(r"\.buckia|\.DS_Store|Thumbs|desktop|\._|-wal|-shm|-journal", re.IGNORECASE)
 """What every one of them holds: most keys are let through by a single search."""
-
-
-_Matcher = Callable[[str], bool]
 
 
 _HOURS: Final = {"h": 1, "d": 24, "w": 24 * 7}
@@ -114,7 +113,7 @@ NO_OVERRIDES: Final = Overrides()
 
 
 class Rules(Struct, frozen=True, dict=True):
-    """The filters and policies of a bucket.
+    """The filters, policies and header rules of a bucket.
 
     `include` and `exclude` are gitignore-style globs over keys; the patterns are regular
     expressions over keys, for the Python API. What is excluded is out of scope on both sides
@@ -129,6 +128,7 @@ class Rules(Struct, frozen=True, dict=True):
     policy: Policy = Policy.ASK
     limits: Limits = Limits()
     protect: tuple[str, ...] = ()
+    headers: HeaderRules = NO_RULES
 
     def protects(self, key: str) -> bool:
         """Whether no plan may delete this key, on either side."""
@@ -149,16 +149,16 @@ class Rules(Struct, frozen=True, dict=True):
         return None
 
     @cached_property
-    def _protect(self) -> _Matcher | None:
-        return _matcher(self.protect)
+    def _protect(self) -> Matcher | None:
+        return matcher(self.protect)
 
     @cached_property
-    def _include(self) -> _Matcher | None:
-        return _matcher(self.include)
+    def _include(self) -> Matcher | None:
+        return matcher(self.include)
 
     @cached_property
-    def _exclude(self) -> _Matcher | None:
-        return _matcher(self.exclude)
+    def _exclude(self) -> Matcher | None:
+        return matcher(self.exclude)
 
     @cached_property
     def _include_pattern(self) -> re.Pattern[str] | None:
@@ -180,12 +180,3 @@ def built_in_exclude(key: str) -> str | None:
     if not _ANY.search(key):
         return None
     return next((why for pattern, why in BUILT_IN if pattern.search(key)), None)
-
-
-def _matcher(globs: Iterable[str]) -> _Matcher | None:
-    lines = tuple(globs)
-    if not lines:
-        return None
-    from pathspec import GitIgnoreSpec  # loaded late: only buckets with globs pay for it
-
-    return GitIgnoreSpec.from_lines(lines).match_file

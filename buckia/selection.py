@@ -30,7 +30,7 @@ class Wish(Struct, frozen=True):
     told: bool = True
 
 
-_UP = (Verdict.UPLOAD, Verdict.DELETE_REMOTE)
+_UP = (Verdict.UPLOAD, Verdict.DELETE_REMOTE, Verdict.COPY)
 _DOWN = (Verdict.DOWNLOAD, Verdict.DELETE_LOCAL)
 
 
@@ -73,8 +73,10 @@ def one_way(decisions: list[Decision], direction: Direction | None) -> list[Deci
     """The decisions without those that would travel the other way than was asked for."""
     if direction is None or direction is Direction.BOTH:
         return decisions
-    unwanted = _DOWN if direction is Direction.UPLOAD else _UP
-    return [item for item in decisions if item.verdict not in unwanted]
+    if direction is Direction.UPLOAD:
+        return [item for item in decisions if item.verdict not in _DOWN]
+    bare = (replace(item, headers=None) for item in decisions if item.verdict not in _UP)
+    return list(bare)
 
 
 def deletes(decisions: list[Decision]) -> bool:

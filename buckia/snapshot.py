@@ -12,7 +12,17 @@ from msgspec import Struct
 
 from buckia import pool
 from buckia.layout import EVERYWHERE, Layout, as_text, overlap, refuse_key
-from buckia.model import Base, Entry, Listing, Progress, Skipped, Tick, replace, same_content
+from buckia.model import (
+    Base,
+    Entry,
+    Headers,
+    Listing,
+    Progress,
+    Skipped,
+    Tick,
+    replace,
+    same_content,
+)
 from buckia.reconcile import is_base
 from buckia.rules import Rules
 from buckia.sqlite import SIDECARS
@@ -98,17 +108,34 @@ def _objects(store: Store, layout: Layout, within: tuple[str, ...]) -> Iterable[
             yield entry
 
 
-def prove(sides: Sides, base: Base, local: LocalStore, remote: Store, workers: int) -> Sides:
+Wants = Callable[[str], Headers | None]
+"""The headers that rules want for a key, where its mapping uploads."""
+
+
+def _nothing(key: str) -> None:
+    """A `Wants` without rules."""
+
+
+def prove(
+    sides: Sides,
+    base: Base,
+    local: LocalStore,
+    remote: Store,
+    workers: int,
+    wants: Wants = _nothing,
+) -> Sides:
     """The same sides with what listings leave open looked up where a decision hangs on it.
 
     Two files of one size that share no digest are asked for the sha256 that buckia stores with an
     object, then held against the object's multipart ETag. What stays open counts as different. A
-    changed object without any digest is asked for one too, so that its download can be verified.
+    changed object without any digest is asked for one too, so that its download can be verified,
+    and a changed one for its headers where rules want some.
     """
     doubtful = [
         entry
         for key, entry in sides.remote.entries.items()
         if _doubtful(sides.local.entries.get(key), base.get(key), entry)
+        or _undressed(base.get(key), entry, wants)
     ]
     if not doubtful:
         return sides
@@ -134,6 +161,13 @@ def _doubtful(mine: Entry | None, then: Entry | None, theirs: Entry) -> bool:
     if not (theirs.sha256 or theirs.md5 or theirs.sha1):
         return True
     return mine is not None and mine.size == theirs.size and same_content(mine, theirs) is None
+
+
+def _undressed(then: Entry | None, theirs: Entry, wants: Wants) -> bool:
+    """Whether a new or rewritten object may have the headers that are wanted."""
+    if theirs.headers is not None or (then and then.version == theirs.version):
+        return False
+    return wants(theirs.key) is not None
 
 
 def _same_multipart(local: LocalStore, mine: Entry, theirs: Entry) -> bool:

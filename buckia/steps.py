@@ -15,8 +15,19 @@ from msgspec import Struct, field
 
 from buckia.errors import BuckiaError, IntegrityError, PreconditionError
 from buckia.flight import Flight, watched
+from buckia.headers import wears
 from buckia.layout import MAX_KEY_BYTES
-from buckia.model import Action, Content, Entry, Op, Outcome, Undo, replace, same_content
+from buckia.model import (
+    Action,
+    Content,
+    Entry,
+    Op,
+    Outcome,
+    Undo,
+    in_place,
+    replace,
+    same_content,
+)
 from buckia.preflight import State, View
 from buckia.rules import RESERVED_PREFIX
 from buckia.stores.base import Purging, Store, settings_of
@@ -110,20 +121,25 @@ def _already(task: Task) -> Outcome:
         assert view.local and action.source  # noqa: S101
         return _outcome(action, entry=_agreed(task, view.local, action.source.version))
     assert view.remote and action.content  # noqa: S101
+    if in_place(action):
+        return _outcome(action, entry=_agreed(task, _mine(task), view.remote.version))
     left = action.source.key if action.op is Op.MOVE and action.source else None
     return _outcome(action, entry=_stored(task, view.remote), left=left)
 
 
 def _agreed(task: Task, local: Entry, version: str | None) -> Entry:
     """What both sides now hold: the local file's content under the bucket's token."""
+    content = task.action.content
+    assert content  # noqa: S101  (the schema of plans)
     return Entry(
         local.key,
         local.size,
         sha256=local.sha256,
         logical=local.logical,
         version=version,
-        type=local.type,
+        type=content.type if in_place(task.action) else local.type,
         path=_odd_path(task, local.path),
+        headers=content.headers,
     )
 
 
@@ -155,6 +171,7 @@ def entry_of(key: str, content: Content) -> Entry:
         logical=content.logical,
         version=content.version,
         type=content.type,
+        headers=content.headers,
     )
 
 
@@ -186,17 +203,52 @@ def _download(task: Task) -> Outcome:
 
 def _copy(task: Task) -> Outcome:
     action, stores, origin = task.action, task.stores, task.view.origin
-    if task.state is State.HALF:
-        assert task.view.remote  # noqa: S101
-        return _outcome(action, entry=_stored(task, task.view.remote))
-    assert origin  # noqa: S101  (preflight saw it)
-    stored = stores.remote.copy(stores.remote, origin, key=action.key, replacing=None)
-    if stored is None:
-        with stores.remote.open(origin) as body:
-            wanted = replace(origin, key=action.key, version=None)
-            stored = stores.remote.put(wanted, watched(body, stores.stop), replacing=None)
-    _demand_copy(stores.remote, action.key, origin)
-    return _outcome(action, entry=_stored(task, stored))
+    if in_place(action):
+        return _change_headers(task)
+    stored: Entry | None = task.view.remote
+    if task.state is not State.HALF:
+        assert origin  # noqa: S101  (preflight saw it)
+        stored = stores.remote.copy(stores.remote, origin, key=action.key, replacing=None)
+        if stored is None:
+            with stores.remote.open(origin) as body:
+                wanted = replace(origin, key=action.key, version=None)
+                stored = stores.remote.put(wanted, watched(body, stores.stop), replacing=None)
+        _demand_copy(stores.remote, action.key, origin)
+    assert stored  # noqa: S101  (by the state)
+    return _outcome(action, entry=_stored(task, _dressed(task, stored)))
+
+
+def _dressed(task: Task, copied: Entry) -> Entry:
+    """A copy under another name with the headers of that name; it brought those of the old one."""
+    content, remote = task.action.content, task.stores.remote
+    assert content  # noqa: S101  (the schema of plans)
+    if content.headers is None and content.type is None:
+        return copied
+    held = copied if wears(copied, content) else remote.head(copied.key) or copied
+    if wears(held, content):
+        return held
+    wanted = replace(copied, type=content.type, headers=content.headers)
+    return remote.put_headers(wanted, replacing=replace(held, headers=None))
+
+
+def _change_headers(task: Task) -> Outcome:
+    action = task.action
+    assert action.content and action.expect  # noqa: S101  (the schema of plans)
+    mine = _mine(task)
+    stored = task.stores.remote.put_headers(
+        entry_of(action.key, action.content), replacing=entry_of(action.key, action.expect)
+    )
+    return _outcome(action, entry=_agreed(task, mine, stored.version))
+
+
+def _mine(task: Task) -> Entry:
+    """The local file of an object whose headers change; a download may just have brought it."""
+    action = task.action
+    assert action.content and action.source  # noqa: S101  (the schema of plans)
+    mine = task.view.local if action.source.path else task.stores.local.head(action.key)
+    if mine is None or same_content(mine, action.content) is False:
+        raise PreconditionError(f"{action.key}: the local file has changed meanwhile; plan again")
+    return mine
 
 
 def _delete_remote(task: Task) -> Outcome:

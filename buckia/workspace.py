@@ -23,10 +23,11 @@ from buckia.errors import (
     DocumentError,
     LocalError,
 )
+from buckia.headers import NO_RULES, HeaderRules
 from buckia.hygiene import Hygiene
 from buckia.layout import EVERYWHERE
 from buckia.lockfile import Held
-from buckia.model import Base, Progress, Value, silent
+from buckia.model import Base, Direction, Headers, Progress, Value, silent
 from buckia.pairs import buckets_of
 from buckia.snapshot import Sides
 from buckia.stores.base import Store
@@ -179,13 +180,23 @@ class Workspace:
         remote: Store,
         base: Base,
         within: tuple[str, ...] = EVERYWHERE,
+        headers: HeaderRules = NO_RULES,
     ) -> Sides:
         """Both sides of a bucket, complete `within` these key prefixes, with what a listing leaves
-        open looked up."""
+        open looked up.
+
+        That are digests, and the headers of new objects where these rules want some.
+        """
         sides = snapshot.take(
             local, remote, bucket.layout, bucket.rules, self.progress, bucket.max_workers, within
         )
-        sides = snapshot.prove(sides, base, local, remote, bucket.max_workers)
+
+        def wants(key: str) -> Headers | None:
+            direction = bucket.layout.direction_of(key, None) if headers.in_place else None
+            uploads = direction in (Direction.BOTH, Direction.UPLOAD)
+            return headers.wanted(key) if uploads else None
+
+        sides = snapshot.prove(sides, base, local, remote, bucket.max_workers, wants)
         sides = Sides(self.hygiene.listing(sides.local), self.hygiene.listing(sides.remote))
         return sidecars.set_aside(sides, base)
 

@@ -126,6 +126,9 @@ class Moody:
     def copies(self, source: Store) -> bool:
         return False
 
+    def put_headers(self, entry: Entry, *, replacing: Entry) -> Entry:
+        return self.inner.put_headers(entry, replacing=replacing)
+
     def delete(self, entry: Entry) -> None:
         self.inner.delete(entry)
 

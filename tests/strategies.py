@@ -62,6 +62,19 @@ edits = st.builds(
     Edit, st.sampled_from(["local", "remote"]), keys, st.none() | contents | st.binary(max_size=3)
 )
 
+HEADER_RULES: list[list[dict[str, Any]]] = [
+    [],
+    [{"match": "*", "cache_control": "max-age=60"}],
+    [
+        {"match": "*.txt", "content_type": "text/x", "metadata": {"a": "1"}},
+        {"match": "b/", "cache_control": "no-store"},
+    ],
+    [{"match": ["B.txt", "b/d"], "metadata": {"a": "2", "b": "3"}}],
+]
+"""Few, so that rules of one set say something else than those of another about the same key."""
+
+header_rules = st.sampled_from(HEADER_RULES)
+
 options: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {
         "direction": st.sampled_from(["both", "upload", "download"]),
@@ -70,6 +83,7 @@ options: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
             ["ask", "local_wins", "remote_wins", "newest_wins", "remote_wins"]
         ),
         "trash": st.sampled_from([True, True, False]),
+        "headers": st.just([]) | header_rules,
     }
 )
 

@@ -251,6 +251,83 @@ def test_single_files_stand_alone_unless_paths_are_given() -> None:
     ]
 
 
+# -- headers ---------------------------------------------------------------------------------------
+
+
+def test_header_rules_are_kept_in_their_order_and_by_their_names() -> None:
+    """As the rules of the bucket, every header under the name it has everywhere."""
+    made = s3(
+        headers=[
+            {"match": "*", "cache_control": "no-cache", "metadata": {"a": "1"}},
+            {
+                "match": ["*.jpg", "!x.jpg"],
+                "content_type": "image/jpeg",
+                "content_disposition": "inline",
+                "content_encoding": "br",
+                "storage_class": "STANDARD_IA",
+            },
+        ]
+    )
+    first, second = made.rules.headers.rules
+    assert (first.globs, first.headers) == (("*",), {"cache-control": "no-cache", "meta-a": "1"})
+    assert second.globs == ("*.jpg", "!x.jpg")
+    assert second.headers == {
+        "content-type": "image/jpeg",
+        "content-disposition": "inline",
+        "content-encoding": "br",
+        "storage-class": "STANDARD_IA",
+    }
+    assert made.rules.headers.in_place
+    assert s3().rules.headers.rules == ()
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ({"match": "*"}, "a rule with `match` and at least one header"),
+        ({"cache_control": "a"}, "headers[0]: `match` is missing"),
+        ({"match": "*", "cache_control": "a\r\nX: b"}, "a line break or another control"),
+        ({"match": "*", "cache_control": "für immer"}, "ASCII text of one line"),
+        ({"match": "*", "cache_control": " a"}, "no space at either end"),
+        ({"match": "*", "cache_control": "a" * 1025}, "at most 1,024 characters"),
+        ({"match": "*", "cache_controll": "a"}, "did you mean `cache_control`?"),
+        ({"match": "*", "content_type": "html"}, "a media type such as"),
+        ({"match": "*", "content_type": "text/html\r\nX: y"}, "control character"),
+        ({"match": "*", "content_encoding": "gzip br"}, "encodings such as `gzip`"),
+        ({"match": "*", "storage_class": "cold"}, "a storage class such as"),
+        ({"match": "*", "metadata": {}}, "metadata"),
+        ({"match": "*", "metadata": {"A": "b"}}, "a name of lower-case letters"),
+        ({"match": "*", "metadata": {"a_b": "c"}}, "a name of lower-case letters"),
+        ({"match": "*", "metadata": {"sha256": "c"}}, "which are taken"),
+        ({"match": "*", "metadata": {"b2-a": "c"}}, "which are taken"),
+        ({"match": "*", "metadata": {"a\nb": "c"}}, "control character"),
+        ({"match": "*", "metadata": {"a": "b\nc"}}, "control character"),
+        ({"match": "*", "metadata": {"a": 1}}, "allowed: text"),
+        ({"match": [], "cache_control": "a"}, "at least one entry"),
+        ({"match": "!*.jpg", "cache_control": "a"}, "`!` only takes back"),
+        ({"match": "a**[", "cache_control": "a", "metadata": {"a": "x" * 1024, "b": "x" * 900}},
+         "1926 bytes of `metadata`"),
+    ],
+)  # fmt: skip
+def test_a_bad_header_rule_is_told_with_its_place(rule: dict[str, Any], words: str) -> None:
+    """Whatever would break a header, or that no object can have."""
+    with pytest.raises(InvalidConfig) as caught:
+        s3(headers=[rule])
+    assert words in str(caught.value)
+    assert "headers" in str(caught.value)
+
+
+def test_a_rule_of_a_file_is_told_by_line_and_column(tmp_path: Path) -> None:
+    """Down to the header of the rule."""
+    path = write(
+        tmp_path,
+        "a:\n  provider: s3\n  bucket_name: b\n  headers:\n"
+        "    - match: '*.jpg'\n      cache_control: 'grün'\n",
+    )
+    (finding,) = check(path)
+    assert str(finding).startswith("6:22: a.headers[0].cache_control: found")
+
+
 # -- identity and secrets --------------------------------------------------------------------------
 
 SECRET = "s3cr3t-v4lue"
@@ -293,7 +370,9 @@ def test_identity_is_stable_and_holds_only_what_plans_depend_on() -> None:
     two = s3(paths=["a", {"path": "b/.", "direction": "upload"}], folders=["x/", "y"])
     assert digest(one.identity()) == digest(two.identity())
     assert one.identity() == json.loads(json.dumps(one.identity()))
-    for change in ({"exclude": ["*.tmp"]}, {"delete_orphaned": "all"}, {"trash": False}):
+    rules = [{"match": "*", "cache_control": "a"}]
+    changes = ({"exclude": ["*.tmp"]}, {"delete_orphaned": "all"}, {"trash": False})
+    for change in (*changes, {"headers": rules}):
         assert digest(replace(one, **change).identity()) != digest(one.identity())
 
 

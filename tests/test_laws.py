@@ -13,12 +13,20 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from buckia.errors import PreconditionError, StaleError, UnavailableError
+from buckia.headers import agrees
 from buckia.model import Action, Entry, Op
 from buckia.planfile import Plan
 from buckia.stores.base import Store
 from buckia.stores.memory import MemoryStore
 from tests.helpers import Side, World, ops
-from tests.strategies import History, busy_histories, examples, histories, sync_what_goes
+from tests.strategies import (
+    History,
+    busy_histories,
+    examples,
+    header_rules,
+    histories,
+    sync_what_goes,
+)
 
 MEMORY, LOCAL = "memory", "local"
 KINDS = (pytest.param(MEMORY, 60), pytest.param(LOCAL, 15))
@@ -74,6 +82,29 @@ def test_law_1_nothing_is_left_to_do_after_a_clean_apply(history: History) -> No
 def test_law_1_with_a_directory_as_bucket(history: History) -> None:
     """The same where an object's version is its content."""
     converges(history, None)
+
+
+@examples(60)
+@given(histories, header_rules)
+@pytest.mark.promise("L1")
+def test_law_1_with_rules_that_change(history: History, rules: list[dict[str, Any]]) -> None:
+    """One sync makes every object of a mapping that uploads wear just what the rules want, and
+    moves no byte for it."""
+    assume(history.options["direction"] != "download")
+    with world_of(history, MemoryStore()) as world:
+        open_plan(world)
+        sync_what_goes(world)
+        before, changed = world.both(), world.under(headers=rules)
+        plan = changed.plan(skip_conflicts=True)
+        open_conflicts = {item.key for item in world.plan().conflicts}
+        assert {action.reason for action in plan.actions} <= {"headers_changed"}
+        sync_what_goes(changed)
+        assert ops(changed.plan(skip_conflicts=True)) == []
+        assert changed.both() == before
+        wishes = changed.config.bucket("main").rules.headers
+        for key in changed.lock().state("main").entries.keys() - open_conflicts:
+            held = changed.store().head(key)
+            assert held is None or key not in before[0] or agrees(held, wishes.wanted(key))
 
 
 @pytest.mark.parametrize("kind", [MEMORY, LOCAL])
@@ -139,6 +170,11 @@ class Refusing(MemoryStore):
         if key in self.keys:
             raise UnavailableError("the service is not available")
         return super().copy(source, entry, key=key, replacing=replacing)
+
+    def put_headers(self, entry: Entry, *, replacing: Entry) -> Entry:
+        if entry.key in self.keys:
+            raise UnavailableError("the service is not available")
+        return super().put_headers(entry, replacing=replacing)
 
     def open(self, entry: Entry) -> Any:
         if entry.key in self.keys:

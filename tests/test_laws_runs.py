@@ -18,7 +18,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from buckia import planfile
-from buckia.model import Entry, Tick
+from buckia.model import Entry, Headers, Tick
+from buckia.rules import RESERVED_PREFIX
 from buckia.stores.base import Store
 from buckia.stores.memory import MemoryStore
 from tests.helpers import World, codes, ops
@@ -58,6 +59,10 @@ class Cutting(MemoryStore):
     ) -> Entry | None:
         with self._change():
             return super().copy(source, entry, key=key, replacing=replacing)
+
+    def put_headers(self, entry: Entry, *, replacing: Entry) -> Entry:
+        with self._change():
+            return super().put_headers(entry, replacing=replacing)
 
     def delete(self, entry: Entry) -> None:
         with self._change():
@@ -110,23 +115,33 @@ def test_law_3_a_run_that_was_cut_ends_as_if_it_had_not_been(
     conflict appears that was not there before."""
     with cut_world(history, 0, where) as (world, plan):
         world.apply(plan)
-        end, known = world.both(), contents_of(world)
+        end, known, worn = world.both(), contents_of(world), headers_of(world)
     with cut_world(history, step, where) as (world, plan):
         assert not world.apply(plan).failed
-        assert (world.both(), contents_of(world)) == (end, known)
+        assert (world.both(), contents_of(world), headers_of(world)) == (end, known, worn)
         assert ops(world.plan(skip_conflicts=True)) == []
         assert world.left_behind() == []
     with cut_world(history, step, where) as (world, plan):
         anew = world.plan(skip_conflicts=True)
         assert skipped(anew) <= skipped(plan)
         assert not world.apply(anew).failed
-        assert (world.both(), contents_of(world)) == (end, known)
+        assert (world.both(), contents_of(world), headers_of(world)) == (end, known, worn)
         assert ops(world.plan(skip_conflicts=True)) == []
 
 
 def contents_of(world: World) -> dict[str, str]:
     """What the lockfile knows, without tokens and counters."""
     return {key: item.sha256 for key, item in world.lock().state("main").entries.items()}
+
+
+def headers_of(world: World) -> dict[str, tuple[Headers | None, Headers | None]]:
+    """What each object has, and what the lockfile says was set."""
+    known = world.lock().state("main").entries
+    return {
+        entry.key: (entry.headers, known[entry.key].headers if entry.key in known else None)
+        for entry in world.store().entries()
+        if not entry.key.startswith(RESERVED_PREFIX)
+    }
 
 
 def skipped(plan: planfile.Plan) -> set[str]:

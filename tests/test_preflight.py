@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pytest
 
-from buckia.model import Action, Content, Entry, Op, Source, content_of
+from buckia.model import Action, Content, Entry, Headers, Op, Source, content_of, replace
 from buckia.preflight import State, View, judge
 
 OLD: Final = Entry("k", 1, sha256="a" * 64, version="v1")
@@ -42,6 +42,25 @@ DELETE_LOCAL = action(Op.DELETE_LOCAL, None, content_of(OLD))
 ADOPT = action(Op.ADOPT, content_of(OLD), None, AT)
 FORGET = action(Op.FORGET, reason="both_deleted")
 FORGET_SCOPE = action(Op.FORGET, reason="scope_left")
+
+
+def worn(entry: Entry, headers: Headers | None, kind: str | None = None) -> Entry:
+    return replace(entry, headers=headers, type=kind)
+
+
+SET: Final = {"cache-control": "new", "meta-new": "1"}
+HAD: Final = {"cache-control": "old", "meta-old": "1"}
+DRESSED_NEW = replace(CREATE, content=content_of(worn(NEW, SET)))
+DRESSED_COPY = replace(COPY, content=content_of(worn(OLD, SET)))
+DRESSED_MOVE = replace(MOVE, content=content_of(worn(OLD, None, "text/css")))
+HEADERS = action(
+    Op.COPY,
+    replace(content_of(worn(OLD, SET)), version=None),
+    content_of(worn(OLD, HAD)),
+    Source(path="k", key="k", version="v1"),
+)
+BARE = replace(HEADERS, content=replace(content_of(OLD), version=None))
+AFTER_DOWNLOAD = replace(HEADERS, source=Source(key="k", version="v1"))
 
 CASES: list[tuple[str, Action, View, State]] = [
     ("create", CREATE, View(NEW, None), PENDING),
@@ -84,6 +103,32 @@ CASES: list[tuple[str, Action, View, State]] = [
     ("move: old local name back", MOVE, View(OLD, None, OLD, OLD), DIVERGED),
     ("move: half done, old name back", MOVE, View(OLD, REWRITTEN, OLD, OLD), DIVERGED),
     ("move: local changed", MOVE, View(OTHER, None, OLD), DIVERGED),
+    ("create: there with its headers", DRESSED_NEW, View(NEW, worn(NEW, SET)), DONE),
+    ("create: there, headers unknown", DRESSED_NEW, View(NEW, NEW), DONE),
+    ("create: there with others", DRESSED_NEW, View(NEW, worn(NEW, HAD)), DIVERGED),
+    ("copy: there with its headers", DRESSED_COPY, View(OLD, worn(REWRITTEN, SET), OLD), DONE),
+    ("copy: there without", DRESSED_COPY, View(OLD, REWRITTEN, OLD), HALF),
+    ("move: done but for its type", DRESSED_MOVE, View(OLD, REWRITTEN, None), HALF),
+    ("move: done with its type", DRESSED_MOVE, View(OLD, worn(OLD, None, "text/css"), None), DONE),
+    ("headers", HEADERS, View(OLD, OLD), PENDING),
+    ("headers: not those expected", HEADERS, View(OLD, worn(OLD, {})), PENDING),
+    ("headers: half of them", HEADERS, View(OLD, worn(OLD, {**HAD, **SET})), PENDING),
+    ("headers: done", HEADERS, View(OLD, worn(REWRITTEN, {**SET, "meta-theirs": "1"})), DONE),
+    ("headers: done, version the same", HEADERS, View(OLD, worn(OLD, SET)), DONE),
+    ("headers: rewritten, unknown", HEADERS, View(OLD, REWRITTEN), DIVERGED),
+    ("headers: rewritten, others", HEADERS, View(OLD, worn(REWRITTEN, HAD)), DIVERGED),
+    ("headers: object gone", HEADERS, View(OLD, None), DIVERGED),
+    ("headers: object changed", HEADERS, View(OLD, worn(OTHER, SET)), DIVERGED),
+    ("headers: local gone", HEADERS, View(None, OLD), DIVERGED),
+    ("headers: local changed", HEADERS, View(OTHER, OLD), DIVERGED),
+    ("headers: local changed, done", HEADERS, View(OTHER, worn(REWRITTEN, SET)), DIVERGED),
+    ("headers gone: not yet", BARE, View(OLD, worn(OLD, HAD)), PENDING),
+    ("headers gone: nobody knows", BARE, View(OLD, OLD), PENDING),
+    ("headers gone: done", BARE, View(OLD, worn(REWRITTEN, {"meta-theirs": "1"})), DONE),
+    ("headers gone: rewritten, unknown", BARE, View(OLD, REWRITTEN), DIVERGED),
+    ("headers after a download", AFTER_DOWNLOAD, View(None, OLD), PENDING),
+    ("headers after a download: done", AFTER_DOWNLOAD, View(None, worn(REWRITTEN, SET)), DONE),
+    ("headers after a download: changed", AFTER_DOWNLOAD, View(None, OTHER), DIVERGED),
     ("delete remote", DELETE_REMOTE, View(None, OLD), PENDING),
     ("delete remote: gone", DELETE_REMOTE, View(None, None), DONE),
     ("delete remote: changed", DELETE_REMOTE, View(None, OTHER), DIVERGED),
@@ -138,6 +183,9 @@ def test_the_cases_are_whole() -> None:
         (COPY, View(OTHER, None, OLD), "the local file has changed since the plan"),
         (ADOPT, View(OTHER, OLD), "the local file has changed since the plan"),
         (ADOPT, View(OLD, OTHER), "the object in the bucket has changed since the plan"),
+        (HEADERS, View(OLD, OTHER), "the object in the bucket has changed since the plan"),
+        (HEADERS, View(OLD, None), "the object in the bucket is gone since the plan"),
+        (HEADERS, View(OTHER, OLD), "the local file has changed since the plan"),
     ],
 )
 def test_a_divergence_says_what_happened_to_what(one: Action, view: View, words: str) -> None:

@@ -57,15 +57,22 @@ def refused_as(*kinds: Any) -> Callable[[Any], bool]:
     return refused
 
 
+HEADERS: Final = {"cache-control": "no-store", "meta-a": "b"}
+
+
 def lock_document() -> Any:
-    entry = lockfile.Locked(1, "a" * 64, "token", "rows", "tree/a", "text/plain", "other token")
+    entry = lockfile.Locked(
+        1, "a" * 64, "token", "rows", "tree/a", "text/plain", "other token", HEADERS
+    )
     source = planfile.BaseRef("two", 1, "sha256:2")
     state = lockfile.BucketState("one", 3, "sha256:0", "sha256:1", True, {"a": entry}, source)
     return json.loads(lockfile.write(lockfile.EMPTY.with_state("main", state)))
 
 
 def journal_lines() -> list[Any]:
-    entry = model.Entry("a", 1, "2" * 64, "3" * 32, "4" * 40, "rows", "v", 17, "t", "tree/a")
+    entry = model.Entry(
+        "a", 1, "2" * 64, "3" * 32, "4" * 40, "rows", "v", 17, "t", "tree/a", HEADERS
+    )
     base = planfile.BaseRef("one", 3, "sha256:0")
     source = model.Source("tree/old", "other", "old", "v")
     lines: list[Any] = [
@@ -91,7 +98,17 @@ def plan_document() -> Any:
     head = EXAMPLE.buckets["main"]
     promotion = planfile.Promotion("other", head.base, 1, "inside")
     heads = {**EXAMPLE.buckets, "other>main": model.replace(head, promotion=promotion)}
-    return json.loads(planfile.write(planfile.seal(model.replace(EXAMPLE, buckets=heads))))
+    plan = model.replace(EXAMPLE, buckets=heads, actions=tuple(map(_dressed, EXAMPLE.actions)))
+    return json.loads(planfile.write(planfile.seal(plan)))
+
+
+def _dressed(action: model.Action) -> model.Action:
+    parts = {
+        name: model.replace(part, headers=HEADERS)
+        for name in ("content", "expect")
+        if (part := getattr(action, name))
+    }
+    return model.replace(action, **parts)
 
 
 PLAN_DOCUMENT: Final = plan_document()

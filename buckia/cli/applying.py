@@ -36,6 +36,7 @@ _DONE: Final = {
     Op.PURGE: "purged",
 }
 _COPIES: Final = (Op.COPY, Op.MOVE)
+_DRESSED: Final = "with changed headers"
 _NAMED: Final = 10
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -166,14 +167,18 @@ def _actions(made: Plan) -> str:
 
 def _summary(made: Plan, applied: Applied) -> str:
     """`12 uploaded, 1 moved, 4.2 MB`."""
+    from buckia.model import in_place
+
     sizes = {
         action.id: action.content.size
         for action in made.actions
         if action.op in (Op.UPLOAD, Op.DOWNLOAD) and action.content
     }
     done = {item.id: item for item in applied.outcomes if item.done}
-    counts = Counter(_DONE[item.op] for item in done.values())
-    parts = [f"{counts[word]:,} {word}" for word in dict.fromkeys(_DONE.values()) if counts[word]]
+    dressed = {action.id for action in made.actions if in_place(action)}
+    counts = Counter(_DRESSED if id_ in dressed else _DONE[done[id_].op] for id_ in done)
+    words = dict.fromkeys([*_DONE.values(), _DRESSED])
+    parts = [f"{counts[word]:,} {word}" for word in words if counts[word]]
     moved = sum(sizes.get(id_, 0) for id_ in done)
     parts = [*(parts or ["nothing"]), *([text.size(moved)] if moved else [])]
     return ", ".join([*parts, *_ways(made, done)])

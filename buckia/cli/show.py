@@ -13,7 +13,7 @@ from buckia.cli import show_promotion, show_settings, text
 from buckia.cli.rows import Row, Rows
 from buckia.cli.show_limits import blocked, limits_of, overrides, section
 from buckia.cli.show_purges import purged
-from buckia.model import Action, Content, Notice, Op, Undo, is_there, promotes
+from buckia.model import Action, Content, Notice, Op, Undo, in_place, is_there, promotes
 from buckia.planfile import BucketHead, Plan
 
 FOLD: Final = 10
@@ -37,6 +37,7 @@ _WORDS: Final = {
     Op.FORGET: "forget",
     Op.PURGE: "purge",
 }
+_DRESS: Final = "change headers"
 _RANK: Final = {op: rank for rank, op in enumerate(Op)}
 _KEPT: Final[dict[Undo | None, str]] = {
     Undo.VERSION: "kept as a version",
@@ -78,11 +79,14 @@ def _counts(plan: Plan) -> Iterator[str]:
     sizes = {Op.UPLOAD: plan.summary.bytes_up, Op.DOWNLOAD: plan.summary.bytes_down}
     if any(map(promotes, plan.actions)):
         sizes = {op: _bytes(plan, op) for op in (Op.COPY, Op.MOVE)}
+    dressed = sum(in_place(item) for item in plan.actions)
     for op in Op:
-        if count := plan.summary.actions.get(op, 0):
+        if count := plan.summary.actions.get(op, 0) - (dressed if op is Op.COPY else 0):
             moved = f" ({text.size(sizes[op])})" if op in sizes else ""
             what = text.count_of(count, "setting") if op is Op.CONFIGURE else f"{count:,}"
             yield f"{what} to {_WORDS[op]}{moved}"
+    if dressed:
+        yield f"{dressed:,} to {_DRESS}"
 
 
 def _bytes(plan: Plan, op: Op) -> int:
@@ -209,10 +213,10 @@ def _lease(head: BucketHead) -> str:
 
 
 def _grouped(actions: Iterable[Action]) -> Iterator[tuple[str, list[Action]]]:
-    def group(item: Action) -> tuple[int, str]:
-        return _RANK[item.op], _top(item.key)
+    def group(item: Action) -> tuple[int, bool, str]:
+        return _RANK[item.op], in_place(item), _top(item.key)
 
-    for (_, top), items in groupby(sorted(actions, key=group), group):
+    for (_, _, top), items in groupby(sorted(actions, key=group), group):
         yield top, list(items)
 
 
@@ -241,12 +245,12 @@ def _title(items: Sequence[Action], place: str, note: str = "") -> Text:
     count = text.count_of(len(items), "file")
     total = text.size(sum(known.size for item in items if (known := item.content or item.expect)))
     about = ", ".join(part for part in (count, total, note) if part)
-    word = (_WORDS[items[0].op], "cyan")
+    word = (_DRESS if in_place(items[0]) else _WORDS[items[0].op], "cyan")
     return Text.assemble("  ", word, f" {place}" if place else "", (f"  {about}", "dim"))
 
 
 def _sign(item: Action) -> str:
-    renames = item.op in (Op.MOVE, Op.COPY) and not promotes(item)
+    renames = item.op in (Op.MOVE, Op.COPY) and not (promotes(item) or in_place(item))
     return ">" if renames else "~" if item.expect else "+"
 
 
@@ -254,13 +258,13 @@ def _within(item: Action, top: str) -> str:
     shown = text.name(item.key[len(top) :])
     if promotes(item):
         return f"{shown}  already there" if is_there(item) else shown
-    if item.op in (Op.MOVE, Op.COPY) and item.source and item.source.key:
+    if item.op in (Op.MOVE, Op.COPY) and item.source and item.source.key and not in_place(item):
         return f"{shown}  from {text.name(item.source.key.removeprefix(top))}"
     return f"{shown}  resurrected" if item.reason == "resurrected" else shown
 
 
 def _sizes(item: Action) -> str:
-    if item.content and item.expect:
+    if item.content and item.expect and not in_place(item):
         return f"{text.size(item.content.size)}, was {text.size(item.expect.size)}"
     known = item.content or item.expect
     return text.size(known.size) if known else ""

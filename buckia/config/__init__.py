@@ -14,9 +14,11 @@ from typing import Any, Final, Literal
 
 import buckia.config.schema as judge
 from buckia.config.checks import contradictions
+from buckia.config.header_rules import header_rules
 from buckia.config.policies import path_of, resolve
 from buckia.config.schema import Problem, dotted, one_line, suggest
 from buckia.errors import ConfigError
+from buckia.headers import HeaderRules
 from buckia.layout import Layout, clean
 from buckia.layout import Mapping as Place
 from buckia.model import Direction, Policy, Value
@@ -24,7 +26,7 @@ from buckia.rules import Limits, Rules, seconds
 from buckia.settings import declared
 from buckia.stores.rate import Rates, rates_from
 
-_LISTS: Final = ("conditions", "folders", "paths", "include", "exclude", "protect")
+_LISTS: Final = ("conditions", "folders", "paths", "include", "exclude", "protect", "headers")
 _TABLES: Final = ("credentials", "files", "upload_files", "rate_limit", "settings")
 _UNJUDGED: Final = ("name", "missing_env", *judge.API_ONLY)
 _DELETE: Final[dict[bool | str, Literal["no", "yes", "all"]]] = {
@@ -79,6 +81,7 @@ class BucketConfig:
     include: Sequence[str] = ()
     exclude: Sequence[str] = ()
     protect: Sequence[str] = ()
+    headers: Sequence[Mapping[str, Any]] = ()
     include_pattern: str | None = None
     exclude_pattern: str | None = None
     delete_orphaned: bool | str = False
@@ -137,6 +140,7 @@ class BucketConfig:
             policy=Policy(self.conflict_resolution),
             limits=limits_from(self.limits),
             protect=tuple(self.protect),
+            headers=HeaderRules(tuple(header_rules(self))),
         )
 
     @property
@@ -192,6 +196,7 @@ class BucketConfig:
             "include_pattern": rules.include_pattern,
             "exclude_pattern": rules.exclude_pattern,
             "protect": list(rules.protect),
+            "headers": [{"match": list(r.globs), **r.headers} for r in rules.headers.rules],
             "delete_orphaned": rules.delete,
             "trash": self.keeps_trash,
             "limits": {"max_delete": rules.limits.max_delete, "min": rules.limits.min},

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from buckia import globs
+from buckia.config.header_rules import unfit_rules
 from buckia.config.schema import Problem
 from buckia.layout import clean, refuse_key
 from buckia.rules import built_in_exclude
@@ -28,6 +30,7 @@ def contradictions(bucket: BucketConfig) -> Iterator[Problem]:
     yield from _bad_keys(bucket)
     yield from _twice(bucket)
     yield from _bad_patterns(bucket)
+    yield from unfit_rules(bucket)
     for where, what in complaints(bucket.provider, bucket.settings):
         yield Problem(("settings", *where), what, on_key=True)
     for name in sorted({"pull_zone", "edge_rules"} & bucket.settings.keys()):
@@ -137,15 +140,5 @@ def _bad_patterns(bucket: BucketConfig) -> Iterator[Problem]:
                 yield Problem((option,), message)
     for option in ("include", "exclude"):
         for index, glob in enumerate(getattr(bucket, option)):
-            if why := _bad_glob(glob):
+            if why := globs.refuse(glob):
                 yield Problem((option, index), f"`{glob}` is not a pattern: {why}")
-
-
-def _bad_glob(glob: str) -> str | None:
-    from pathspec import GitIgnoreSpec  # loaded late: only buckets with globs pay for it
-
-    try:
-        GitIgnoreSpec.from_lines([glob])
-    except (ValueError, re.error) as problem:
-        return str(problem).splitlines()[0]
-    return None

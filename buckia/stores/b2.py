@@ -8,10 +8,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 from urllib.parse import quote
 
+from b2sdk.v3 import MetadataDirectiveMode  # type: ignore[import-untyped]
+
 from buckia.errors import IntegrityError, NotFoundError, PreconditionError
+from buckia.headers import agrees
 from buckia.model import Entry, replace, same_content
 from buckia.stores.b2_bench import B2Bench
 from buckia.stores.b2_errors import persist, shown
+from buckia.stores.b2_headers import SETTABLE, changed, of_info
 from buckia.stores.b2_listing import check_name, entry_of, entry_of_headers, list_objects
 from buckia.stores.b2_parts import (
     about,
@@ -35,11 +39,18 @@ from buckia.stores.meter import Meter, announced
 from buckia.stores.traffic import Traffic
 
 if TYPE_CHECKING:
-    from b2sdk.v3 import B2HttpApiConfig  # type: ignore[import-untyped]
+    from b2sdk.v3 import B2HttpApiConfig
     from requests import Response
 
+About = tuple[str, dict[str, str]]
+"""A content type and file info."""
+
 _CAPABILITIES: Final = Capabilities(
-    digests=frozenset({"sha256", "sha1"}), copy=True, versions=True, headers=True
+    digests=frozenset({"sha256", "sha1"}),
+    copy=True,
+    versions=True,
+    headers=SETTABLE,
+    headers_in_place=True,
 )
 """The API has no conditional requests: the store looks, then writes. In the window between the two
 nothing is lost, because a write only ever puts a version above the others."""
@@ -159,15 +170,16 @@ class B2Store:
             return None
         self._account.need("writeFiles", name)
         held = replace(source._expect(entry.key, entry), key=key)
-        if held.size > self._options.copy_limit:
-            return self._copy_parts(held, replacing)
+        return self._copy(held, replacing, None)
 
-        def copy() -> Any:
-            return self._account.session.copy_file(
-                held.version, name, destination_bucket_id=self._account.bucket_id
-            )
-
-        return self._write(held, replacing, copy, lambda there: bool(same_content(there, held)))
+    def put_headers(self, entry: Entry, *, replacing: Entry) -> Entry:
+        """Copy an object onto itself under other headers, as a new version."""
+        self._account.need("writeFiles", self._name(entry.key))
+        held = self._expect(entry.key, replacing)
+        kind, info = self._about(held)
+        info = changed(info, replacing.headers, entry.headers)
+        wanted = replace(held, type=entry.type or kind, headers=of_info(info))
+        return self._copy(wanted, replacing, (entry.type or kind, info))
 
     def copies(self, source: Store) -> bool:
         """From every bucket of the account that this key may read."""
@@ -242,14 +254,38 @@ class B2Store:
             parts = send_parts(self._account, file_id, chunks)
             return self._finish(_proved(entry, meter), replacing, file_id, parts)
 
-    def _copy_parts(self, held: Entry, replacing: Entry | None) -> Entry:
-        self._look(held.key, replacing)
-        place = self._place(held.key)
-        tell = self._account.session.get_file_info_by_id
+    def _copy(self, held: Entry, replacing: Entry | None, about: About | None) -> Entry:
+        """Copy the version that is held to its key, under other type and file info if given."""
+        if held.size > self._options.copy_limit:
+            return self._copy_parts(held, replacing, about or self._about(held))
+        other: dict[str, Any] = {}
+        if about:
+            replacement = {"content_type": about[0], "file_info": about[1]}
+            other = {"metadata_directive": MetadataDirectiveMode.REPLACE, **replacement}
+
+        def act() -> Any:
+            return self._account.session.copy_file(
+                held.version,
+                self._name(held.key),
+                destination_bucket_id=self._account.bucket_id,
+                **other,
+            )
+
+        def own(there: Entry) -> bool:
+            return bool(same_content(there, held)) and agrees(there, held.headers)
+
+        return self._write(held, replacing, act, own)
+
+    def _about(self, held: Entry) -> About:
+        """The type and the whole file info of a version."""
+        tell, place = self._account.session.get_file_info_by_id, self._place(held.key)
         told = persist(lambda: tell(held.version), place)
-        kind, info = about(held)
-        info = {**(told.get("fileInfo") or {}), **info}
-        with large_file(self._account, self._name(held.key), kind, info) as file_id:
+        kind, info = about(replace(held, headers=None))
+        return told.get("contentType") or kind, {**(told.get("fileInfo") or {}), **info}
+
+    def _copy_parts(self, held: Entry, replacing: Entry | None, about: About) -> Entry:
+        self._look(held.key, replacing)
+        with large_file(self._account, self._name(held.key), *about) as file_id:
             parts = copy_parts(self._account, file_id, str(held.version), held.size)
             return self._finish(held, replacing, file_id, parts)
 
@@ -331,7 +367,8 @@ class B2Store:
 def _proved(entry: Entry, meter: Meter) -> Entry:
     """The entry as its bytes prove it. Raises `IntegrityError` when they are others."""
     meter.check(entry)
-    return replace(Entry(entry.key, meter.size, type=entry.type), **meter.digests)
+    bare = Entry(entry.key, meter.size, type=entry.type, headers=entry.headers)
+    return replace(bare, **meter.digests)
 
 
 def _confirm(held: Entry, known: Entry, place: str) -> Entry:

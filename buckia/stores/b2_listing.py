@@ -11,13 +11,8 @@ from urllib.parse import unquote
 from buckia.errors import StoreError
 from buckia.model import Entry
 from buckia.stores.b2_errors import persist, shown
+from buckia.stores.b2_headers import LARGE_SHA1, SHA256, from_http, of_info
 from buckia.stores.b2_session import Account
-
-SHA256: Final = "sha256"
-"""The file info that carries our digest of the content."""
-
-LARGE_SHA1: Final = "large_file_sha1"
-"""The file info that carries the SHA-1 of a large file, which B2 itself knows by its parts only."""
 
 _NOT_OBJECTS: Final = {"hide", "start", "folder"}
 
@@ -93,6 +88,7 @@ def entry_of(fields: Mapping[str, Any], place: str) -> Entry:
         version=version,
         modified=stamp * 1_000_000,
         type=fields.get("contentType"),
+        headers=of_info(info),
     )
 
 
@@ -108,7 +104,7 @@ def entry_of_headers(headers: Mapping[str, str], place: str) -> Entry:
             "fileId": told.get("x-bz-file-id"),
             "contentSha1": told.get("x-bz-content-sha1"),
             "contentType": told.get("content-type"),
-            "fileInfo": info,
+            "fileInfo": {**from_http(told), **info},
             **{field: _number(told.get(name)) for field, name in numbers.items()},
         },
         place,

@@ -12,7 +12,7 @@ from b2sdk.v3.exception import InvalidAuthToken  # type: ignore[import-untyped]
 
 from buckia.model import Entry
 from buckia.stores.b2_errors import BORDER, FAILURES, Unanswered, persist
-from buckia.stores.b2_listing import LARGE_SHA1, SHA256
+from buckia.stores.b2_headers import LARGE_SHA1, SHA256, to_info
 from buckia.stores.b2_session import MIB, Account
 from buckia.stores.meter import Meter
 from buckia.stores.parts import MOST, each_part, in_pieces
@@ -59,7 +59,8 @@ def large_file(account: Account, name: str, kind: str, info: dict[str, str]) -> 
 def about(known: Entry, *, whole: bool = False) -> tuple[str, dict[str, str]]:
     """The content type and the file info of an object; B2 keeps the SHA-1 of a `whole` one."""
     info = {SHA256: known.sha256, LARGE_SHA1: None if whole else known.sha1}
-    return known.type or _BY_NAME, {name: value for name, value in info.items() if value}
+    own = {name: value for name, value in info.items() if value}
+    return known.type or _BY_NAME, to_info(known.headers) | own
 
 
 def read_parts(account: Account, body: BinaryIO, size: int, meter: Meter) -> Iterator[bytes]:

@@ -40,7 +40,8 @@ class Capabilities(Struct, frozen=True):
     large            what it refuses at `put` it refuses for large bodies, too, that go in parts
     copy             `copy` can work without the bytes passing through this machine
     versions         overwritten and deleted objects remain as versions
-    headers          objects carry a content type and other headers
+    headers          which headers an upload sets, of `buckia.headers.ALL`
+    headers_in_place `put_headers` changes them without an upload, and `head` tells them
     folders          keys are paths of files: `a` and `a/b` exclude each other
     caches           those in front of the bucket, from which the store drops what has changed
     """
@@ -52,7 +53,8 @@ class Capabilities(Struct, frozen=True):
     large: bool = False
     copy: bool = False
     versions: bool = False
-    headers: bool = False
+    headers: frozenset[str] = frozenset()
+    headers_in_place: bool = False
     folders: bool = False
     caches: Caches | None = None
 
@@ -99,7 +101,8 @@ class Store(Protocol):
 
         Whole or not at all, and no reader ever sees a part. `entry.size` and each digest of `entry`
         are checked against the bytes that were sent: `IntegrityError` when they differ, and then
-        nothing has changed. `replacing=None` means the key must be absent, `replacing=e` that it
+        nothing has changed. The object gets `entry.type` and, of `entry.headers`, what the store
+        can set. `replacing=None` means the key must be absent, `replacing=e` that it
         must still hold `e.version`, else `PreconditionError` and nothing has changed.
         """
 
@@ -108,7 +111,16 @@ class Store(Protocol):
     ) -> Entry | None:
         """Copy `entry` of `source` to `key` inside the service; None when this pair cannot.
 
-        Copies exactly `entry.version` (else `PreconditionError`); `replacing` as in `put`.
+        Copies exactly `entry.version` (else `PreconditionError`) with the headers it has;
+        `replacing` as in `put`.
+        """
+
+    def put_headers(self, entry: Entry, *, replacing: Entry) -> Entry:
+        """Give the object `replacing` other headers and leave its bytes where they are.
+
+        Its type becomes `entry.type`, unless that is None, and it gets `entry.headers`. Those of
+        `replacing.headers` that `entry.headers` lacks go, whatever else it has stays. Raises
+        `PreconditionError` as `put` does, `StoreError` where the service cannot do it.
         """
 
     def copies(self, source: Store) -> bool:

@@ -15,6 +15,7 @@ from urllib.parse import quote
 import requests
 
 from buckia.errors import IntegrityError, NotFoundError, PreconditionError, StoreError
+from buckia.headers import TYPE
 from buckia.model import Entry, replace
 from buckia.stores.base import Capabilities, Store
 from buckia.stores.border import MangledError
@@ -30,7 +31,7 @@ from buckia.stores.download import CHUNK, Body, Download
 from buckia.stores.meter import Meter
 from buckia.stores.traffic import Traffic
 
-_CAPABILITIES: Final = Capabilities(digests=frozenset({"sha256"}))
+_CAPABILITIES: Final = Capabilities(digests=frozenset({"sha256"}), headers=frozenset({TYPE}))
 """No promise but the digests. A content type is sent with an upload, yet no listing tells it."""
 
 
@@ -144,6 +145,10 @@ class BunnyStore:
     def copies(self, source: Store) -> bool:
         """Never."""
         return False
+
+    def put_headers(self, entry: Entry, *, replacing: Entry) -> Entry:
+        """Not without the bytes."""
+        raise StoreError(f"{self._place(entry.key)}: Bunny takes a content type by upload only")
 
     def delete(self, entry: Entry) -> None:
         """Delete the object if it still is `entry.version`. Never a folder, never more than one."""

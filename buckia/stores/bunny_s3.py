@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from buckia.errors import StoreError
+from buckia.headers import TYPE
 from buckia.model import Entry, replace
 from buckia.stores.base import Capabilities, Store
 from buckia.stores.bunny_cdn import Cdn
@@ -56,7 +57,13 @@ class BunnyS3Store(S3Store):
     @property
     def capabilities(self) -> Capabilities:
         """What the preview promises, and what a pull zone adds."""
-        return replace(super().capabilities, copy=False, caches=self._cdn.caches)
+        return replace(
+            super().capabilities,
+            copy=False,
+            headers=frozenset({TYPE}),
+            headers_in_place=False,
+            caches=self._cdn.caches,
+        )
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -83,23 +90,27 @@ class BunnyS3Store(S3Store):
         """Never: a copy would lose its content type."""
         return False
 
+    def put_headers(self, entry: Entry, *, replacing: Entry) -> Entry:
+        """Not without the bytes: what a copy says of its type is not heard."""
+        raise StoreError(f"{self.url}/{shown(entry.key)}: takes a content type by upload only")
+
     def past(self, prefix: str = "") -> Iterator[Entry]:
         """Nothing: the preview keeps no versions, and refuses to be asked."""
         return iter(())
 
     def public_url(self, key: str) -> str:
         """The object behind the pull zone; without one, in the service, which wants a signature."""
-        return self._cdn.url(self._full(key)) or super().public_url(key)
+        return self._cdn.url(self._guard.full(key)) or super().public_url(key)
 
     def signed_url(self, key: str, seconds: int) -> str:
         """See `Signing.signed_url`: a token of the pull zone, else a signature of the service."""
         if self._cdn.signs:
-            return self._cdn.signed_url(self._full(key), seconds)
+            return self._cdn.signed_url(self._guard.full(key), seconds)
         return super().signed_url(key, seconds)
 
     def purge(self, key: str) -> None:
         """See `Purging.purge`."""
-        self._cdn.purge(self._full("" if key == "/" else key))
+        self._cdn.purge(self._guard.full("" if key == "/" else key))
 
     def close(self) -> None:
         """Close the connections."""
@@ -111,7 +122,7 @@ class BunnyS3Store(S3Store):
     def _describe(self, native: BunnySession, key: str) -> File | None:
         """What the storage API tells of an object. None also where it is not to be reached: without
         its word an object is only less known."""
-        full = self._full(key)
+        full = self._guard.full(key)
         if reject(full):
             return None
         try:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from buckia import sqlite
-from buckia.errors import AccessError, NotFoundError, PreconditionError
+from buckia.errors import AccessError, NotFoundError, PreconditionError, StoreError
 from buckia.layout import EVERYTHING, EVERYWHERE, Layout, parents, refuse_key
 from buckia.layout import Mapping as Place
 from buckia.model import Entry, Listing, Progress, Skipped, replace, silent
@@ -285,6 +285,10 @@ class LocalStore:
     def copies(self, source: Store) -> bool:
         """From any folder."""
         return isinstance(source, LocalStore)
+
+    def put_headers(self, entry: Entry, *, replacing: Entry) -> Entry:
+        """See `Store.put_headers`: files have none."""
+        raise StoreError(f"{self.path_of(entry.key)}: a file has no headers to change")
 
     def delete(self, entry: Entry) -> None:
         """See `Store.delete`. The file goes to the trash, a database with its companions."""

@@ -10,8 +10,9 @@ from contextlib import AbstractContextManager
 from typing import BinaryIO
 from urllib.parse import quote
 
+from buckia import headers
 from buckia.errors import NotFoundError, PreconditionError
-from buckia.model import DIGESTS, Entry, replace
+from buckia.model import DIGESTS, Entry, Headers, replace
 from buckia.stores.base import Capabilities, Store
 from buckia.stores.meter import Meter
 from buckia.stores.traffic import Traffic
@@ -25,8 +26,12 @@ _CAPABILITIES = Capabilities(
     large=True,
     copy=True,
     versions=False,
-    headers=True,
+    headers=headers.ALL,
+    headers_in_place=True,
 )
+
+_NONE: Headers = {}
+"""Of all objects without headers."""
 
 
 class MemoryStore:
@@ -100,6 +105,13 @@ class MemoryStore:
         """From any of its kind."""
         return isinstance(source, MemoryStore)
 
+    def put_headers(self, entry: Entry, *, replacing: Entry) -> Entry:
+        """The same bytes under other headers, as a new version."""
+        held, data = self._held(replacing)
+        changed = headers.merged(held.headers, replacing.headers, entry.headers)
+        wanted = replace(held, type=entry.type or held.type, headers=changed)
+        return self._write(wanted, data, replacing)
+
     def delete(self, entry: Entry) -> None:
         """Delete the object if it still is `entry.version`."""
         with self._traffic.request(Kind.DELETE), self._lock:
@@ -128,6 +140,7 @@ class MemoryStore:
                 version=str(serial),
                 modified=self._clock() if self._clock else serial,
                 type=entry.type,
+                headers=headers.bare(entry.headers) or _NONE,
             )
             self._objects[entry.key] = (written, data)
         return written

@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import BinaryIO, Final
 from urllib.parse import quote
 
-from buckia.errors import IntegrityError, NotFoundError, PreconditionError, StoreError
-from buckia.model import Entry, replace, same_content
+from buckia.errors import NotFoundError, PreconditionError, StoreError
+from buckia.headers import ALL
+from buckia.model import Entry, replace
 from buckia.rules import is_document
 from buckia.stores.base import Capabilities, Store
 from buckia.stores.border import NoBucketError
 from buckia.stores.download import Body, Download
 from buckia.stores.meter import Meter, announced
-from buckia.stores.probe import ABSENT, Verdict, probe
+from buckia.stores.probe import Verdict, probe
 from buckia.stores.s3_bench import S3Bench
 from buckia.stores.s3_bulk import delete_many
-from buckia.stores.s3_carriers import (
-    Condition,
-    carrier_for,
-    carriers_for,
-    conditions,
-    headers,
-)
-from buckia.stores.s3_errors import BORDER, FAILURES, persist, shown, translate
+from buckia.stores.s3_carriers import Condition, carrier_for, carriers_for
+from buckia.stores.s3_copies import change_headers, copy
+from buckia.stores.s3_errors import BORDER, FAILURES, persist
+from buckia.stores.s3_guard import Guard
+from buckia.stores.s3_headers import for_boto
 from buckia.stores.s3_listing import entry_of, is_md5, list_objects
 from buckia.stores.s3_parts import (
     Part,
     Request,
-    about_copy,
     complete,
-    copy_parts,
     multipart,
     read_exactly,
     read_parts,
@@ -61,9 +57,7 @@ class S3Store:
     def __init__(self, options: S3Options) -> None:
         self._options = options
         self._session = S3Session(options)
-        self._conditions = options.conditions or self._session.service.conditions
-        service = self._session.service
-        self._md5_etags = service.md5_etags if options.md5_etags is None else options.md5_etags
+        self._guard = Guard(self._session)
 
     @property
     def url(self) -> str:
@@ -74,14 +68,15 @@ class S3Store:
     def capabilities(self) -> Capabilities:
         """What the service promises, by its row or proved."""
         return Capabilities(
-            digests=frozenset({"md5"} if self._md5_etags else ()),
-            create_if_absent=self._conditions.create,
-            replace_if_match=self._conditions.replace,
-            delete_if_match=self._conditions.delete,
-            large=self._conditions.complete,
+            digests=frozenset({"md5"} if self._guard.md5_etags else ()),
+            create_if_absent=self._guard.conditions.create,
+            replace_if_match=self._guard.conditions.replace,
+            delete_if_match=self._guard.conditions.delete,
+            large=self._guard.conditions.complete,
             copy=True,
             versions=self._versions,
-            headers=True,
+            headers=ALL,
+            headers_in_place=True,
         )
 
     @property
@@ -103,7 +98,7 @@ class S3Store:
     @property
     def bench(self) -> S3Bench:
         """What can be asked of the service beside the contract."""
-        return S3Bench(self._session, self._conditions, self._try_put, self._try_delete)
+        return S3Bench(self._session, self._guard.conditions, self._try_put, self._try_delete)
 
     @property
     def uploads(self) -> S3Uploads:
@@ -125,19 +120,19 @@ class S3Store:
         cut = len(self._options.prefix)
         for key, fields in list_objects(self._session, self._options.prefix + prefix):
             try:
-                yield entry_of(key[cut:], fields, md5_etags=self._md5_etags)
+                yield entry_of(key[cut:], fields, md5_etags=self._guard.md5_etags)
             except (KeyError, ValueError):
                 raise StoreError(
-                    f"{self._place(key[cut:])}: listed without ETag, size or date"
+                    f"{self._guard.place(key[cut:])}: listed without ETag, size or date"
                 ) from None
 
     def head(self, key: str) -> Entry | None:
         """The object at `key`, with its sha256 where its writer left one."""
-        return self._held(key)
+        return self._guard.head(key)
 
     def open(self, entry: Entry) -> AbstractContextManager[BinaryIO]:
         """Read exactly `entry.version`."""
-        full, place = self._full(entry.key), self._place(entry.key)
+        full, place = self._guard.full(entry.key), self._guard.place(entry.key)
         version = entry.version
         if not version:
             raise PreconditionError(f"{place}: no version to read is known; plan again")
@@ -159,23 +154,24 @@ class S3Store:
         """
         if entry.size > self._options.multipart_threshold and not is_document(entry.key):
             return self._put_parts(entry, body, replacing)
-        meter = Meter({"sha256", *announced(entry), *({"md5"} if self._md5_etags else ())})
+        guard = self._guard
+        meter = Meter({"sha256", *announced(entry), *({"md5"} if guard.md5_etags else ())})
         data = read_exactly(body, entry.size + 1)  # the byte too many shows a body too long
         meter.add(data)
         known = self._checked(entry, meter)
-        full = self._full(entry.key)
+        full = guard.full(entry.key)
         carriers = carriers_for(self._session, full)
-        version = self._write(
+        version = guard.write(
             known,
             replacing,
-            self._conditions.create if replacing is None else self._conditions.replace,
-            lambda condition: next(carriers).put(full, data, self._told(known), condition),
+            guard.conditions.create if replacing is None else guard.conditions.replace,
+            lambda condition: next(carriers).put(full, data, guard.told(known), condition),
         )
-        if version and (version == known.md5 or not self._md5_etags):
+        if version and (version == known.md5 or not guard.md5_etags):
             return replace(known, version=version)
-        stored = self._confirm(known, version)  # no ETag, or one that proves nothing
+        stored = guard.confirm(known, version)  # no ETag, or one that proves nothing
         if is_md5(version):
-            self._md5_etags = False  # encrypted with a key of its own: ETags are only tokens here
+            guard.md5_etags = False  # encrypted with a key of its own: ETags are only tokens here
         return replace(stored, md5=known.md5)
 
     def copy(
@@ -184,19 +180,11 @@ class S3Store:
         """Copy inside the service, headers and metadata included; None between two services."""
         if not (self.copies(source) and isinstance(source, S3Store)):
             return None
-        if not (self._conditions.source and entry.version):
-            source._look(entry.key, entry)
-        origin = {"Bucket": source._options.bucket, "Key": source._full(entry.key)}
-        exactly: Request = {"CopySource": origin, "CopySourceIfMatch": entry.version}
-        wanted = replace(entry, key=key)
-        if entry.size > self._options.copy_limit:
-            with multipart(self._session, self._full(key), about_copy(self._session, origin)) as to:
-                parts = copy_parts(self._session, to, exactly, entry.size)
-                version = self._complete(wanted, replacing, to, parts)
-        else:
-            act = self._copier(key, exactly)
-            version = self._write(wanted, replacing, self._conditions.copy, act)
-        return self._confirm(wanted, version)
+        return copy(source._guard, self._guard, entry, key, replacing)
+
+    def put_headers(self, entry: Entry, *, replacing: Entry) -> Entry:
+        """Copy an object onto itself under other headers."""
+        return change_headers(self._guard, entry, replacing)
 
     def copies(self, source: Store) -> bool:
         """From any bucket at the same service that the same credentials reach."""
@@ -204,19 +192,19 @@ class S3Store:
 
     def delete(self, entry: Entry) -> None:
         """Delete the object if it still is `entry.version`."""
-        full = self._full(entry.key)
-        version = entry.version if self._conditions.delete else None
+        full = self._guard.full(entry.key)
+        version = entry.version if self._guard.conditions.delete else None
         carriers = carriers_for(self._session, full)
 
         def step() -> None:
-            held = None if version else self._held(entry.key)
+            held = None if version else self._guard.head(entry.key)
             if held:  # looked at before every attempt: by then it may be somebody else's
-                self._compare(held, entry)
+                self._guard.compare(held, entry)
             if held or version:
                 next(carriers).delete(full, version)
 
         try:
-            persist(step, self._place(entry.key))
+            persist(step, self._guard.place(entry.key))
         except NoBucketError:
             raise
         except NotFoundError:
@@ -225,25 +213,27 @@ class S3Store:
     def past(self, prefix: str = "") -> Iterator[Entry]:
         """See `Remembering.past`: nothing, where versioning was never on."""
         cut = len(self._options.prefix)
-        for found in past_versions(self._session, self._full(prefix)):
+        for found in past_versions(self._session, self._guard.full(prefix)):
             yield replace(found, key=found.key[cut:])
 
     def open_past(self, entry: Entry) -> AbstractContextManager[BinaryIO]:
         """See `Remembering.open_past`."""
-        return open_version(self._session, self._full(entry.key), entry, self._place(entry.key))
+        return open_version(
+            self._session, self._guard.full(entry.key), entry, self._guard.place(entry.key)
+        )
 
     def sweep(self, entries: Iterable[Entry]) -> Iterator[Entry]:
         """See `Sweeping.sweep`: a thousand with one request."""
-        return delete_many(self._session, entries, lambda e: self._full(e.key), self.delete)
+        return delete_many(self._session, entries, lambda e: self._guard.full(e.key), self.delete)
 
     def public_url(self, key: str) -> str:
         """The object's own URL; whether everybody may read it is the bucket's policy."""
-        path = quote(self._full(key), safe="/~", errors="surrogateescape")
+        path = quote(self._guard.full(key), safe="/~", errors="surrogateescape")
         return f"{self._session.bucket_url}/{path}"
 
     def signed_url(self, key: str, seconds: int) -> str:
         """See `Signing.signed_url`: by signature, at most seven days. No request is made."""
-        return presign(self._session, self._full(key), seconds)
+        return presign(self._session, self._guard.full(key), seconds)
 
     def close(self) -> None:
         """Close the connections."""
@@ -254,8 +244,8 @@ class S3Store:
         where the options say what it enforces, on no more than they say."""
         proof = probe(self._try_put, self._try_delete, wrong="0" * 32)
         most = self._options.conditions or _EVERYTHING
-        self._conditions = replace(
-            self._conditions,
+        self._guard.conditions = replace(
+            self._guard.conditions,
             create=most.create and proof.create is Verdict.ENFORCED,
             replace=most.replace and proof.replace is Verdict.ENFORCED,
             delete=most.delete and proof.delete is Verdict.ENFORCED,
@@ -263,15 +253,15 @@ class S3Store:
         return self.capabilities
 
     def _put_parts(self, entry: Entry, body: BinaryIO, replacing: Entry | None) -> Entry:
-        self._look(entry.key, replacing)  # before gigabytes travel in vain
+        self._guard.look(entry.key, replacing)  # before gigabytes travel in vain
         meter = Meter({"sha256", *announced(entry)})
-        about = headers(self._told(entry))
-        with multipart(self._session, self._full(entry.key), about) as upload:
+        about = for_boto(self._guard.told(entry))
+        with multipart(self._session, self._guard.full(entry.key), about) as upload:
             chunks = read_parts(body, entry.size, self._options.part_size, meter)
             parts = send_parts(self._session, upload, chunks)
             known = self._checked(entry, meter)
             version = self._complete(known, replacing, upload, parts)
-        return self._confirm(known, version)
+        return self._guard.confirm(known, version)
 
     def _complete(
         self, known: Entry, replacing: Entry | None, upload: Request, parts: list[Part]
@@ -279,106 +269,23 @@ class S3Store:
         def act(condition: Condition) -> str:
             return complete(self._session, upload, parts, condition)
 
-        return self._write(known, replacing, self._conditions.complete, act)
-
-    def _copier(self, key: str, exactly: Request) -> Callable[[Condition], str]:
-        def act(condition: Condition) -> str:
-            copied = self._session.client.copy_object(
-                Bucket=self._options.bucket,
-                Key=self._full(key),
-                **exactly,
-                **conditions(condition),
-            )
-            return copied["CopyObjectResult"].get("ETag", "").strip('"')
-
-        return act
-
-    def _write(
-        self,
-        known: Entry,
-        replacing: Entry | None,
-        enforced: bool,
-        act: Callable[[Condition], str],
-    ) -> str:
-        """Write under the condition, which the service checks or, where it would not, we do."""
-        place = self._place(known.key)
-
-        def step() -> str:
-            if not enforced or (replacing and not replacing.version):
-                self._look(known.key, replacing)
-                return act(None)
-            try:
-                return act(ABSENT if replacing is None else replacing.version)
-            except FAILURES as problem:
-                error = translate(problem, place)
-                if replacing and type(error) is NotFoundError:
-                    raise PreconditionError(f"{place}: the object is gone; plan again") from None
-                raise error from None
-
-        def recognise() -> str | None:
-            held = self._held(known.key)
-            return held.version if held and same_content(held, known) else None
-
-        return persist(step, place, recognise=recognise)
-
-    def _held(self, key: str) -> Entry | None:
-        """What the service tells of the object at `key`."""
-        full = self._full(key)
-        carriers = carriers_for(self._session, full)
-        try:
-            found = persist(lambda: next(carriers).head(full), self._place(key))
-        except NoBucketError:
-            raise
-        except NotFoundError:
-            return None
-        return replace(found, key=key, md5=found.md5 if self._md5_etags else None)
-
-    def _look(self, key: str, expected: Entry | None) -> None:
-        """Raise unless `key` holds what is expected right now."""
-        held = self._held(key)
-        if held or expected:
-            self._compare(held or Entry(key, 0), expected)
-
-    def _compare(self, held: Entry, expected: Entry | None) -> None:
-        if expected is None or expected.version is None or held.version != expected.version:
-            raise PreconditionError(
-                f"{self._place(held.key)}: the object is not what was reviewed; plan again"
-            )
-
-    def _confirm(self, known: Entry, version: str) -> Entry:
-        """What the service holds after a write that told little; `version` empty: not even that."""
-        held, place = self._held(known.key), self._place(known.key)
-        if held is None or (version and held.version != version):
-            raise PreconditionError(f"{place}: changed by somebody else meanwhile; plan again")
-        if held.size != known.size or (known.sha256 and held.sha256 not in (None, known.sha256)):
-            raise IntegrityError(f"{place}: holds other bytes; plan again")
-        return replace(held, sha256=held.sha256 or known.sha256)
-
-    def _told(self, known: Entry) -> Entry:
-        """What the service is told of an object beside its bytes."""
-        return known if self._session.service.metadata else replace(known, sha256=None)
+        return self._guard.write(known, replacing, self._guard.conditions.complete, act)
 
     def _checked(self, entry: Entry, meter: Meter) -> Entry:
         """The entry as its bytes prove it. Raises `IntegrityError` when they are others."""
         meter.check(entry)
-        return replace(Entry(entry.key, meter.size, type=entry.type), **meter.digests)
+        bare = Entry(entry.key, meter.size, type=entry.type, headers=entry.headers)
+        return replace(bare, **meter.digests)
 
     def _try_put(self, key: str, data: bytes, condition: Condition) -> str:
-        full, known = self._full(key), Entry(key, len(data))
+        full, known = self._guard.full(key), Entry(key, len(data))
         carrier = carrier_for(self._session, full)
         version = persist(
-            lambda: carrier.put(full, data, known, condition), self._place(key), attempts=1
+            lambda: carrier.put(full, data, known, condition), self._guard.place(key), attempts=1
         )
-        return version or self._confirm(known, "").version or ""
+        return version or self._guard.confirm(known, "").version or ""
 
     def _try_delete(self, key: str, version: str | None) -> None:
-        full = self._full(key)
+        full = self._guard.full(key)
         carriers = carriers_for(self._session, full)
-        persist(lambda: next(carriers).delete(full, version), self._place(key))
-
-    def _full(self, key: str) -> str:
-        return self._options.prefix + key
-
-    def _place(self, key: str) -> str:
-        """An object's name for people, with the service it is on."""
-        return f"s3://{self._options.bucket}/{shown(self._full(key))} at {self._session.endpoint}"
+        persist(lambda: next(carriers).delete(full, version), self._guard.place(key))

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import obstore
 from obstore.exceptions import BaseError
 
-from buckia.model import Entry
+from buckia.model import Entry, Headers
 from buckia.stores.download import Body
 from buckia.stores.probe import ABSENT
 from buckia.stores.s3_errors import BadAnswer
+from buckia.stores.s3_headers import SHA256, for_boto, for_obstore, of_boto, of_obstore
 from buckia.stores.s3_listing import is_md5, nanoseconds
 from buckia.stores.s3_session import MIB, S3Session
 from buckia.stores.s3_traffic import asking
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
 
 Condition = str | None
 """What the service checks before it writes: `ABSENT`, a version, or nothing."""
-
-_SHA256: Final = "sha256"
-"""The user metadata (`x-amz-meta-sha256`) that carries the digest of the content."""
 
 _REWRITTEN: Final = re.compile(r"(^|/)(\.{0,2})(/|$)|[\x00-\x1f\x7f]")
 """Keys with an empty, `.` or `..` segment, a slash at an end, or a control character: obstore
@@ -82,8 +80,9 @@ class Obstore:
             found.meta["size"],
             found.meta["e_tag"],
             found.meta["last_modified"],
-            found.attributes.get(_SHA256),
+            found.attributes.get(SHA256),
             found.attributes.get("Content-Type"),
+            of_obstore(found.attributes),
         )
 
     def get(self, key: str, version: str, offset: int = 0) -> tuple[int, Body]:
@@ -105,14 +104,13 @@ class Obstore:
         if self._session.traffic.slows_uploads:
             return Boto(self._session).put(key, data, announced, condition)
         mode: PutMode = "create" if condition == ABSENT else {"e_tag": condition}
-        attributes = {_SHA256: announced.sha256, "Content-Type": announced.type}
         try:
             with asking(self._session.traffic, Kind.WRITE):
                 result = obstore.put(
                     self._session.writer,
                     key,
                     data,
-                    attributes={name: value for name, value in attributes.items() if value},
+                    attributes=for_obstore(announced),
                     mode="overwrite" if condition is None else mode,
                     use_multipart=False,
                 )
@@ -138,6 +136,7 @@ class Boto:
     def __init__(self, session: S3Session) -> None:
         self._client = session.client
         self._bucket = session.options.bucket
+        self._classes = session.options.tell_classes
 
     def head(self, key: str) -> Entry:
         """The object at a key."""
@@ -147,8 +146,9 @@ class Boto:
             found["ContentLength"],
             found["ETag"],
             found["LastModified"],
-            found["Metadata"].get(_SHA256),
+            found["Metadata"].get(SHA256),
             found.get("ContentType"),
+            of_boto(found, classes=self._classes),
         )
 
     def get(self, key: str, version: str, offset: int = 0) -> tuple[int, Body]:
@@ -168,7 +168,7 @@ class Boto:
             Bucket=self._bucket,
             Key=key,
             Body=data,
-            **headers(announced),
+            **for_boto(announced),
             **conditions(condition),
         )
         return result.get("ETag", "").strip('"')
@@ -188,12 +188,6 @@ def _demand(version: str, etag: str | None) -> None:
         raise BadAnswer(HTTPStatus.PRECONDITION_FAILED, "PreconditionFailed")
 
 
-def headers(announced: Entry) -> dict[str, Any]:
-    """What an object carries beside its bytes, as boto3 wants it."""
-    kind = {"ContentType": announced.type} if announced.type else {}
-    return {"Metadata": {_SHA256: announced.sha256} if announced.sha256 else {}, **kind}
-
-
 def conditions(condition: Condition) -> dict[str, Any]:
     """A condition, as boto3 wants it. ETags go without quotes: Ceph insists, Amazon does not."""
     if condition is None:
@@ -208,6 +202,7 @@ def _describe(
     modified: datetime,
     sha256: str | None,
     kind: str | None,
+    headers: Headers,
 ) -> Entry:
     version = (etag or "").strip('"')
     return Entry(
@@ -218,4 +213,5 @@ def _describe(
         version=version,
         modified=nanoseconds(modified),
         type=kind,
+        headers=headers,
     )

@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO
 
 from buckia.stores.meter import Meter
 from buckia.stores.parts import MOST, Piece, each_part, in_pieces
@@ -15,16 +15,6 @@ from buckia.stores.s3_carriers import Condition, conditions
 from buckia.stores.s3_errors import BORDER, FAILURES, persist, shown
 from buckia.stores.s3_listing import is_md5
 from buckia.stores.s3_session import MIB, S3Session
-
-_KEPT: Final = (
-    "CacheControl",
-    "ContentDisposition",
-    "ContentEncoding",
-    "ContentLanguage",
-    "ContentType",
-    "Metadata",
-)
-"""What a copy in parts has to carry over by itself; a plain copy keeps it."""
 
 Request = dict[str, Any]
 """Parameters of a request, as boto3 wants them."""
@@ -98,12 +88,6 @@ def _etag_of(parts: list[Part]) -> str:
         return ""
     whole = hashlib.md5(bytes.fromhex("".join(tags)), usedforsecurity=False)
     return f"{whole.hexdigest()}-{len(tags)}"
-
-
-def about_copy(session: S3Session, source: Request) -> Request:
-    """What the copied object carries beside its bytes."""
-    found = persist(lambda: session.client.head_object(**source), _place(source))
-    return {name: value for name, value in found.items() if name in _KEPT}
 
 
 def _each_part(

@@ -53,6 +53,7 @@ class S3Options:
     ca_bundle            a PEM file of certificates to trust; None: as the environment says
     conditions           what the service enforces, when proved; None: what its row says
     versions             whether the bucket keeps versions; None: the bucket is asked
+    tell_classes         whether looks tell storage classes, which costs more CPU
     md5_etags            whether ETags of 32 hex digits are the md5 (not under SSE-KMS or SSE-C);
                          None: what the service's row says
     multipart_threshold  bytes above which a body is sent in parts; smaller ones fit in memory
@@ -77,6 +78,7 @@ class S3Options:
     ca_bundle: str | None = None
     conditions: Conditions | None = None
     versions: bool | None = None
+    tell_classes: bool = False
     md5_etags: bool | None = None
     multipart_threshold: int = 16 * MIB
     part_size: int = 8 * MIB

@@ -12,7 +12,18 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from buckia.cli import show, show_status
-from buckia.model import Action, Conflict, Content, Direction, Notice, Op, Source, Undo, action_id
+from buckia.model import (
+    Action,
+    Conflict,
+    Content,
+    Direction,
+    Notice,
+    Op,
+    Source,
+    Undo,
+    action_id,
+    replace,
+)
 from buckia.planfile import BaseRef, BucketHead, Guards, Plan, PlanScope, Summary
 from buckia.project import BucketStatus
 
@@ -208,3 +219,22 @@ def test_the_status_tells_sides_apart() -> None:
         "new": 1,
         "deleted": 1,
     }
+
+
+def test_changed_headers_are_shown_as_such() -> None:
+    """Apart from real copies, with what becomes different under each key, and nobody reads of a
+    copy from itself."""
+
+    def dressed(key: str) -> Action:
+        known = action(Op.COPY, key, was=10)
+        changes = ("cache-control: no-store, was max-age=60",)
+        return replace(known, source=Source("t", key=key), changes=changes)
+
+    renamed = replace(action(Op.COPY, "new"), source=Source("t", key="old"))
+    shown = drawn(plan(dressed("a/one.jpg"), dressed("a/two.jpg"), renamed))
+    assert "1 to copy, 2 to change headers" in shown
+    assert "change headers a/  2 files, 20 bytes" in shown
+    assert "~  one.jpg  10 bytes\n" in shown
+    assert "cache-control: no-store, was max-age=60" in shown
+    assert ">  new  from old" in shown
+    assert "from a/one.jpg" not in shown

@@ -196,6 +196,15 @@ class FaultyStore:
         """What the inner one says."""
         return self.inner.copies(source.inner if isinstance(source, FaultyStore) else source)
 
+    def put_headers(self, entry: Entry, *, replacing: Entry) -> Entry:
+        """The other headers, or not: a copy onto its own key."""
+        return self._write(
+            "copy",
+            entry.key,
+            lambda: self.inner.put_headers(entry, replacing=replacing),
+            replace(replacing, version="pretended"),
+        )
+
     def delete(self, entry: Entry) -> None:
         """The deletion, or not."""
         self._write("delete", entry.key, lambda: self.inner.delete(entry), None)

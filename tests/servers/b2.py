@@ -181,7 +181,7 @@ class Handler(BaseHTTPRequestHandler):
             "X-Bz-File-Name": quote(file.name),
             "X-Bz-Content-Sha1": file.sha1 or "none",
             "X-Bz-Upload-Timestamp": str(file.stamp),
-            **{_header(name): quote(value) for name, value in file.info.items()},
+            **dict(_header(name, value) for name, value in file.info.items()),
         }
         span = self.headers.get("Range")
         if span is None:
@@ -205,10 +205,11 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = self.close_connection or cut is not None
 
 
-def _header(name: str) -> str:
-    """The header that carries a file info; `b2-content-encoding` and its like have their own."""
+def _header(name: str, value: str) -> tuple[str, str]:
+    """The header that carries a file info; `b2-content-encoding` and its like have their own, as it
+    stands."""
     own = name.removeprefix("b2-")
-    return own.title() if own != name else f"X-Bz-Info-{name}"
+    return (own.title(), value) if own != name else (f"X-Bz-Info-{name}", quote(value))
 
 
 @contextmanager

@@ -20,7 +20,12 @@ from tests.stores.kinds import KINDS
 
 FILE: Final = Path(__file__).with_name("contract.json")
 
-MODULES: Final = ("test_contract", "test_contract_changes", "test_contract_races")
+MODULES: Final = (
+    "test_contract",
+    "test_contract_changes",
+    "test_contract_headers",
+    "test_contract_races",
+)
 """Where the clauses are, in the order of the table."""
 
 Record = dict[str, Any]

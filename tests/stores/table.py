@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from buckia.headers import ALL
 from buckia.stores.s3_services import SERVICES, Service
 from tests.stores import record
 from tests.stores.kinds import KINDS
@@ -29,6 +30,7 @@ WORDS: Final[dict[tuple[str, bool], str]] = {
     ("copy", False): "no copy",
     ("versions", False): "no versions",
     ("headers", False): "no headers",
+    ("headers_in_place", False): "by upload only",
     ("folders", True): "paths",
 }
 """What a clause expects where a store claims less, or something else."""
@@ -41,7 +43,8 @@ FLAGS: Final = {
     "large": "the same for bodies that are sent in parts",
     "copy": "copies inside the service",
     "versions": "what is overwritten or deleted remains as a version",
-    "headers": "sets headers of an object",
+    "headers": "headers it sets with an upload",
+    "headers_in_place": "changes headers without an upload, and tells them",
     "folders": "keys are paths of files",
 }
 """Each claim, in words."""
@@ -93,7 +96,9 @@ def claims(told: Record) -> Iterator[str]:
 
 def _claim(value: object) -> str:
     if isinstance(value, list):
-        return " ".join(value) or "-"
+        left = sorted(ALL - set(value)) if value and set(value) <= ALL else [""] * 2
+        whole = "all" if not left else f"all but {left[0]}"
+        return whole if len(left) < 2 else " ".join(value) or "-"
     return "yes" if value else "-"
 
 

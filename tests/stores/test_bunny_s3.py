@@ -149,7 +149,9 @@ def test_the_storage_api_tells_the_sha256(preview: Preview) -> None:
     put = write(store, "a/b", DATA)
     (entry,) = store.entries()
     assert entry.sha256 is None
-    assert store.head("a/b") == replace(put, modified=entry.modified, type="binary/octet-stream")
+    assert store.head("a/b") == replace(
+        put, modified=entry.modified, type="binary/octet-stream", headers={}
+    )
     assert preview.counts["DESCRIBE"] == 1
     assert store.head("none") is None
     lone = opened(preview, store._options.bucket, preview.zones[store._options.bucket])

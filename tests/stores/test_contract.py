@@ -2,7 +2,8 @@
 
 A capability flag changes what a clause expects, never whether it is run. The first line of each
 docstring is the clause in the table of docs/providers.md. Changes inside a store are in
-`test_contract_changes.py`, many writers at once in `test_contract_races.py`.
+`test_contract_changes.py`, headers in `test_contract_headers.py`, many writers at once in
+`test_contract_races.py`.
 """
 
 from __future__ import annotations
@@ -280,18 +281,6 @@ def test_put_changes_nothing_when_the_body_breaks(store: Store) -> None:
         with pytest.raises((OSError, BuckiaError)):
             store.put(entry_for("key", data), body, replacing=None)
         assert listed(store) == []
-
-
-def test_put_keeps_the_content_type(store: Store, claims: Claims) -> None:
-    """An object keeps its content type where the store has headers, and has no other elsewhere."""
-    entry = store.put(
-        entry_for("key", b"{}", "application/json"), io.BytesIO(b"{}"), replacing=None
-    )
-    head = store.head("key")
-    assert head is not None
-    kept = {"application/json"} if claims("headers") else {"application/json", None}
-    assert {head.type, entry.type} <= kept
-    assert read(store, head) == b"{}"
 
 
 @pytest.mark.parametrize("key", UNICODE)

@@ -1,0 +1,139 @@
+"""Copies inside S3, in one request or in parts: to another key, or to the same with new headers."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from buckia.errors import StoreError, UnavailableError
+from buckia.headers import agrees, merged
+from buckia.model import Entry, replace
+from buckia.stores.s3_carriers import Condition, conditions
+from buckia.stores.s3_errors import persist
+from buckia.stores.s3_guard import Guard
+from buckia.stores.s3_headers import SHA256, STAYING, for_boto, of_boto
+from buckia.stores.s3_parts import Part, Request, complete, copy_parts, multipart
+
+_KEPT: Final = (
+    "CacheControl",
+    "ContentDisposition",
+    "ContentEncoding",
+    "ContentType",
+    "Metadata",
+    "StorageClass",
+    *STAYING,
+)
+"""What a copy in parts has to carry over by itself."""
+
+_GRANTS: Final = {
+    "FULL_CONTROL": "GrantFullControl",
+    "READ": "GrantRead",
+    "READ_ACP": "GrantReadACP",
+    "WRITE_ACP": "GrantWriteACP",
+}
+"""Permissions of an ACL, and the parameters that give them again."""
+
+
+def copy(source: Guard, target: Guard, entry: Entry, key: str, replacing: Entry | None) -> Entry:
+    """Copy an object with its headers; its storage class, which a plain copy resets, too."""
+    found = _told(source, entry)
+    exactly = _exactly(source, entry)
+    wanted = replace(entry, key=key, size=found["ContentLength"])
+    if wanted.size > target.session.options.copy_limit:
+        about = {name: value for name, value in found.items() if name in _KEPT}
+        version = _in_parts(target, wanted, replacing, about, exactly)
+    else:
+        rank = {"StorageClass": found["StorageClass"]} if "StorageClass" in found else {}
+        version = _at_once(target, wanted, replacing, {**exactly, **rank})
+    return target.confirm(wanted, version)
+
+
+def change_headers(guard: Guard, entry: Entry, replacing: Entry) -> Entry:
+    """Copy an object onto itself under other headers.
+
+    All that a copy would lose goes along: what others have set, our digest, and the grants of its
+    ACL, without which an object that everybody may read would become private.
+    """
+    found = _told(guard, replacing)
+    about = _about(entry, replacing, found) | _grants(guard, entry.key)
+    wanted = replace(entry, size=found["ContentLength"], sha256=found["Metadata"].get(SHA256))
+    exactly = _exactly(guard, replacing)
+    if wanted.size > guard.session.options.copy_limit:
+        made = _in_parts(guard, wanted, replacing, about, exactly)
+    else:
+        request = {**exactly, "MetadataDirective": "REPLACE", **about}
+        made = _at_once(guard, wanted, replacing, request)
+    return guard.confirm(wanted, made)
+
+
+def _told(guard: Guard, entry: Entry) -> Any:
+    """All that the service tells of an object, if it still is this version."""
+    place, origin = guard.place(entry.key), guard.origin(entry.key)
+    found = persist(lambda: guard.session.client.head_object(**origin), place)
+    held = Entry(entry.key, found["ContentLength"], version=str(found["ETag"]).strip('"'))
+    guard.compare(held, entry)
+    return found
+
+
+def _exactly(guard: Guard, entry: Entry) -> Request:
+    """This version of an object as the source of a copy."""
+    return {"CopySource": guard.origin(entry.key), "CopySourceIfMatch": entry.version}
+
+
+def _about(entry: Entry, replacing: Entry, found: Any) -> Request:
+    """What the object carries afterwards, as boto3 wants it."""
+    changed = merged(of_boto(found), replacing.headers, entry.headers)
+    held = Entry(entry.key, 0, type=entry.type or found.get("ContentType"), headers=changed)
+    staying = {name: found[name] for name in STAYING if name in found}
+    return staying | for_boto(replace(held, sha256=found["Metadata"].get(SHA256)))
+
+
+def _grants(guard: Guard, key: str) -> Request:
+    """What gives the object's own grants again; nothing where only its owner has any.
+
+    Nothing also where nobody can tell: buckets without ACLs refuse to be asked for one.
+    """
+    ask = guard.session.client.get_object_acl
+    try:
+        told = persist(lambda: ask(**guard.origin(key)), guard.place(key))
+    except UnavailableError:
+        raise
+    except StoreError:
+        return {}
+    owner = told.get("Owner", {}).get("ID")
+    held = [(grant["Permission"], grant["Grantee"]) for grant in told.get("Grants", ())]
+    if all(who.get("ID") == owner for _, who in held):
+        return {}
+    found: dict[str, list[str]] = {}
+    for permission, who in held:
+        named = f'uri="{who["URI"]}"' if "URI" in who else f'id="{who.get("ID", "")}"'
+        found.setdefault(_GRANTS.get(permission, ""), []).append(named)
+    return {name: ", ".join(whom) for name, whom in found.items() if name}
+
+
+def _at_once(guard: Guard, wanted: Entry, replacing: Entry | None, request: Request) -> str:
+    def act(condition: Condition) -> str:
+        copied = guard.session.client.copy_object(
+            **guard.origin(wanted.key), **request, **conditions(condition)
+        )
+        return copied["CopyObjectResult"].get("ETag", "").strip('"')
+
+    return guard.write(wanted, replacing, guard.conditions.copy, act, _recognised(wanted))
+
+
+def _in_parts(
+    guard: Guard, wanted: Entry, replacing: Entry | None, about: Request, exactly: Request
+) -> str:
+    with multipart(guard.session, guard.full(wanted.key), about) as upload:
+        parts: list[Part] = copy_parts(guard.session, upload, exactly, wanted.size)
+
+        def act(condition: Condition) -> str:
+            return complete(guard.session, upload, parts, condition)
+
+        enforced = guard.conditions.complete
+        return guard.write(wanted, replacing, enforced, act, _recognised(wanted))
+
+
+def _recognised(wanted: Entry) -> Any:
+    """Whether an object with the right bytes is one of ours: bytes alone do not tell it from what
+    it was before its headers changed."""
+    return lambda held: agrees(held, wanted.headers)

@@ -1,0 +1,68 @@
+"""Headers of objects, between their names in buckia and those of S3's two clients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from buckia.headers import META, OWN, STORAGE
+from buckia.model import Entry, Headers
+
+SHA256: Final = "sha256"
+"""The user metadata (`x-amz-meta-sha256`) that carries the digest of the content."""
+
+_NAMES: Final = {
+    "cache-control": ("CacheControl", "Cache-Control"),
+    "content-disposition": ("ContentDisposition", "Content-Disposition"),
+    "content-encoding": ("ContentEncoding", "Content-Encoding"),
+    STORAGE: ("StorageClass", "Storage-Class"),
+}
+"""What boto3 and obstore call each."""
+
+_USUAL_CLASS: Final = "STANDARD"
+"""The storage class of an object that tells none (Amazon S3 API reference, HeadObject)."""
+
+STAYING: Final = ("ContentLanguage", "Expires", "WebsiteRedirectLocation")
+"""What no rule sets, and only a request that names it carries over."""
+
+
+def for_boto(entry: Entry) -> dict[str, Any]:
+    """What an object carries beside its bytes, as boto3 wants it."""
+    told, found = entry.headers or {}, {}
+    if entry.type:
+        found["ContentType"] = entry.type
+    found |= {name: told[own] for own, (name, _) in _NAMES.items() if own in told}
+    return {"Metadata": _metadata(entry), **found}
+
+
+def for_obstore(entry: Entry) -> dict[str, str]:
+    """The same as obstore wants it."""
+    told = entry.headers or {}
+    found = {name: told[own] for own, (_, name) in _NAMES.items() if own in told}
+    return _metadata(entry) | found | ({"Content-Type": entry.type} if entry.type else {})
+
+
+def of_boto(found: Mapping[str, Any], *, classes: bool = False) -> Headers:
+    """What an object carries, from an answer to boto3; `classes` tells the usual one, too."""
+    usual = {"StorageClass": _USUAL_CLASS} if classes else {}
+    told = {**usual, **found}
+    known = {own: told[name] for own, (name, _) in _NAMES.items() if name in told}
+    return known | _of_metadata(found.get("Metadata") or {})
+
+
+def of_obstore(found: Mapping[str, str]) -> Headers:
+    """The same from attributes of obstore, which tells no storage class."""
+    names = {name: own for own, (_, name) in _NAMES.items()}
+    known = {own: found[name] for name, own in names.items() if name in found}
+    others = {n: v for n, v in found.items() if n not in names and not n.startswith("Content-")}
+    return known | _of_metadata(others)
+
+
+def _metadata(entry: Entry) -> dict[str, str]:
+    told = entry.headers or {}
+    found = {name.removeprefix(META): v for name, v in told.items() if name.startswith(META)}
+    return found | ({SHA256: entry.sha256} if entry.sha256 else {})
+
+
+def _of_metadata(found: Mapping[str, str]) -> Headers:
+    return {META + n.lower(): value for n, value in found.items() if n.lower() not in OWN}
