@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 from b2sdk.v3 import SqliteAccountInfo  # type: ignore[import-untyped]
+from botocore.credentials import Credentials
+from botocore.exceptions import CredentialRetrievalError
 
 from buckia import connect, credentials
 from buckia.config import BucketConfig, Config
@@ -351,6 +353,25 @@ def test_secrets_of_the_keyring_are_looked_for_in_documents(ring: InMemory, tmp_
         project.remote("main")
         with pytest.raises(DocumentError, match="a secret of the configuration"):
             project.hygiene.demand_clean(b'{"a":"x S3cret-of-the-ring y"}', "the plan")
+
+
+def test_credentials_that_are_renewed_are_all_looked_for(tmp_path: Path) -> None:
+    """And one that cannot be renewed any more ends nothing: whoever needs it is told."""
+    options: dict[str, Any] = {"domain": "http://127.0.0.1:1", "region": "x"}
+    pair = {"api_key": "i", "password": "first"}
+    store = connect.open_remote(bucket("s3", **options, **pair), tmp_path, HashCache())
+    session = store._session  # type: ignore[attr-defined]
+    assert set(connect.secrets([], [store])) >= {"first"}
+    session.credentials = Credentials("i", "second", "token")
+    assert set(connect.secrets([], [store])) >= {"first", "second", "token"}
+
+    class Expired(Credentials):
+        def get_frozen_credentials(self) -> Any:
+            raise CredentialRetrievalError(provider="sso", error_msg="expired")
+
+    session.credentials = Expired("i", "third")
+    assert set(connect.secrets([], [store])) >= {"first", "second", "token"}
+    store.close()
 
 
 def test_secrets_are_not_shown(ring: InMemory) -> None:

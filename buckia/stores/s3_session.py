@@ -6,6 +6,7 @@ its CPU; a plain HTTP session lists, because only there keys arrive exactly as t
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -93,6 +94,7 @@ class S3Session:
 
     def __init__(self, options: S3Options) -> None:
         self.options = options
+        self._secrets: set[str | None] = set()
         try:
             self.boto = self._sign_in()
             self._given = self._find_endpoint()
@@ -162,9 +164,11 @@ class S3Session:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The secret parts of the credentials, as they are at the moment."""
-        now = self.credentials.get_frozen_credentials()
-        return tuple(filter(None, (now.secret_key, now.token)))
+        """The secret parts of the credentials, all that there were so far: some are renewed."""
+        with suppress(BotoCoreError):  # they cannot be renewed: whoever needs them is told
+            now = self.credentials.get_frozen_credentials()
+            self._secrets |= {now.secret_key, now.token}
+        return tuple(sorted(filter(None, self._secrets)))
 
     def same_service(self, other: S3Session) -> bool:
         """Whether the service can copy between the two by itself, with these credentials."""
