@@ -17,6 +17,7 @@ from buckia.stores import load_store
 from buckia.stores.base import Store
 from buckia.stores.hashing import HashCache
 from buckia.stores.local import LocalStore
+from buckia.stores.rate import rates_from
 
 _SECRET: Final = re.compile(
     r"(AWS|B2|BUNNY|LINODE)_.*(SECRET|TOKEN|PASSWORD|APPLICATION_KEY|API_KEY)"
@@ -101,7 +102,7 @@ def _s3(bucket: BucketConfig, root: Path, cache: HashCache) -> Store:
             else Conditions(**dict.fromkeys(bucket.conditions, True)),
             prefix=bucket.prefix,
             workers=bucket.max_workers,
-            rates=bucket.rates,
+            rates=rates_from(bucket.rate_limit),
         )
     )
     return opened
@@ -122,7 +123,7 @@ def _b2(bucket: BucketConfig, root: Path, cache: HashCache) -> Store:
             realm=realm.rstrip("/"),
             prefix=bucket.prefix,
             workers=bucket.max_workers,
-            rates=bucket.rates,
+            rates=rates_from(bucket.rate_limit),
         )
     )
     return opened
@@ -143,7 +144,7 @@ def _bunny(bucket: BucketConfig, root: Path, cache: HashCache) -> Store:
         token_key=found.values.get("token_key"),
         prefix=bucket.prefix,
         workers=bucket.max_workers,
-        rates=bucket.rates,
+        rates=rates_from(bucket.rate_limit),
     )
     if bucket.api == "s3":
         load_store("s3")  # says what to install

@@ -24,7 +24,6 @@ from buckia.layout import Mapping as Place
 from buckia.model import Direction, Policy, Value
 from buckia.rules import Limits, Rules, seconds
 from buckia.settings import declared
-from buckia.stores.rate import Rates, rates_from
 
 _LISTS: Final = ("conditions", "folders", "paths", "include", "exclude", "protect", "headers")
 _TABLES: Final = ("credentials", "files", "upload_files", "rate_limit", "settings")
@@ -142,11 +141,6 @@ class BucketConfig:
             protect=tuple(self.protect),
             headers=HeaderRules(tuple(header_rules(self))),
         )
-
-    @property
-    def rates(self) -> Rates:
-        """How fast the bucket may be used."""
-        return rates_from(self.rate_limit)
 
     @property
     def keeps_trash(self) -> bool:

@@ -14,7 +14,7 @@ from buckia.connect import open_remote
 from buckia.errors import ConfigError, UsageError
 from buckia.stores.base import Store
 from buckia.stores.hashing import HashCache
-from buckia.stores.rate import UNLIMITED, Pace, Rates, Tokens, per_second
+from buckia.stores.rate import UNLIMITED, Pace, Rates, Tokens, per_second, rates_from
 from tests.stores.contract import LARGE, listed, read, write
 
 # token buckets
@@ -149,14 +149,14 @@ def test_a_wrong_rate_is_explained(rates: dict[str, str], words: str) -> None:
 def test_what_the_schema_takes_is_a_rate(text: str) -> None:
     """One judge is as strict as the other."""
     name = "upload" if "B" in text else "requests"
-    assert getattr(bucket(**{name: text}).rates, name) == per_second(text)
+    assert getattr(rates_from(bucket(**{name: text}).rate_limit), name) == per_second(text)
 
 
 def test_rates_are_tuning() -> None:
     """They reach the store, and a plan made with others stays good."""
-    assert bucket().rates == UNLIMITED
+    assert rates_from(bucket().rate_limit) == UNLIMITED
     slow = bucket(requests="10/s", upload="1MB/s")
-    assert slow.rates == Rates(10, 1e6)
+    assert rates_from(slow.rate_limit) == Rates(10, 1e6)
     assert slow.identity() == bucket().identity()
     store = open_remote(slow, root=None, cache=HashCache())  # type: ignore[arg-type]
     assert store.traffic.slows_uploads
