@@ -12,7 +12,7 @@ import itertools
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -152,15 +152,6 @@ def inherit(temporary: Path, name: str, inside: int) -> None:
     with contextlib.suppress(PermissionError):
         os.chown(temporary, stat.st_uid, stat.st_gid)
     temporary.chmod(stat.st_mode & PERMISSIONS)
-
-
-def keeper(trash: Path | None, path: str) -> Callable[[Path], None] | None:
-    """What keeps the old file of a path in the trash, and what lies beside it under its own name;
-    None where there is no trash."""
-    if trash is None:
-        return None
-    folder = (trash / path).parent
-    return lambda old: keep(old, folder / old.name)
 
 
 def keep(path: Path, trash: Path, inside: int | None = None) -> None:

@@ -8,7 +8,6 @@ the root of a mapping.
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -16,13 +15,13 @@ from typing import BinaryIO
 
 from buckia import sqlite
 from buckia.errors import AccessError, NotFoundError, PreconditionError, StoreError
-from buckia.layout import EVERYTHING, EVERYWHERE, Layout, parents, refuse_key
-from buckia.layout import Mapping as Place
+from buckia.layout import EVERYTHING, EVERYWHERE, Layout
 from buckia.model import Entry, Listing, Progress, Skipped, replace, silent
 from buckia.stores import files, folders
 from buckia.stores.base import Capabilities, Store
 from buckia.stores.hashing import HashCache
 from buckia.stores.paths import Paths
+from buckia.stores.placement import Placement
 from buckia.stores.reading import Reader, read_all, told
 from buckia.stores.traffic import Traffic
 from buckia.stores.tree import Found, Refuse, walk
@@ -109,7 +108,7 @@ class LocalStore:
         skipped: list[Skipped] = []
         found = [
             file
-            for file in walk(self.root, self._reach(within), self._refuse, skipped.append)
+            for file in walk(self.root, self._paths.reach(within), self._refuse, skipped.append)
             if file.key.startswith(within) and not file.path.startswith(self._scratch)
         ]
         entries = read_all(
@@ -123,16 +122,6 @@ class LocalStore:
         ordered = {file.key: entries[file.key] for file in found if file.key in entries}
         self._paths.remember((file.key, file.path) for file in found)
         return Listing(ordered, tuple(skipped))
-
-    def _reach(self, within: tuple[str, ...]) -> Layout:
-        """What has to be walked. In a folder that is a bucket every key is its path, so that one
-        folder of it is found without the others; unless it may be spelt otherwise, or is a link."""
-        folder = within[0].rpartition("/")[0] if len(within) == 1 else ""
-        if self._paths.layout != EVERYTHING or not folder.isascii() or refuse_key(folder):
-            return self._paths.layout
-        if any((self.root / part).is_symlink() for part in parents(f"{folder}/")):
-            return self._paths.layout
-        return Layout((Place(f"{folder}/", f"{folder}/"),))
 
     @property
     def _scratch(self) -> str:
@@ -221,8 +210,8 @@ class LocalStore:
                 if mode is not None:
                     temporary.chmod(mode)
                 with self._paths.folder(path) as inside:
-                    inherit = mode is None
-                    self._place(entry.key, temporary, target, replacing, inside, inherit=inherit)
+                    place = self._placement(entry.key, inside)
+                    place.put(temporary, replacing, inherit=mode is None)
         except OSError as problem:
             raise files.explain(path, problem) from None
         self._paths.remember([(entry.key, path)])
@@ -234,44 +223,16 @@ class LocalStore:
         told = written.digests  # somebody edits it already: that is not what was put here
         return replace(stored, size=written.size, version=told["sha256"], **told)
 
-    def _place(
-        self,
-        key: str,
-        temporary: Path,
-        target: Path,
-        replacing: Entry | None,
-        inside: int,
-        *,
-        inherit: bool,
-    ) -> None:
-        """The last look and the change of names in the open folder, as close together as can be."""
+    def _placement(self, key: str, inside: int) -> Placement:
         path = self.path_of(key)
-        if replacing is None:
-            folders.make_room(target.name, inside)
-        if self._databases and sqlite.is_database(temporary):
-            self._demand(replacing, key)
-            sqlite.replace(temporary, target, files.keeper(self.trash, path))
-        elif replacing is None:
-            try:
-                files.create(temporary, target.name, inside)
-            except FileExistsError:
-                raise PreconditionError(f"{path}: a file has appeared; plan again") from None
-        else:
-            self._supersede(replacing, temporary, target, inside, inherit=inherit)
-
-    def _supersede(
-        self, replacing: Entry, temporary: Path, target: Path, inside: int, *, inherit: bool
-    ) -> None:
-        """Put a finished file in the place of another, which goes to the trash."""
-        found, path = self._demand(replacing, replacing.key), self.path_of(replacing.key)
-        if inherit:
-            files.inherit(temporary, target.name, inside)
-        if found and found.logical:
-            sqlite.displace(temporary, target, files.keeper(self.trash, path))
-            return
-        if self.trash:
-            files.keep(target, self.trash / path, inside)
-        files.supersede(temporary, target.name, inside)
+        return Placement(
+            path,
+            self._paths.full(path),
+            inside,
+            self.trash,
+            self._databases,
+            lambda expected: self._demand(expected, key),
+        )
 
     def copy(
         self, source: Store, entry: Entry, *, key: str, replacing: Entry | None
@@ -293,7 +254,6 @@ class LocalStore:
     def delete(self, entry: Entry) -> None:
         """See `Store.delete`. The file goes to the trash, a database with its companions."""
         path = self.path_of(entry.key)
-        target = self._paths.full(path)
         found = self.head(entry.key)
         if found is None:
             return
@@ -301,23 +261,14 @@ class LocalStore:
             raise PreconditionError(f"{path}: the file has changed since the plan; plan again")
         try:
             with self._paths.folder(path) as inside:
-                self._discard(target, path, inside, database=bool(entry.logical))
+                place = self._placement(entry.key, inside)
+                place.discard(self.work / _SCRATCH, database=bool(entry.logical))
                 folders.flush(inside)
             folders.prune(*self._paths.way(path))
         except FileNotFoundError:
             return
         except OSError as problem:
             raise files.explain(path, problem) from None
-
-    def _discard(self, target: Path, path: str, inside: int, *, database: bool) -> None:
-        if database:
-            room = self.work / _SCRATCH
-            room.mkdir(mode=0o700, parents=True, exist_ok=True)
-            sqlite.discard(target, files.keeper(self.trash, path), room)
-        elif self.trash:
-            files.discard(target, self.trash / path, inside)
-        else:
-            os.unlink(target.name, dir_fd=inside)
 
     def temporary(self) -> AbstractContextManager[Path]:
         """A name for a temporary file, removed at the end."""

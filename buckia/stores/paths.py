@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from buckia.errors import LocalError, NotFoundError, StoreError
-from buckia.layout import Layout, refuse_key
+from buckia.layout import EVERYTHING, Layout, parents, refuse_key
+from buckia.layout import Mapping as Place
 from buckia.stores import folders
 
 _READ: Final = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -69,6 +70,16 @@ class Paths:
             default="",
         )
         return self.root / start, Path(path[len(start) :]).parent.parts
+
+    def reach(self, within: tuple[str, ...]) -> Layout:
+        """What has to be walked. In a folder that is a bucket every key is its path, so that one
+        folder of it is found without the others; unless it may be spelt otherwise, or is a link."""
+        folder = within[0].rpartition("/")[0] if len(within) == 1 else ""
+        if self.layout != EVERYTHING or not folder.isascii() or refuse_key(folder):
+            return self.layout
+        if any((self.root / part).is_symlink() for part in parents(f"{folder}/")):
+            return self.layout
+        return Layout((Place(f"{folder}/", f"{folder}/"),))
 
     def folder(self, path: str, *, make: bool = False) -> AbstractContextManager[int]:
         """The folder of a path, held open; see `folders.opened`."""

@@ -1,0 +1,76 @@
+"""A file that takes its place, or leaves it: the last look and the change of names, as close
+together as can be."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from buckia import sqlite
+from buckia.errors import PreconditionError
+from buckia.model import Entry
+from buckia.stores import files, folders
+
+
+@dataclass(frozen=True)
+class Placement:
+    """One name in a folder that is held open.
+
+    path       the file's own, relative to the root
+    target     the same, absolute
+    inside     the open folder
+    trash      where what stands there goes first; None: its bytes are gone
+    databases  whether SQLite files are replaced through SQLite
+    demand     gives the file that stands there, and raises unless it is what is expected
+    """
+
+    path: str
+    target: Path
+    inside: int
+    trash: Path | None
+    databases: bool
+    demand: Callable[[Entry | None], Entry | None]
+
+    def put(self, temporary: Path, replacing: Entry | None, *, inherit: bool) -> None:
+        """Give a finished file its name. With `inherit` it has the permissions of the old one."""
+        if replacing is None:
+            folders.make_room(self.target.name, self.inside)
+        if self.databases and sqlite.is_database(temporary):
+            self.demand(replacing)
+            sqlite.replace(temporary, self.target, self._keeper)
+        elif replacing is None:
+            try:
+                files.create(temporary, self.target.name, self.inside)
+            except FileExistsError:
+                raise PreconditionError(f"{self.path}: a file has appeared; plan again") from None
+        else:
+            self._supersede(temporary, replacing, inherit=inherit)
+
+    def _supersede(self, temporary: Path, replacing: Entry, *, inherit: bool) -> None:
+        found = self.demand(replacing)
+        if inherit:
+            files.inherit(temporary, self.target.name, self.inside)
+        if found and found.logical:
+            sqlite.displace(temporary, self.target, self._keeper)
+            return
+        if self.trash:
+            files.keep(self.target, self.trash / self.path, self.inside)
+        files.supersede(temporary, self.target.name, self.inside)
+
+    def discard(self, room: Path, *, database: bool) -> None:
+        """Take the file away, a database with its companions; `room` is for temporary files."""
+        if database:
+            room.mkdir(mode=0o700, parents=True, exist_ok=True)
+            sqlite.discard(self.target, self._keeper, room)
+        elif self.trash:
+            files.discard(self.target, self.trash / self.path, self.inside)
+        else:
+            os.unlink(self.target.name, dir_fd=self.inside)
+
+    @property
+    def _keeper(self) -> Callable[[Path], None] | None:
+        """What puts the old file into the trash first; None where there is none."""
+        trash = self.trash
+        return (lambda old: files.keep(old, trash / self.path)) if trash else None
