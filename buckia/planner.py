@@ -340,13 +340,27 @@ def passes_through(action: Action, head: BucketHead | None) -> bool:
     )
 
 
-def guards(capabilities: Capabilities, *, provable: bool = False) -> Guards:
-    """How each kind of write will be protected, as the plan says it. `provable`: apply can find out
-    what the store does not promise."""
+def guards(
+    capabilities: Capabilities, actions: Iterable[Action] = (), *, provable: bool = False
+) -> Guards:
+    """How each kind of write will be protected, as the plan says it: by the weakest of its actions.
+
+    `provable`: apply can find out what the store does not promise.
+    """
     exclusive = capabilities.create_if_absent and capabilities.replace_if_match
+    weak = {bool(a.expect) for a in actions if _is_unguarded(a, capabilities)}
     return Guards(
-        create="atomic" if capabilities.create_if_absent else "checked",
-        replace="atomic" if capabilities.replace_if_match else "checked",
+        create="atomic" if capabilities.create_if_absent and False not in weak else "checked",
+        replace="atomic" if capabilities.replace_if_match and True not in weak else "checked",
         delete="atomic" if capabilities.delete_if_match else "checked",
         lease="atomic" if exclusive else "untried" if provable else "advisory",
     )
+
+
+def _is_unguarded(action: Action, capabilities: Capabilities) -> bool:
+    """Whether a write is one that the service itself does not guard, whatever it does for others:
+    a body that goes in parts, a copy."""
+    if action.op in (Op.COPY, Op.MOVE):
+        return capabilities.copy and not capabilities.guards_copies
+    most, content = capabilities.guarded, action.content
+    return action.op is Op.UPLOAD and bool(most is not None and content and content.size > most)

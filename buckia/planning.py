@@ -48,7 +48,7 @@ def make_plan(
     for name in buckets:
         state = lock.state(name)
         parts[name] = _plan_bucket(space, name, lock, wish)
-        heads[name] = _head(space, name, state)
+        heads[name] = _head(space, name, state, parts[name])
     made = planner.assemble(
         parts,
         heads,
@@ -153,7 +153,8 @@ def _recall(
     return identity.recall(space.work, space.root, bucket.layout, remote, state.lineage)
 
 
-def _head(space: Workspace, name: str, state: BucketState) -> BucketHead:
+def _head(space: Workspace, name: str, state: BucketState, part: BucketPlan) -> BucketHead:
     bucket, remote = space.config.bucket(name), space.remote(name)
-    guards = planner.guards(remote.capabilities, provable=isinstance(remote, Provable))
+    provable = isinstance(remote, Provable)
+    guards = planner.guards(remote.capabilities, part.actions, provable=provable)
     return BucketHead(bucket.provider, bucket.bucket_name, state.ref, guards)

@@ -112,7 +112,7 @@ def make_promotion(
     for turn, pair in enumerate(errand.pairs):
         sides = Sides(source, found[pair.target])
         parts[pair.name] = _plan_pair(space, errand, pair, lock, sides, ask, overrides)
-        heads[pair.name] = _head(space, pair, lock, turn)
+        heads[pair.name] = _head(space, pair, lock, turn, parts[pair.name])
     made = planner.assemble(
         _told_once(errand, parts, source),
         heads,
@@ -240,14 +240,14 @@ def _advised(space: Workspace, pair: Pair, part: BucketPlan) -> BucketPlan:
     return replace(part, blocked=part.blocked + blocked, notices=part.notices + here)
 
 
-def _head(space: Workspace, pair: Pair, lock: Lockfile, turn: int) -> BucketHead:
+def _head(space: Workspace, pair: Pair, lock: Lockfile, turn: int, part: BucketPlan) -> BucketHead:
     bucket = space.config.bucket(pair.target)
     source, target = space.remote(pair.source), space.remote(pair.target)
     return BucketHead(
         bucket.provider,
         bucket.bucket_name,
         lock.state(pair.name).ref,
-        planner.guards(target.capabilities, provable=isinstance(target, Provable)),
+        planner.guards(target.capabilities, part.actions, provable=isinstance(target, Provable)),
         Promotion(
             pair.source,
             lock.state(pair.source).ref,

@@ -158,6 +158,28 @@ def test_a_lease_is_sure_only_where_both_conditions_are(
     )
 
 
+@pytest.mark.parametrize(
+    ("made", "most", "create", "replace"),
+    [
+        (action(Op.UPLOAD), 3, "atomic", "atomic"),
+        (action(Op.UPLOAD), 2, "checked", "atomic"),
+        (action(Op.UPLOAD, expect=Content(3)), 2, "atomic", "checked"),
+        (action(Op.COPY), 3, "checked", "atomic"),
+        (action(Op.MOVE), 3, "checked", "atomic"),
+        (action(Op.DOWNLOAD), 2, "atomic", "atomic"),
+    ],
+)
+def test_guards_are_those_of_the_weakest_write(
+    made: Action, most: int, create: str, replace: str
+) -> None:
+    """A body that goes in parts and a copy may be guarded less than all others."""
+    both: dict[str, Any] = {"create_if_absent": True, "replace_if_match": True, "copy": True}
+    told = guards(Capabilities(guarded=most, **both), [made])
+    assert (told.create, told.replace, told.lease) == (create, replace, "atomic")
+    sure = Capabilities(guards_copies=True, **both)
+    assert guards(sure, [made]) == guards(sure)
+
+
 def test_what_is_lost_in_a_bucket_without_versions_is_kept_by_default() -> None:
     """Unless the configuration switches the trash off."""
     gone = Verdict.DELETE_REMOTE

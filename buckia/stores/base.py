@@ -37,7 +37,8 @@ class Capabilities(Struct, frozen=True):
     create_if_absent the service itself refuses `put(replacing=None)` onto an existing key
     replace_if_match the service itself refuses `put(replacing=e)` when the object is not `e`
     delete_if_match  the service itself refuses `delete(e)` when the object is not `e`
-    large            what it refuses at `put` it refuses for large bodies, too, that go in parts
+    guarded          up to how many bytes of a body it refuses so at `put`; None for any
+    guards_copies    what the service refuses at `put` it refuses at `copy`
     copy             `copy` can work without the bytes passing through this machine
     versions         overwritten and deleted objects remain as versions
     headers          which headers an upload sets, of `buckia.headers.ALL`
@@ -50,7 +51,8 @@ class Capabilities(Struct, frozen=True):
     create_if_absent: bool = False
     replace_if_match: bool = False
     delete_if_match: bool = False
-    large: bool = False
+    guarded: int | None = None
+    guards_copies: bool = False
     copy: bool = False
     versions: bool = False
     headers: frozenset[str] = frozenset()

@@ -81,7 +81,7 @@ class LocalStore:
         return Capabilities(
             digests=frozenset({"sha256"} | self._digests),
             create_if_absent=True,
-            large=True,
+            guards_copies=True,
             copy=True,
             folders=True,
         )

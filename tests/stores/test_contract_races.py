@@ -16,6 +16,9 @@ from tests.stores.contract import LARGE, OTHER, Claims, content, listed, race, r
 
 WRITERS, TIMES = 4, 4
 
+LAST = bytes(len(LARGE))
+"""As large as `LARGE` and `OTHER`, and neither of them: no version comes back."""
+
 PARTED = LARGE[: 6 * 1024 * 1024]
 """Large enough to be sent in two parts."""
 
@@ -72,9 +75,32 @@ def test_one_replacement_wins(store: Store, claims: Claims) -> None:
         results = race(WRITERS, supersede)
         winners = [result for result in results if isinstance(result, Entry)]
         assert content(store, old.key) in {b"%d" % writer + data for writer in range(WRITERS)}
-        if claims("replace_if_match") and (data is not PARTED or claims("large")):
+        guarded = store.capabilities.guarded
+        if claims("replace_if_match") and not (
+            claims("guarded") and guarded is not None and len(data) > guarded
+        ):
             assert len(winners) == 1
             assert read(store, winners[0]) == content(store, old.key)
+
+
+def test_one_copy_wins(store: Store, claims: Claims) -> None:
+    """Of many that copy onto one version at once exactly one wins, as with a put."""
+    sources = [write(store, f"from-{number}", b"%d" % number) for number in range(WRITERS)]
+    for number in range(3):
+        old = write(store, f"key-{number}", b"old")
+
+        def supersede(writer: int, old: Entry = old) -> Entry | None:
+            return store.copy(store, sources[writer], key=old.key, replacing=old)
+
+        results = race(WRITERS, supersede)
+        winners = [result for result in results if isinstance(result, Entry)]
+        left = content(store, old.key)
+        if not claims("copy"):
+            assert (results, left) == ([None] * WRITERS, b"old")
+            continue
+        assert left in {read(store, source) for source in sources}
+        if claims("replace_if_match") and claims("guards_copies"):
+            assert len(winners) == 1
 
 
 def test_a_delete_takes_no_newer_object(store: Store, claims: Claims) -> None:
@@ -102,7 +128,7 @@ def test_no_reader_sees_a_part(store: Store) -> None:
     def replace_often() -> None:
         nonlocal held
         try:
-            for data in (OTHER, LARGE):
+            for data in (OTHER, LAST):
                 held = write(store, "key", data, held)
         finally:
             done.set()
@@ -121,8 +147,8 @@ def test_no_reader_sees_a_part(store: Store) -> None:
         readers = [pool.submit(read_often) for _ in range(2)]
         writer.result()
         seen = [data for reader in readers for data in reader.result()]
-    assert all(data in (LARGE, OTHER) for data in seen)
-    assert content(store, "key") == LARGE
+    assert all(data in (LARGE, OTHER, LAST) for data in seen)
+    assert content(store, "key") == LAST
 
 
 def test_many_threads_use_one_store(store: Store) -> None:

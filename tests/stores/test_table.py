@@ -51,10 +51,10 @@ def test_kinds_of_other_computers_stay_recorded() -> None:
 def test_a_cell_says_what_is_expected() -> None:
     """A store that claims all is ticked; any other says what holds in place of the clause."""
     told = {
-        "kinds": {"memory": {"copy": True, "large": False}, "bunny": {"copy": False}},
+        "kinds": {"memory": {"copy": True, "guarded": 5}, "bunny": {"copy": False}},
         "clauses": {
             "test_copy_works_inside_a_store": {
-                "asks": ["copy", "large"],
+                "asks": ["copy", "guarded"],
                 "cases": {"memory": 1, "bunny": 1, "b2": 0},
             }
         },
