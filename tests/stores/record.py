@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter, defaultdict
+from collections.abc import Collection
 from importlib import import_module
 from inspect import cleandoc
 from pathlib import Path
@@ -67,25 +68,32 @@ def has_gateway() -> bool:
     return all(shutil.which(name) for name in ("radosgw", "ceph-mon", "ceph-osd"))
 
 
-def run(marks: str = "rgw or not rgw") -> Record | None:
-    """Try every clause on the kinds with these marks; None where one fails, which pytest has
-    told."""
+def run(marks: str = "rgw or not rgw", names: Collection[str] = ()) -> Record | None:
+    """Try these clauses, or all, on the kinds with these marks; None where one fails, which pytest
+    has told."""
     seen = _Watcher()
     files = [str(FILE.with_name(f"{name}.py")) for name in MODULES]
-    done = pytest.main(["-q", "-p", "no:cacheprovider", "-m", marks, *files], plugins=[seen])
+    which = ["-m", marks, "-k", " or ".join(names)]
+    done = pytest.main(["-q", "-p", "no:cacheprovider", *which, *files], plugins=[seen])
     return seen.record() if done == pytest.ExitCode.OK else None
 
 
 def merged(old: Record, new: Record) -> Record:
-    """A new record, with what only the old one knows: kinds that were not tried again."""
+    """A new record, with what only the old one knows: clauses and kinds that were not tried
+    again."""
     absent = [name for name in KINDS if name not in new["kinds"] and name in old["kinds"]]
-    kinds = {n: (old if n in absent else new)["kinds"].get(n, {}) for n in KINDS}
     told = {}
-    for name, clause in new["clauses"].items():
+    for name in clauses():
         known = old["clauses"].get(name, {"asks": [], "cases": {}})
+        clause = new["clauses"].get(name, known)
         counts = {k: (known if k in absent else clause)["cases"].get(k, 0) for k in KINDS}
         asks = sorted({*clause["asks"], *(known["asks"] if absent else ())})
         told[name] = {"asks": asks, "cases": counts}
+    asked = {flag for clause in told.values() for flag in clause["asks"]}
+    kinds = {}
+    for kind in KINDS:
+        claims = {**old["kinds"].get(kind, {}), **new["kinds"].get(kind, {})}
+        kinds[kind] = {flag: claims[flag] for flag in sorted(claims) if flag in asked}
     return {"kinds": kinds, "clauses": told}
 
 
@@ -117,5 +125,6 @@ class _Watcher:
                 "cases": {k: self._cases[name][k] for k in KINDS if k in kinds},
             }
             for name in clauses()
+            if name in self._cases
         }
         return {"kinds": kinds, "clauses": told}

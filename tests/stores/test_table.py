@@ -32,20 +32,26 @@ def test_what_is_recorded_is_claimed(store: Store, kind: str) -> None:
         assert (sorted(now) if isinstance(now, frozenset) else now) == value
 
 
-def test_kinds_of_other_computers_stay_recorded() -> None:
-    """Without a gateway the rest is written anew, and what was seen of Ceph remains."""
+def test_what_was_not_tried_again_stays_recorded() -> None:
+    """Kinds of other computers, and all clauses but those that were asked for."""
+    one, two, *_ = record.clauses()
     old = {
-        "kinds": {"memory": {"copy": True}, "rgw": {"copy": True}},
-        "clauses": {"test_a": {"asks": ["copy"], "cases": {"memory": 1, "rgw": 2}}},
+        "kinds": {"memory": {"copy": True, "large": True}, "rgw": {"copy": True}},
+        "clauses": {
+            one: {"asks": ["copy"], "cases": {"memory": 1, "rgw": 2}},
+            two: {"asks": [], "cases": {"memory": 1, "rgw": 1}},
+            "test_of_old": {"asks": ["large"], "cases": {"memory": 1}},
+        },
     }
     new = {
         "kinds": {"memory": {"copy": False}},
-        "clauses": {"test_a": {"asks": ["copy"], "cases": {"memory": 3}}},
+        "clauses": {one: {"asks": ["copy"], "cases": {"memory": 3}}},
     }
     told = record.merged(old, new)
     assert (told["kinds"]["memory"], told["kinds"]["rgw"]) == ({"copy": False}, {"copy": True})
-    cases = told["clauses"]["test_a"]["cases"]
-    assert (cases["memory"], cases["rgw"], cases["bunny"]) == (3, 2, 0)
+    counts = [told["clauses"][name]["cases"] for name in (one, two)]
+    assert [(c["memory"], c["rgw"], c["bunny"]) for c in counts] == [(3, 2, 0), (1, 1, 0)]
+    assert "test_of_old" not in told["clauses"]
 
 
 def test_a_cell_says_what_is_expected() -> None:
