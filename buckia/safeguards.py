@@ -165,11 +165,12 @@ def blocks(scene: Scene, rules: Rules, overrides: Overrides) -> list[str]:
 
 def _empty_sides(scene: Scene, overrides: Overrides) -> Iterable[str]:
     """An empty side is far more often an unmounted disk than a wish to delete everything, and a
-    side that shares nothing with the lockfile and has no marker is somebody else's folder."""
-    if len(scene.base) < 2:
-        return
+    side that shares nothing with the lockfile and has no marker is somebody else's folder. The only
+    file there was may go without a question, where a marker tells that the side is the right one.
+    """
+    one = len(scene.base) < 2
     for side, listing, gone, _ in scene.sides:
-        if side in overrides.accept_empty or not scene.has(gone):
+        if side in overrides.accept_empty or not scene.has(gone) or (one and side in scene.known):
             continue
         if not listing.entries:
             yield f"empty_{side}: {scene.bucket}"

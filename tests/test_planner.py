@@ -16,7 +16,7 @@ from buckia.planner import phase
 from buckia.reconcile import Decision
 from buckia.stores.base import Capabilities, Store
 from buckia.stores.memory import MemoryStore
-from tests.helpers import ALL_DELETIONS, World, codes, ops
+from tests.helpers import ALL_DELETIONS, World, codes, lock_up, ops
 
 pytestmark = pytest.mark.usefixtures("hurried")
 
@@ -203,25 +203,11 @@ def test_an_answer_deletes_nothing_while_a_side_is_not_wholly_known(
     world.settled({"a": b"1", "b": b"2", "locked/c": b"3"})
     world.remove("a")
     world.put("a", b"changed")
-    refuse_to_list(monkeypatch, "locked/")
+    lock_up(monkeypatch, "locked")
     plan = world.plan(ask=lambda bucket, found: {item.key: Policy.LOCAL_WINS for item in found})
     assert not plan.complete
     assert ops(plan) == []
     assert "orphan a" in codes(plan)
-
-
-def refuse_to_list(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
-    """Make a folder unreadable, also for a user who may read everything."""
-    from buckia.stores import tree
-
-    listed = tree.os.scandir  # type: ignore[attr-defined]
-
-    def scandir(path: Path | str) -> Any:
-        if str(path).rstrip("/").endswith(place.rstrip("/")):
-            raise PermissionError(13, "Permission denied", str(path))
-        return listed(path)
-
-    monkeypatch.setattr("buckia.stores.tree.os.scandir", scandir)
 
 
 @pytest.mark.parametrize(

@@ -274,3 +274,18 @@ def test_an_empty_folder_makes_room(tmp_path: Path, database: bool) -> None:
     world.sync()
     assert (world.tree / "x").is_file()
     assert ops(world.plan()) == []
+
+
+@pytest.mark.promise("INV-2")
+def test_the_only_file_on_a_disk_that_is_not_mounted(tmp_path: Path) -> None:
+    """The folder that shows instead is empty, and not the one that was."""
+    world = World(tmp_path, **ALL_DELETIONS).settled({"App.sqlite": b"1"})
+    world.tree.rename(world.root / "disk")
+    world.tree.mkdir()
+    with pytest.raises(BlockedError, match="empty_local: main"):
+        world.sync()
+    world.tree.rmdir()
+    (world.root / "disk").rename(world.tree)
+    world.remove("App.sqlite")
+    world.sync()
+    assert world.remote() == {}

@@ -116,12 +116,18 @@ def scene(
 
 
 @pytest.mark.promise("INV-2")
-@pytest.mark.parametrize(("base", "blocked"), [(1, []), (2, ["empty_local: main"])])
-def test_two_files_are_enough_to_be_missed(base: int, blocked: list[str]) -> None:
-    """One may go without a question: it was the only one."""
+@pytest.mark.parametrize(("base", "known", "blocked"), [
+    (1, "local", []),
+    (1, "remote", ["empty_local: main"]),
+    (2, "local", ["empty_local: main"]),
+])  # fmt: skip
+def test_one_file_may_go_without_a_question_where_the_side_is_known(
+    base: int, known: str, blocked: list[str]
+) -> None:
+    """It was the only one; a folder that may be another is asked about, and so are two files."""
     gone = [decided(GONE_THERE, f"k{at}") for at in range(base)]
     there = listing(*[f"k{at}" for at in range(base)])
-    assert blocks(scene(gone, base, listing(), there), LOOSE, NO_OVERRIDES) == blocked
+    assert blocks(scene(gone, base, listing(), there, known), LOOSE, NO_OVERRIDES) == blocked
 
 
 @pytest.mark.promise("INV-3")
