@@ -58,7 +58,8 @@ def refuse_damage(data: bytes, what: str) -> None:
     refuse_size(len(data), what)
     if b"\n<<<<<<< " in data or data.startswith(b"<<<<<<< "):
         raise DocumentError(
-            f"{what} holds git merge markers; take one side whole: `git checkout --theirs -- FILE`"
+            f"{what} holds git merge markers; take one side whole, say "
+            f"`git checkout --theirs -- {what}`"
         )
 
 

@@ -164,6 +164,7 @@ def _reserved(store: Store) -> Store:
         return store
     if not store.root.is_dir():
         raise NotFoundError(f"there is no folder {store.root.name!r} to be the bucket; create it")
+    files.refuse_links(*(store.root / name for name in _OWN))
     for path in (store.root / LOCAL_SCRATCH / "tmp").glob("*"):
         with suppress(OSError):
             if time.time() - path.stat().st_mtime > _ABANDONED:
@@ -180,5 +181,6 @@ _PLACES: Final = Layout(
 LOCAL_SCRATCH: Final = f"{RESERVED_PREFIX}leases"
 """Where leases of a directory as bucket are written before they are in place."""
 
+_OWN: Final = (RESERVED_PREFIX.rstrip("/"), lease_claims.PREFIX.rstrip("/"), LOCAL_SCRATCH)
 _ABANDONED: Final = 3600
 """Seconds after which a temporary file is what a killed run left."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -30,6 +30,7 @@ from buckia.lockfile import Held
 from buckia.model import Base, Direction, Headers, Progress, Value, silent
 from buckia.pairs import buckets_of
 from buckia.snapshot import Sides
+from buckia.stores import files
 from buckia.stores.base import Store
 from buckia.stores.hashing import HashCache
 from buckia.stores.local import LocalStore
@@ -60,6 +61,7 @@ class Workspace:
         self.progress = progress
         self._stores: dict[str, Store] = dict(stores or {})
         self._cache: HashCache | None = None
+        files.refuse_links(self.work, *_inside(self.work))
 
     def __enter__(self) -> Self:
         return self
@@ -225,3 +227,10 @@ class Workspace:
         """What these buckets and the folder keep of what was overwritten or deleted."""
         places = {name: Place(self.config.bucket(name).layout, self.remote(name)) for name in names}
         return Trash(self.root, self.work, places, self.stop, whole=whole)
+
+
+def _inside(folder: Path) -> list[Path]:
+    """What lies in a folder; nothing where there is none, or none that may be seen."""
+    with suppress(OSError):
+        return list(folder.iterdir())
+    return []

@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any, BinaryIO
 import pytest
 
 from buckia import lockfile
-from buckia.errors import IntegrityError, LocalError, UnavailableError
+from buckia.errors import BuckiaError, IntegrityError, LocalError, UnavailableError
 from buckia.lease import note as lease_note
 from buckia.model import Entry, Tick
 from buckia.stores import files, hashing, local, reading
@@ -75,6 +76,42 @@ def test_a_link_that_appeared_after_the_plan_is_a_file_that_appeared(tmp_path: P
     with pytest.raises(LocalError, match="a symbolic link"):
         world.apply(plan)
     assert world.remote() == {"a": b"1", "b": b"2"}
+
+
+@pytest.mark.promise("INV-12")
+@pytest.mark.parametrize("name", ["", "/trash", "/journal", "/tmp", "/cache.sqlite", "/.gitignore"])
+def test_a_link_in_the_place_of_what_buckia_keeps_is_refused(tmp_path: Path, name: str) -> None:
+    """A project from elsewhere may bring it along: nothing is written where it leads."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    world = World(tmp_path)
+    world.write("a", b"1")
+    link = Path(f"{world.root}/.buckia.d{name}")
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(outside if "." not in name else outside / "file")
+    for what in (world.plan, world.sync):
+        with pytest.raises(LocalError, match="is a symbolic link; buckia keeps its own there"):
+            what()
+    assert list(outside.iterdir()) == []
+
+
+@pytest.mark.promise("INV-12")
+@pytest.mark.parametrize("name", [".buckia", ".buckia/tmp", ".buckia/trash"])
+def test_a_link_in_a_bucket_that_is_a_folder_leads_nowhere(tmp_path: Path, name: str) -> None:
+    """Whoever shares the folder may have put it there."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    world = World(tmp_path, {"main": None}).settled({"a": b"1"})
+    world.write("a", b"changed")
+    place = tmp_path / "buckets/main" / name
+    shutil.rmtree(place, ignore_errors=True)
+    place.symlink_to(outside)
+    try:
+        assert world.apply(world.plan()).failed
+    except BuckiaError as problem:
+        assert "symbolic link" in str(problem)
+    assert list(outside.iterdir()) == []
+    assert world.remote() == {"a": b"1"}
 
 
 # -- what does not end, and what breaks off --------------------------------------------------------

@@ -164,6 +164,24 @@ def _retried(method: str, place: str, what: str) -> list[Row]:
     ]  # fmt: skip
 
 
+def _silent(method: str, place: str, what: str, *, ever: bool = False) -> list[Row]:
+    """A request that nobody answers."""
+    last = Ends.UNREACHABLE if "plan" in what or "look" in what else Ends.INCOMPLETE
+    never = Row(
+        what,
+        "never an answer",
+        f"given up after {ATTEMPTS} attempts",
+        last,
+        http(Ill.SILENT, method, place),
+        most=ATTEMPTS,
+    )
+    return [
+        Row(what, "no answer, once", "sent again when its time is up", Ends.DONE,
+            http(Ill.SILENT, method, place, times=1)),
+        *([never] if ever else []),
+    ]  # fmt: skip
+
+
 SECOND: Final = "given up at the second answer that says so"
 LATER: Final = {"listing, plan": "given up at once"}
 """How the road of a request shows where a service asks for patience."""
@@ -216,11 +234,14 @@ HTTP: Final = (
     Row("listing, plan", "shorter, as if the rest were gone", DIFFERS, Ends.STALE,
         http(Ill.PART, "GET", LIST)),
     Row("listing, plan", "a slow drip", "waited for", Ends.DONE, http(Ill.DRIP, "GET", LIST)),
+    *_silent("GET", LIST, "listing, plan", ever=True),
     *_retried("HEAD", MINE, "look, apply"),
+    *_silent("HEAD", MINE, "look, apply"),
     *_refused("HEAD", MINE, "look, apply"),
     Row("look, apply", "a wrong ETag", DIFFERS, Ends.STALE, http(Ill.TAG, "HEAD", MINE)),
     *_retried("PUT", FRESH, "upload"),
     *_refused("PUT", FRESH, "upload"),
+    *_silent("PUT", FRESH, "upload", ever=True),
     *_lost("PUT", FRESH, "upload"),
     Row("upload", "409 ConditionalRequestConflict, once", "sent again after a pause", Ends.DONE,
         http(Ill.SAYS, "PUT", FRESH, times=1, status=409, code="ConditionalRequestConflict"),
@@ -238,11 +259,13 @@ HTTP: Final = (
         Ends.INCOMPLETE, http(Ill.PRETENDED, "PUT", r"/renamed$")),
     *_retried("DELETE", r"/gone$", "deletion"),
     *_lost("DELETE", r"/gone$", "deletion"),
+    *_silent("DELETE", r"/gone$", "deletion"),
     *_lost("DELETE", r"/old$", "rename, the old name"),
     *_retried("PUT", r"/\.buckia/trash/", "copy to the trash"),
     *_lost("PUT", r"/\.buckia/trash/", "copy to the trash"),
     *_retried("GET", r"/there$", "download"),
     *_refused("GET", r"/there$", "download"),
+    *_silent("GET", r"/there$", "download"),
     Row("download", "reset in the middle of the body, once", "taken up where it ended", Ends.DONE,
         http(Ill.MIDWAY, "GET", r"/theirs$", times=1)),
     Row("download", "a body shorter than announced, for ever",

@@ -18,7 +18,7 @@ import pytest
 from buckia.errors import BuckiaError, PreconditionError, StaleError
 from buckia.model import Entry
 from buckia.planfile import Plan
-from buckia.stores import retry
+from buckia.stores import retry, s3_listing, s3_session
 from buckia.stores.base import Store
 from buckia.stores.memory import MemoryStore
 from buckia.stores.s3 import S3Options, S3Store
@@ -192,7 +192,17 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def bucket(proxy: Proxy) -> Iterator[Store]:
+def impatient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who gets no answer waits for seconds, not for minutes."""
+    row = getattr(request.node, "callspec", None) and request.node.callspec.params.get("row")
+    if row and any(isinstance(one, Rule) and one.ill is Ill.SILENT for one in row.strikes):
+        for name in ("_SILENCE", "_UPLOAD"):
+            monkeypatch.setattr(s3_session, name, 2)
+        monkeypatch.setattr(s3_listing, "_TIMES", (10, 2))
+
+
+@pytest.fixture
+def bucket(proxy: Proxy, impatient: None) -> Iterator[Store]:
     """A new bucket, seen through the proxy."""
     store = S3Store(
         S3Options(

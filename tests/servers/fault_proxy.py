@@ -27,6 +27,7 @@ class Ill(StrEnum):
     """What goes wrong with a request. Those before `SWALLOWED` never reach the server."""
 
     RESET = "the connection is reset before an answer"
+    SILENT = "no answer at all, the connection stays open"
     SAYS = "an error of the service"
     PRETENDED = "success, and yet nothing was done"
     SWALLOWED = "the server acts, the answer is lost"
@@ -168,6 +169,8 @@ def serve(handler: BaseHTTPRequestHandler, proxy: Proxy, server: S3Server) -> No
         send(handler, pass_on(handler, server, body))
     elif rule.ill is Ill.RESET:
         reset(handler)
+    elif rule.ill is Ill.SILENT:
+        wait_until_gone(handler)
     elif rule.ill is Ill.SAYS:
         send(handler, error(rule))
     elif rule.ill is Ill.PRETENDED:
@@ -247,6 +250,14 @@ def send(
         handler.wfile.write(answer.body if part is None else part)
     if flush:
         handler.wfile.flush()
+
+
+def wait_until_gone(handler: BaseHTTPRequestHandler) -> None:
+    """Say nothing until the client has had enough."""
+    handler.connection.settimeout(60)
+    with contextlib.suppress(OSError):
+        handler.connection.recv(1)
+    handler.close_connection = True
 
 
 def reset(handler: BaseHTTPRequestHandler) -> None:
