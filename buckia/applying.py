@@ -20,6 +20,7 @@ from buckia import (
     planner,
     recorder,
     safeguards,
+    staging,
     tiers,
 )
 from buckia.connect import WORK
@@ -33,7 +34,7 @@ from buckia.errors import (
 )
 from buckia.leases import Leases
 from buckia.lockfile import Held, Lockfile
-from buckia.model import Action, Listing, Op, Outcome, left_by
+from buckia.model import Action, Listing, Op, Outcome, is_staged, left_by
 from buckia.pairs import buckets_of, pair_of, written_by
 from buckia.planfile import Plan
 from buckia.preflight import State
@@ -101,6 +102,8 @@ def apply_plan(
         if all(_is_repeated(task, held.lock) for task in tasks):
             tasks = []
         if preflight_only or not tasks:
+            if not preflight_only:  # a run that was cut may have left it
+                staging.clear(space, plan, busy)
             return Applied(plan.digest, already=bool(busy and not tasks), serials=serials)
         return _run(space, plan, tasks, held, leases, executor, began)
 
@@ -278,6 +281,7 @@ def _run(
         lock = record.save(done, lambda: space.used - began)
     for name in run.finished:
         _mark(space, plan, name, lock)
+    staging.clear(space, plan, run.finished)
     if not whole:
         leases.refuse_lost()
     if space.stop.is_set():
@@ -289,7 +293,8 @@ def _mark(space: Workspace, plan: Plan, name: str, lock: Lockfile) -> None:
     """Leave the markers of a history where it was carried on, and empty what has had its time."""
     if pair_of(name) is None:
         layout, lineage = space.config.bucket(name).layout, str(lock.state(name).lineage)
-        identity.mark_folders(space.work, space.root, layout, lineage)
+        if not any(is_staged(action) for action in plan.actions if action.bucket == name):
+            identity.mark_folders(space.work, space.root, layout, lineage)  # its files were here
         if any(action.undo for action in plan.actions if action.bucket == name):
             identity.mark_bucket(space.remote(name), lineage)
     bucket = written_by(name)

@@ -13,9 +13,10 @@ from typing import Final
 from buckia import planner, purges
 from buckia.errors import DocumentError, StaleError
 from buckia.layout import Layout
-from buckia.model import Action, Op, Undo, Value, in_place
+from buckia.model import Action, Op, Undo, Value, in_place, is_staged
 from buckia.pairs import Pair, pair_of
 from buckia.planfile import Plan
+from buckia.rules import STAGE
 
 Refuse = Callable[[str], str | None]
 """Why a key is out of scope, or None."""
@@ -165,6 +166,10 @@ def _strays(action: Action, layout: Layout, refuse: Refuse) -> str | None:
     origin = source.key if source else None
     if source and source.bucket is not None:
         return f"takes its bytes from the bucket {source.bucket!r}"
+    if is_staged(action):
+        if why := _misstages(action):
+            return why
+        origin = None if action.op is Op.UPLOAD else origin
     for key in (action.key, origin):
         if key is not None and (why := refuse(key)):
             return f"names the key {key!r}: {why}"
@@ -175,6 +180,20 @@ def _strays(action: Action, layout: Layout, refuse: Refuse) -> str | None:
     path = source.path if source else None
     if path is not None and all(item.key_of(path) != action.key for item in layout.mappings):
         return f"takes its bytes from {path!r}, which is another file"
+    return None
+
+
+def _misstages(action: Action) -> str | None:
+    """Why what is staged for an action is not that of its content."""
+    if action.op not in (Op.UPLOAD, Op.COPY, Op.MOVE, Op.ADOPT):
+        return "needs no local file, and says that it was staged"
+    content, source = action.content, action.source
+    if action.op is not Op.UPLOAD:
+        return None
+    if not (content and content.sha256 and source and source.version):
+        return "says that it was staged, and not what"
+    if source.key != f"{STAGE}{content.sha256}":
+        return f"takes its bytes from the key {source.key!r}"
     return None
 
 

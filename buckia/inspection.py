@@ -7,7 +7,17 @@ from typing import Final
 
 from buckia import configuring, contents, copies, pool
 from buckia.errors import StaleError
-from buckia.model import Action, Op, Progress, Tick, in_place, promotes, replace, same_content
+from buckia.model import (
+    Action,
+    Op,
+    Progress,
+    Tick,
+    in_place,
+    is_staged,
+    promotes,
+    replace,
+    same_content,
+)
 from buckia.preflight import State, View, is_version, judge
 from buckia.snapshot import Sides
 from buckia.steps import Stores, Task
@@ -81,7 +91,11 @@ def _view(action: Action, stores: Stores, seen: Sides | None) -> View:
             return View(here(old), there(old))
         left = here(old) if action.op is Op.MOVE else None
         return View(here(action.key), there(action.key), there(old), left)
-    return View(here(action.key), there(action.key))
+    mine = here(action.key)
+    if action.op is Op.UPLOAD and mine is None and is_staged(action):
+        assert action.source and action.source.key  # noqa: S101  (a staged upload names it)
+        return View(None, there(action.key), stores.remote.head(action.source.key))
+    return View(mine, there(action.key))
 
 
 def _may_be_done(action: Action, view: View) -> bool:

@@ -21,7 +21,7 @@ from buckia.lease import claims as lease_claims
 from buckia.lease import note as lease_note
 from buckia.leases import LOCAL_SCRATCH
 from buckia.model import Entry
-from buckia.rules import RESERVED_PREFIX
+from buckia.rules import RESERVED_PREFIX, STAGE
 from buckia.stores import files
 from buckia.stores.base import Store, Uploading
 from buckia.stores.bench import Benched
@@ -31,6 +31,9 @@ from buckia.workspace import Workspace
 LEAST: Final = 3600
 """Seconds that anything is left alone, whatever was asked for: somebody may be at it."""
 
+STAGED_LEAST: Final = 30 * 24 * 3600
+"""Seconds that what is staged for a plan is left alone: somebody may be at reviewing it."""
+
 _SECOND: Final = 1_000_000_000
 
 
@@ -39,6 +42,7 @@ class Kind(StrEnum):
 
     UPLOAD   an upload in parts that was never finished, whoever began it
     SCRATCH  an object of a probe
+    STAGED   a content that was staged for a plan which nobody applied
     CLAIM    an object beside a lease
     LEASE    a lease that has expired
     FILE     a temporary file on this machine
@@ -46,6 +50,7 @@ class Kind(StrEnum):
 
     UPLOAD = "unfinished upload"
     SCRATCH = "scratch object"
+    STAGED = "staged content"
     CLAIM = "claim"
     LEASE = "expired lease"
     FILE = "temporary file"
@@ -123,9 +128,14 @@ def _in_bucket(name: str, store: Store, age: int) -> Iterator[Leftover]:
             weighed = store.uploads.weigh(upload)
             if weighed and (weighed.modified or 0) < before:
                 yield Leftover(Kind.UPLOAD, name, weighed)
-    for kind, prefix in ((Kind.SCRATCH, SCRATCH), (Kind.CLAIM, lease_claims.PREFIX)):
+    waited = before - max(0, STAGED_LEAST - age) * _SECOND
+    for kind, prefix, since in (
+        (Kind.SCRATCH, SCRATCH, before),
+        (Kind.CLAIM, lease_claims.PREFIX, before),
+        (Kind.STAGED, STAGE, waited),
+    ):
         for entry in store.entries(prefix):
-            if _is_old(entry, before):
+            if _is_old(entry, since):
                 yield Leftover(kind, name, entry)
     found = lease.look(store)
     if found and _is_old(found.entry, before - (found.holder.ttl_s + lease.GRACE) * _SECOND):

@@ -130,12 +130,17 @@ def content_of(entry: Entry) -> Content:
 
 
 class Source(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Where an action takes its bytes: a local path, or a pinned version of an object."""
+    """Where an action takes its bytes: a local path, or a pinned version of an object.
+
+    `staged` says that apply needs no local file: what the file at `path` holds is in the bucket,
+    for an upload as the object `key` below `.buckia/stage/`.
+    """
 
     path: str | None = None
     bucket: str | None = None
     key: str | None = None
     version: str | None = None
+    staged: bool = False
 
 
 Value = dict[str, Any] | list[Any] | str | bool
@@ -175,6 +180,11 @@ class Action(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
 def promotes(action: Action) -> bool:
     """Whether an action has its content from another bucket."""
     return action.source is not None and action.source.bucket is not None
+
+
+def is_staged(action: Action) -> bool:
+    """Whether an action can be done without the local file that it is about."""
+    return action.source is not None and action.source.staged
 
 
 def is_there(action: Action) -> bool:

@@ -9,7 +9,17 @@ from typing import Final
 from msgspec import Struct
 
 from buckia.headers import contradicts, wears
-from buckia.model import Action, Content, Entry, Op, Value, in_place, promotes, same_content
+from buckia.model import (
+    Action,
+    Content,
+    Entry,
+    Op,
+    Value,
+    in_place,
+    is_staged,
+    promotes,
+    same_content,
+)
 from buckia.pairs import pair_of
 
 
@@ -28,7 +38,8 @@ class State(StrEnum):
 
 class View(Struct, frozen=True):
     """What is there now: the local file and the object, and for a move or copy the object it is
-    made from and the local file under that old name. In a promotion the object of the source is
+    made from and the local file under that old name, for a staged upload without a local file the
+    object that holds its content. In a promotion the object of the source is
     in the place of the local file. For a setting, its document."""
 
     local: Entry | None
@@ -43,6 +54,7 @@ Judgement = tuple[State, str]
 _CHANGED: Final = "has changed since the plan"
 _APPEARED: Final = "has appeared since the plan"
 _VANISHED: Final = "is gone since the plan"
+_STAGING: Final = "`buckia plan --stage` puts into the bucket what a plan needs"
 
 
 def judge(action: Action, view: View) -> Judgement:
@@ -71,10 +83,29 @@ def _upload(action: Action, view: View) -> Judgement:
     if not untouched:
         return _difference(found, expect, "the object in the bucket")
     if view.local is None:
-        return State.DIVERGED, f"the local file {_VANISHED} (or was never on this machine)"
+        return _without_file(action, view)
     if not same_content(view.local, content):
         return State.DIVERGED, f"the local file {_CHANGED}"
     return State.PENDING, ""
+
+
+def _without_file(action: Action, view: View) -> Judgement:
+    """An upload whose local file is not here: what it held may be staged."""
+    if not is_staged(action):
+        words = f"the local file {_VANISHED} (or was never on this machine: {_STAGING})"
+        return State.DIVERGED, words
+    assert action.source  # noqa: S101  (by `is_staged`)
+    if is_version(view.origin, action.source.version):
+        return State.PENDING, ""
+    why = _VANISHED if view.origin is None else _CHANGED
+    return State.DIVERGED, f"what was staged of it {why} ({_STAGING})"
+
+
+def _is_here(action: Action, view: View) -> bool:
+    """Whether the local file is what it was, or is not needed and not there."""
+    if view.local is None:
+        return is_staged(action)
+    return bool(action.content and same_content(view.local, action.content))
 
 
 def _download(action: Action, view: View) -> Judgement:
@@ -99,7 +130,7 @@ def _copy(action: Action, view: View) -> Judgement:
         return (State.SATISFIED if wears(view.remote, content) else State.HALF), ""
     if view.remote:
         return State.DIVERGED, f"the object in the bucket {_APPEARED}"
-    if not (view.local and same_content(view.local, content)):
+    if not _is_here(action, view):
         return _difference(view.local, content, "the local file")
     if not is_version(view.origin, source.version):
         return _difference(view.origin, content, f"the object {source.key!r} it is copied from")
@@ -110,7 +141,7 @@ def _change_headers(action: Action, view: View) -> Judgement:
     """A file that a download of the same plan brings is not looked at: that is the download's."""
     content, expect, source, found = action.content, action.expect, action.source, view.remote
     assert content and source  # noqa: S101
-    if source.path is not None and not (view.local and same_content(view.local, content)):
+    if source.path is not None and not _is_here(action, view):
         return _difference(view.local, content, "the local file")
     untouched = is_version(found, source.version)
     if (
@@ -172,7 +203,7 @@ def _delete_local(action: Action, view: View) -> Judgement:
 
 def _adopt(action: Action, view: View) -> Judgement:
     assert action.content  # noqa: S101
-    if not (view.local and same_content(view.local, action.content)):
+    if not _is_here(action, view):
         return _difference(view.local, action.content, "the local file")
     if not is_version(view.remote, action.content.version):
         return _difference(view.remote, action.content, "the object in the bucket")

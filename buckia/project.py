@@ -20,6 +20,7 @@ from buckia import (
     promoting,
     purges,
     selection,
+    staging,
     standing,
     verify,
     whole,
@@ -36,6 +37,7 @@ from buckia.planfile import Plan
 from buckia.planning import make_plan
 from buckia.rules import NO_OVERRIDES, Overrides
 from buckia.selection import Ask, Wish
+from buckia.staging import Staged
 from buckia.standing import Standing
 from buckia.stores.base import Purging, Signing
 from buckia.trash import Trash
@@ -109,6 +111,13 @@ class Project(Workspace):
         return promoting.make_promotion(
             self, wanted, skip_conflicts=skip_conflicts, ask=ask, overrides=overrides
         )
+
+    def stage(self, plan: Plan) -> Staged:
+        """Put what a plan uploads into its buckets, so that it can be applied without the files.
+
+        Raises `Interrupted` after a signal, and the errors of stores; what was staged stays.
+        """
+        return staging.stage(self, plan)
 
     def apply(
         self,

@@ -17,6 +17,9 @@ from buckia.model import Policy
 RESERVED_PREFIX = ".buckia/"
 """Keys under it are buckia's own (leases, trash, staging) and never part of a folder's content."""
 
+STAGE: Final = f"{RESERVED_PREFIX}stage/"
+"""Where what plans need of local files is kept until they are applied, each under its sha256."""
+
 _DOCUMENT = re.compile(rf"{re.escape(RESERVED_PREFIX)}[^/]+")
 _OWN = re.compile(r"(^|/)\.buckia($|[./-])")
 _JUNK = re.compile(r"(^|/)(\.DS_Store|Thumbs\.db|desktop\.ini|\._[^/]*)$")

@@ -15,7 +15,7 @@ from msgspec import Struct, field
 
 from buckia.errors import BuckiaError, IntegrityError, PreconditionError
 from buckia.flight import Flight, watched
-from buckia.headers import wears
+from buckia.headers import bare, wears
 from buckia.layout import MAX_KEY_BYTES
 from buckia.model import (
     Action,
@@ -25,6 +25,7 @@ from buckia.model import (
     Outcome,
     Undo,
     in_place,
+    is_staged,
     replace,
     same_content,
 )
@@ -177,8 +178,10 @@ def entry_of(key: str, content: Content) -> Entry:
 
 def _upload(task: Task) -> Outcome:
     action, stores, local = task.action, task.stores, task.view.local
-    assert action.content and local  # noqa: S101  (preflight saw it)
+    assert action.content  # noqa: S101
     wanted = entry_of(action.key, action.content)
+    if local is None:
+        return _from_stage(task, wanted)
     if local.logical:  # another SQLite library may write the same rows as other bytes
         wanted = replace(wanted, size=local.size, sha256=local.sha256, md5=local.md5, sha1=None)
     replacing = entry_of(action.key, action.expect) if action.expect else None
@@ -188,6 +191,31 @@ def _upload(task: Task) -> Outcome:
         flying = watched(body, stores.stop, stores.flight, action.id)
         stored = stores.remote.put(wanted, flying, replacing=replacing)
     return _outcome(action, entry=_stored(task, stored))
+
+
+def _from_stage(task: Task, wanted: Entry) -> Outcome:
+    """An upload without its local file: inside the service, where the object there has the same
+    headers; else its bytes are sent once more, and checked as any upload's."""
+    action, stores, staged = task.action, task.stores, task.view.origin
+    assert staged  # noqa: S101  (preflight saw it)
+    replacing = entry_of(action.key, action.expect) if action.expect else None
+    if replacing is not None and action.undo is Undo.TRASH:
+        keep(stores, replacing)
+    stored = None
+    if _is_dressed_alike(staged, wanted) or not stores.remote.capabilities.headers:
+        origin = replace(staged, sha256=staged.sha256 or wanted.sha256)
+        stored = stores.remote.copy(stores.remote, origin, key=action.key, replacing=replacing)
+    if stored is None:
+        with stores.remote.open(staged) as body:
+            flying = watched(body, stores.stop, stores.flight, action.id)
+            stored = stores.remote.put(wanted, flying, replacing=replacing)
+    _demand_copy(stores.remote, action.key, wanted)
+    return _outcome(action, entry=_stored(task, stored))
+
+
+def _is_dressed_alike(staged: Entry, wanted: Entry) -> bool:
+    """Whether a copy would have the wanted type and headers, and no others."""
+    return staged.type == wanted.type and (staged.headers or {}) == bare(wanted.headers)
 
 
 def _download(task: Task) -> Outcome:
@@ -246,6 +274,8 @@ def _mine(task: Task) -> Entry:
     action = task.action
     assert action.content and action.source  # noqa: S101  (the schema of plans)
     mine = task.view.local if action.source.path else task.stores.local.head(action.key)
+    if mine is None and is_staged(action):
+        return _as_planned(action)
     if mine is None or same_content(mine, action.content) is False:
         raise PreconditionError(f"{action.key}: the local file has changed meanwhile; plan again")
     return mine
@@ -270,8 +300,16 @@ def _delete_local(task: Task) -> Outcome:
 
 def _adopt(task: Task) -> Outcome:
     action = task.action
-    assert action.content and task.view.local  # noqa: S101
-    return _outcome(action, entry=_agreed(task, task.view.local, action.content.version))
+    assert action.content  # noqa: S101
+    local = task.view.local or _as_planned(action)
+    return _outcome(action, entry=_agreed(task, local, action.content.version))
+
+
+def _as_planned(action: Action) -> Entry:
+    """The local file as the plan has it, where the plan says that it need not be there."""
+    assert action.content and action.source  # noqa: S101  (the schema of plans)
+    known = entry_of(action.key, action.content)
+    return replace(known, type=None, headers=None, path=action.source.path)
 
 
 def _configure(task: Task) -> Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import time
@@ -15,7 +16,7 @@ from buckia.cli import papers, text
 from buckia.cli.options import Allowance, Choice, LockTimeout, Shared, unfold
 from buckia.cli.planning import called, draw, refuse_doubtful, refuse_incomplete
 from buckia.cli.session import Session, can_ask, opened
-from buckia.errors import BuckiaError, DocumentError, IncompleteError, UsageError
+from buckia.errors import BlockedError, BuckiaError, DocumentError, IncompleteError, UsageError
 from buckia.terms import Op
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ _DONE: Final = {
 }
 _COPIES: Final = (Op.COPY, Op.MOVE)
 _DRESSED: Final = "with changed headers"
+_LOCAL: Final = (Op.DOWNLOAD, Op.DELETE_LOCAL)
+_NOT_CI: Final = ("", "0", "false")
 _NAMED: Final = 10
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -60,6 +63,12 @@ def apply(
         str | None,
         typer.Option(metavar="sha256:...", help="Refuse any plan but the one of this digest."),
     ] = None,
+    allow_local: Annotated[
+        bool,
+        typer.Option(
+            "--allow-local", help="In CI, where `CI` is set: local files may be changed, too."
+        ),
+    ] = False,
     lock_timeout: LockTimeout = 0.0,
     *,
     shared: Shared,
@@ -78,9 +87,13 @@ def apply(
     if plan is not None and allowance != Allowance():
         raise UsageError("limits are lifted when planning: give these options to `buckia plan`")
     made = _read(plan, expect_digest) if plan is not None else None
+    if made is not None and not allow_local:
+        _refuse_local(made)
     with opened(shared) as session:
         if made is None:
             made = propose(session, session.plan(Choice(**vars(allowance))))
+            if not allow_local:
+                _refuse_local(made)
             if made.actions and not (yes or preflight_only):
                 demand_yes(made)
         carry_out(session, made, lock_timeout, preflight_only=preflight_only)
@@ -98,6 +111,18 @@ def _read(name: str, expected: str | None) -> Plan:
             "changed; review it, or get the plan that was approved"
         )
     return made
+
+
+def _refuse_local(made: Plan) -> None:
+    """Raise `BlockedError` in CI for a plan that would change files of the checkout."""
+    local = [action for action in made.actions if action.op in _LOCAL]
+    if local and os.environ.get("CI", "").lower() not in _NOT_CI:
+        count = text.count_of(len(local), "local file")
+        raise BlockedError(
+            f"the plan changes {count}, {text.name(local[0].key)} for one, and this is CI (`CI` is "
+            "set); nothing was changed; add --allow-local if it may, or plan with `--direction "
+            "upload`"
+        )
 
 
 def propose(session: Session, made: Plan) -> Plan:

@@ -40,7 +40,8 @@ def gc(
     An upload in parts that is cut off stays in the bucket, unseen by listings and paid for. It is
     ended when its newest part is older than --older-than by the clock of the service, whoever
     began it. So are scratch objects of `doctor --probe`, claims and expired leases below .buckia/,
-    and temporary files here. What is younger, and what is in the trash, stays.
+    and temporary files here; contents that `plan --stage` put there when they are 30 days old. What
+    is younger, and what is in the trash, stays.
     """
     from buckia.cli.ask import confirm
     from buckia.rules import seconds

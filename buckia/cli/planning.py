@@ -38,6 +38,13 @@ def plan(
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit with 2 when there is something to do.")
     ] = False,
+    stage: Annotated[
+        bool,
+        typer.Option(
+            "--stage",
+            help="Put what the plan uploads into the bucket, so that apply needs no local files.",
+        ),
+    ] = False,
     check: Annotated[
         str | None,
         typer.Option(metavar="PLAN", help="Plan anew what a plan file was about, and compare."),
@@ -50,16 +57,23 @@ def plan(
     In a terminal the plan is shown; elsewhere, or with --out, it is written as JSON, which is what
     `buckia apply` takes. With --check nothing is shown or written: exit code 0 means that planning
     now gives the very same plan, 4 that it does not.
+
+    With --stage apply can run where the files are not, in CI say: their content waits in the bucket
+    below .buckia/stage/ until the plan is applied, and no key of a folder changes.
     """
     if check is not None:
-        if choice != Choice() or out is not None or detailed_exitcode:
+        if choice != Choice() or out is not None or detailed_exitcode or stage:
             raise UsageError("--check plans what the plan file was about: give it no other options")
         _check(check, shared)
         return
     if out is not None:
         papers.refuse_target(out)
+    if stage and out is None and sys.stdout.isatty():
+        raise UsageError("--stage is for a plan that is applied elsewhere: add --out FILE")
     with opened(shared) as session:
         made = session.plan(choice)
+        if stage and made.applyable:
+            made = _staged(session, made)
         deliver(made, out, session)
         session.account()
         refuse_doubtful(made)
@@ -67,12 +81,23 @@ def plan(
         raise typer.Exit(_CHANGES)
 
 
+def _staged(session: Session, made: Plan) -> Plan:
+    from buckia.cli import text
+
+    staged = session.stage(made)
+    if staged.sent:
+        size = text.size(sum(entry.size for entry in staged.sent))
+        session.note(f"Staged: {text.count_of(len(staged.sent), 'content')}, {size}.")
+    return staged.plan
+
+
 def _check(name: str, shared: Shared) -> None:
-    from buckia import planfile
+    from buckia import planfile, staging
 
     old = planfile.read(papers.read(name), called(name))
     with opened(shared) as session:
-        if found := planfile.differences(old, session.plan_again(old)):
+        bare = staging.unstaged(old)
+        if found := planfile.differences(bare, session.plan_again(old)):
             raise StaleError(
                 f"{called(name)} is not what would be planned now: {'; '.join(found)}; nothing was "
                 "changed; plan again"

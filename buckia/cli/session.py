@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from buckia.project import Applied, Project
     from buckia.rules import Overrides
     from buckia.selection import Ask
+    from buckia.staging import Staged
 
 _LOOKING: Final = ("list", "hash", "compare", "verify", "preflight")
 
@@ -107,6 +108,11 @@ class Session:
                 ask=ask,
                 overrides=overrides,
             )
+
+    def stage(self, plan: Plan) -> Staged:
+        """Stage what a plan needs; after a first signal it ends between two files."""
+        with self._display, self._stop.changing():
+            return self.project.stage(plan)
 
     def apply(
         self, plan: Plan, lock_timeout: float = 0.0, *, preflight_only: bool = False

@@ -15,6 +15,7 @@ _FOREIGN = (
     "B2_",
     "BUNNY_",
     "BUCKIA_",
+    "CI",
     "LINODE_",
     "S3_",
     "NO_COLOR",

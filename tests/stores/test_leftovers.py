@@ -20,6 +20,7 @@ from buckia.lease import note as lease_note
 from buckia.leftovers import Found, Kind, Leftover
 from buckia.model import Entry, replace
 from buckia.project import Project
+from buckia.rules import STAGE
 from buckia.stores.b2 import B2Store
 from buckia.stores.base import Store, Uploading
 from buckia.stores.local import LocalStore
@@ -367,3 +368,20 @@ def test_only_stores_of_large_files_have_uploads(store: S3Store | B2Store) -> No
     others: list[Store] = [MemoryStore(), LocalStore(Path())]
     assert isinstance(store, Uploading)
     assert not any(isinstance(other, Uploading) for other in others)
+
+
+def test_what_was_staged_is_left_over_after_thirty_days(
+    tmp_path: Path, later: Callable[[float], None]
+) -> None:
+    """A plan that waits for its review keeps what it needs, whatever age was asked for."""
+    (tmp_path / "kept").mkdir()
+    store = LocalStore(tmp_path / "kept")
+    store.put(Entry(f"{STAGE}{'a' * 64}", 3), BytesIO(b"one"), replacing=None)
+    with project(tmp_path, store) as mine:
+        later(29 * 24)
+        assert not mine.leftovers(age=HOUR).leftovers
+        later(31 * 24)
+        found = mine.leftovers(age=HOUR)
+        assert [item.kind for item in found.leftovers] == [Kind.STAGED]
+        list(mine.clear(found.leftovers))
+    assert list(store.entries(STAGE)) == []
