@@ -15,6 +15,7 @@ from buckia.errors import ConfigError
 from buckia.stores.hashing import HashCache
 from buckia.stores.s3_services import SERVICES
 from buckia.workspace import Workspace
+from tests.reference import PROVIDERS
 
 KEYS: dict[str, Any] = {"api_key": "id", "password": "secret"}
 
@@ -24,8 +25,8 @@ def place(provider: str = "s3", **said: Any) -> BucketConfig:
 
 
 def test_the_option_names_every_service() -> None:
-    """But Linode, which is a provider of its own."""
-    names = [service.name for service in SERVICES if service.name != "linode"]
+    """But Linode and Bunny, which are providers of their own."""
+    names = [service.name for service in SERVICES if service.name not in PROVIDERS]
     assert sorted(options()["service"]["enum"]) == sorted(names)
 
 

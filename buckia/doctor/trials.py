@@ -166,7 +166,7 @@ class _Trial:
         if "sha256" not in kept:
             advice = "two sides that no lockfile knows cannot be told to be equal"
             yield note("metadata", told, advice)
-        elif self._store.capabilities.headers and "content type" not in kept:
+        elif self._store.capabilities.headers_in_place and "content type" not in kept:
             yield note("metadata", told, "browsers will guess what the objects are")
         else:
             yield ok("metadata", told)

@@ -13,12 +13,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from tests.servers.b2_service import Service
 from tests.servers.b2_state import Bucket, File, Json, Key, Refusal
+from tests.servers.listener import Listener
 
 API = "/b2api/v4/"
 
@@ -216,8 +217,7 @@ def _header(name: str, value: str) -> tuple[str, str]:
 def serve_b2(**limits: int) -> Iterator[B2Server]:
     """A running server with one key that may do everything, and no bucket."""
     bound: type[Handler] = type("Bound", (Handler,), {})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), bound)
-    server.daemon_threads = True
+    server = Listener(("127.0.0.1", 0), bound)
     bound.service = B2Server(f"http://127.0.0.1:{server.server_port}", **limits)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()

@@ -15,12 +15,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from tests.servers.bunny_core import Core, core_handler
 from tests.servers.bunny_zone import Switches, Zone, is_known, span_of
+from tests.servers.listener import Listener
 
 HOST = "127.0.0.1"
 NO_ROOM = "Unable to process request"
@@ -276,8 +277,7 @@ def serve_bunny() -> Iterator[Bunny]:
 
 @contextmanager
 def _listening(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
-    server = ThreadingHTTPServer((HOST, 0), handler)
-    server.daemon_threads = True
+    server = Listener((HOST, 0), handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:

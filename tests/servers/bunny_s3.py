@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Final, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -26,6 +26,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from tests.servers.fault_proxy import Answer, pass_on, send
+from tests.servers.listener import Listener
 from tests.servers.s3 import S3Server
 
 REGION: Final = "de"
@@ -243,8 +244,7 @@ def serve_preview(behind: S3Server) -> Iterator[Preview]:
     """A running server, gone afterwards; what it holds stays behind it."""
     preview = Preview(behind)
     handler = type("Handler", (PreviewHandler,), {"preview": preview})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
+    server = Listener(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     preview.endpoint = f"http://127.0.0.1:{server.server_port}"

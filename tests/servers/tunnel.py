@@ -12,10 +12,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import urlsplit
 
 import pytest
+
+from tests.servers.listener import Listener
 
 _CHUNK = 256 * 1024
 
@@ -95,8 +97,7 @@ def _pass(source: socket.socket, target: socket.socket) -> None:
 def serve_tunnel(port: int) -> Iterator[Tunnel]:
     """A running proxy to a port of 127.0.0.1."""
     bound: type[Handler] = type("Bound", (Handler,), {"port": port})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), bound)
-    server.daemon_threads = True
+    server = Listener(("127.0.0.1", 0), bound)
     bound.tunnel = Tunnel(f"http://127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
