@@ -41,7 +41,9 @@ def _live(name: str, files: int, each: int) -> str:
         seconds = time.monotonic() - began
         files = len(week.local())
         told = _line(home.told(week.used))
-        return f"| {name} | {files} | {seconds:.0f} | {told} | {_judged(home, week)} |"
+        row = f"| {name} | {files} | {seconds:.0f} | {told} | {_judged(home, week)} |"
+        print(row, flush=True)
+        return row
 
 
 def _judged(home: Home, week: Week) -> str:
