@@ -11,6 +11,8 @@ from typing import cast
 from msgspec import Struct
 
 from buckia import (
+    appdata,
+    appfolders,
     configuring,
     doctor,
     importing,
@@ -25,6 +27,8 @@ from buckia import (
     verify,
     whole,
 )
+from buckia.appdata import Reset, Updated
+from buckia.appfolders import Folder
 from buckia.applying import Applied as Applied
 from buckia.applying import apply_plan
 from buckia.doctor import Report
@@ -142,6 +146,38 @@ class Project(Workspace):
             lock_timeout=lock_timeout,
             executor=executor,
         )
+
+    def plan_reset(self, user: str, demo: str, bucket: str | None = None) -> Reset:
+        """Say what making a user's local folder anew from demo content would do.
+
+        `user` is a folder id, `demo` one too or a set of one folder; `bucket` decides where either
+        is more than one folder. Raises `UsageError` where they are no folders here.
+        """
+        return appdata.plan_reset(self, *self._two(user, demo, bucket))
+
+    def reset(self, made: Reset) -> None:
+        """Do what `plan_reset` told. What was there goes to the trash. See `appdata.reset`."""
+        appdata.reset(self, made)
+
+    def update(
+        self,
+        user: str,
+        demo: str,
+        bucket: str | None = None,
+        *,
+        dry_run: bool = False,
+        timeout: float = 30.0,
+    ) -> Updated:
+        """Bring new and changed rows and missing files of demo content into a user's local folder.
+
+        The names are those of `plan_reset`. See `appdata.update`.
+        """
+        folders = self._two(user, demo, bucket)
+        return appdata.update(self, *folders, dry_run=dry_run, timeout=timeout)
+
+    def _two(self, user: str, demo: str, bucket: str | None) -> tuple[Folder, Folder]:
+        mine = appfolders.find(self.config, user, bucket)
+        return mine, appfolders.source(self.config, demo, bucket)
 
     def status(self, names: Sequence[str] = ()) -> list[BucketStatus]:
         """Where each bucket stands, without changing anything."""

@@ -14,6 +14,7 @@ import typer
 
 from buckia import __version__
 from buckia.cli import (
+    appdata,
     applying,
     authorising,
     checking,
@@ -91,6 +92,7 @@ for module in (
     examining,
     clearing,
     naming,
+    appdata,
 ):
     module.register(app)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -18,6 +18,7 @@ from buckia.terms import Policy
 
 if TYPE_CHECKING:
     from buckia.cli.progress import Display
+    from buckia.config import Config
     from buckia.model import Tick
     from buckia.planfile import Plan
     from buckia.project import Applied, Project
@@ -153,8 +154,10 @@ class Session:
 
 
 @contextmanager
-def opened(shared: Shared) -> Iterator[Session]:
-    """The configuration that the options name, at work."""
+def opened(
+    shared: Shared, adapt: Callable[[Config], Config] = lambda config: config
+) -> Iterator[Session]:
+    """The configuration that the options name, at work; `adapt` may change it for this run."""
     from buckia.cli.progress import Display
     from buckia.config import file as config_file
     from buckia.project import Project
@@ -170,7 +173,8 @@ def opened(shared: Shared) -> Iterator[Session]:
                 raise Interrupted(UNCHANGED)
             display.show(tick)
 
-        with Project(config_file.load(path), progress=progress, stop=stop.event) as project:
+        config = adapt(config_file.load(path))
+        with Project(config, progress=progress, stop=stop.event) as project:
             yield Session(project, display, stop, shared)
 
 

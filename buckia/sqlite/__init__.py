@@ -20,6 +20,10 @@ from buckia.sqlite.file import begins_so as begins_so
 from buckia.sqlite.file import is_database as is_database
 from buckia.sqlite.file import reported, verify
 from buckia.sqlite.hash import logical_hash as logical_hash
+from buckia.sqlite.merge import TableMerge as TableMerge
+from buckia.sqlite.merge import demand_free as demand_free
+from buckia.sqlite.merge import merge as merge
+from buckia.sqlite.merge import rehearse as rehearse
 from buckia.sqlite.removal import discard as discard
 from buckia.sqlite.removal import displace as displace
 from buckia.sqlite.replacement import replace as replace

@@ -6,7 +6,8 @@
     $ buckia plan --out p    a command; stdout as it is, stderr after `! `, the exit code if not 0
     ! Plan: nothing to do, 0 files unchanged.
 
-Helpers: write, append, rm, mkdir, mv, cp, edit PATH OLD NEW, ls, env NAME=VALUE. There is no shell.
+Helpers: write, append, rm, mkdir, mv, cp, edit PATH OLD NEW, ls, env NAME=VALUE,
+sql PATH STATEMENT... There is no shell.
 Digests, durations and the workspace's own path are made the same everywhere.
 
 Whatever a transcript is about, a command that is refused says so in one line, prints nothing on
@@ -19,7 +20,9 @@ import os
 import re
 import shlex
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -158,6 +161,13 @@ def _ls(folder: Path, content: str) -> Iterator[str]:
     return (path for path, data in sorted(tree(folder).items()) if data is not None)
 
 
+def _sql(folder: Path, content: str, path: str, *statements: str) -> Iterator[str]:
+    with closing(sqlite3.connect(folder / path, isolation_level=None)) as database:
+        for statement in statements:
+            for row in database.execute(statement).fetchall():
+                yield "|".join(map(str, row))
+
+
 def _env(folder: Path, content: str, setting: str) -> Iterator[str]:
     name, _, value = setting.partition("=")
     os.environ[name] = value  # the fixture `workspace` puts the environment back
@@ -174,4 +184,5 @@ HELPERS: dict[str, Callable[..., Iterator[str]]] = {
     "cp": _cp,
     "ls": _ls,
     "env": _env,
+    "sql": _sql,
 }
