@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
@@ -10,13 +10,14 @@ from urllib.parse import quote
 
 from b2sdk.v3 import MetadataDirectiveMode  # type: ignore[import-untyped]
 
-from buckia.errors import IntegrityError, NotFoundError, PreconditionError
+from buckia.errors import NotFoundError
 from buckia.headers import agrees
 from buckia.model import Entry, replace, same_content
 from buckia.stores.b2_bench import B2Bench
-from buckia.stores.b2_errors import persist, shown
+from buckia.stores.b2_errors import persist
+from buckia.stores.b2_guard import Guard
 from buckia.stores.b2_headers import SETTABLE, changed, of_info
-from buckia.stores.b2_listing import check_name, entry_of, entry_of_headers, list_objects
+from buckia.stores.b2_listing import entry_of_headers, list_objects
 from buckia.stores.b2_parts import (
     about,
     copy_parts,
@@ -68,6 +69,7 @@ class B2Store:
     def __init__(self, options: B2Options, *, api: B2HttpApiConfig | None = None) -> None:
         self._options = options
         self._account = Account(options, api)
+        self._guard = Guard(self._account)
 
     @property
     def url(self) -> str:
@@ -112,50 +114,30 @@ class B2Store:
 
     def head(self, key: str) -> Entry | None:
         """The object at `key`; None for a hidden one, too. One request of class B."""
-        name, place = self._name(key), self._place(key)
-        self._account.need("readFiles", name)
-        look = self._account.session.get_file_info_by_name
-        try:
-            told = persist(lambda: look(self._options.bucket, name), place)
-        except NotFoundError:
-            return None
-        return replace(entry_of_headers(told, place), key=key)
+        return self._guard.head(key)
 
     def open(self, entry: Entry) -> AbstractContextManager[BinaryIO]:
         """Read exactly `entry.version`, as long as it is what the name stands for."""
-        name, place = self._name(entry.key), self._place(entry.key)
+        name = self._guard.name(entry.key)
         self._account.need("readFiles", name)
-        session = self._account.session
-        by_name = session.get_download_url_by_name(self._options.bucket, name)
-        response = self._download(by_name, None, place)
-        try:
-            held = entry_of_headers(response.headers, place)
-            self._compare(replace(held, key=entry.key), entry)
-        except BaseException:
-            response.close()
-            raise
-        by_id = session.get_download_url_by_id(held.version)
-
-        def again(offset: int) -> Response:
-            return self._download(by_id, (offset, held.size - 1), place)
-
-        return read_version(response, again, held, place, self.traffic)
+        url = self._account.session.get_download_url_by_name(self._options.bucket, name)
+        return self._read(url, entry, exactly=True)
 
     def put(self, entry: Entry, body: BinaryIO, *, replacing: Entry | None) -> Entry:
         """Write the whole body, checked against `entry` before it can be seen."""
-        self._account.need("writeFiles", self._name(entry.key))
+        self._account.need("writeFiles", self._guard.name(entry.key))
         if entry.size > max(self._options.large_threshold, self._account.smallest_part):
             return self._put_parts(entry, body, replacing)
         data = read_exactly(body, entry.size + 1)  # the byte too many shows a body too long
         meter = Meter({"sha256", "sha1", *announced(entry)})
         meter.add(data)
-        known = _proved(entry, meter)
-        name = self._name(entry.key)
+        known = meter.proved(entry)
+        name = self._guard.name(entry.key)
 
         def own(held: Entry) -> bool:
             return bool(same_content(held, known))
 
-        return self._write(
+        return self._guard.write(
             known, replacing, lambda: send_small(self._account, name, data, known), own
         )
 
@@ -165,17 +147,17 @@ class B2Store:
         """Copy inside the account, type and file info included; None for any other source."""
         if not isinstance(source, B2Store):
             return None
-        name = self._name(key)
-        if not self._account.reaches(source._account, source._name(entry.key)):
+        name = self._guard.name(key)
+        if not self._account.reaches(source._account, source._guard.name(entry.key)):
             return None
         self._account.need("writeFiles", name)
-        held = replace(source._expect(entry.key, entry), key=key)
+        held = replace(source._guard.expect(entry.key, entry), key=key)
         return self._copy(held, replacing, None)
 
     def put_headers(self, entry: Entry, *, replacing: Entry) -> Entry:
         """Copy an object onto itself under other headers, as a new version."""
-        self._account.need("writeFiles", self._name(entry.key))
-        held = self._expect(entry.key, replacing)
+        self._account.need("writeFiles", self._guard.name(entry.key))
+        held = self._guard.expect(entry.key, replacing)
         kind, info = self._about(held)
         info = changed(info, replacing.headers, entry.headers)
         wanted = replace(held, type=entry.type or kind, headers=of_info(info))
@@ -189,13 +171,13 @@ class B2Store:
 
     def delete(self, entry: Entry) -> None:
         """Hide the object if it still is `entry.version`; the version itself remains."""
-        name, place = self._name(entry.key), self._place(entry.key)
+        name, place = self._guard.name(entry.key), self._guard.place(entry.key)
         self._account.need("writeFiles", name)
 
         def hide() -> None:
-            held = self.head(entry.key)
+            held = self._guard.head(entry.key)
             if held is not None:
-                self._compare(held, entry)
+                self._guard.compare(held, entry)
                 self._account.session.hide_file(self._account.bucket_id, name)
 
         try:
@@ -213,20 +195,9 @@ class B2Store:
 
     def open_past(self, entry: Entry) -> AbstractContextManager[BinaryIO]:
         """See `Remembering.open_past`."""
-        place = self._place(entry.key)
-        self._account.need("readFiles", self._name(entry.key))
+        self._account.need("readFiles", self._guard.name(entry.key))
         url = self._account.session.get_download_url_by_id(entry.version)
-        response = self._download(url, None, place)
-        try:
-            held = entry_of_headers(response.headers, place)
-        except BaseException:
-            response.close()
-            raise
-
-        def again(offset: int) -> Response:
-            return self._download(url, (offset, held.size - 1), place)
-
-        return read_version(response, again, held, place, self.traffic)
+        return self._read(url, entry, exactly=False)
 
     def public_url(self, key: str) -> str:
         """Where a public bucket shows the object.
@@ -239,20 +210,38 @@ class B2Store:
 
     def signed_url(self, key: str, seconds: int) -> str:
         """See `Signing.signed_url`: one request of class C. It also reads names that begin so."""
-        token = share(self._account, self._name(key), seconds)
+        token = share(self._account, self._guard.name(key), seconds)
         return f"{self.public_url(key)}?Authorization={token}"
 
     def close(self) -> None:
         """Close the connections."""
         self._account.close()
 
+    def _read(self, url: str, entry: Entry, *, exactly: bool) -> BinaryIO:
+        """The version that a URL leads to; `exactly` where it may be another than the entry's."""
+        place = self._guard.place(entry.key)
+        response = self._guard.download(url, None, place)
+        try:
+            held = entry_of_headers(response.headers, place)
+            if exactly:
+                self._guard.compare(replace(held, key=entry.key), entry)
+        except BaseException:
+            response.close()
+            raise
+        by_id = self._account.session.get_download_url_by_id(held.version)
+
+        def again(offset: int) -> Response:
+            return self._guard.download(by_id, (offset, held.size - 1), place)
+
+        return read_version(response, again, held, place, self.traffic)
+
     def _put_parts(self, entry: Entry, body: BinaryIO, replacing: Entry | None) -> Entry:
-        self._look(entry.key, replacing)  # before gigabytes travel in vain
+        self._guard.look(entry.key, replacing)  # before gigabytes travel in vain
         meter = Meter({"sha256", *announced(entry)})
-        with large_file(self._account, self._name(entry.key), *about(entry)) as file_id:
+        with large_file(self._account, self._guard.name(entry.key), *about(entry)) as file_id:
             chunks = read_parts(self._account, body, entry.size, meter)
             parts = send_parts(self._account, file_id, chunks)
-            return self._finish(_proved(entry, meter), replacing, file_id, parts)
+            return self._finish(meter.proved(entry), replacing, file_id, parts)
 
     def _copy(self, held: Entry, replacing: Entry | None, about: About | None) -> Entry:
         """Copy the version that is held to its key, under other type and file info if given."""
@@ -266,7 +255,7 @@ class B2Store:
         def act() -> Any:
             return self._account.session.copy_file(
                 held.version,
-                self._name(held.key),
+                self._guard.name(held.key),
                 destination_bucket_id=self._account.bucket_id,
                 **other,
             )
@@ -274,18 +263,18 @@ class B2Store:
         def own(there: Entry) -> bool:
             return bool(same_content(there, held)) and agrees(there, held.headers)
 
-        return self._write(held, replacing, act, own)
+        return self._guard.write(held, replacing, act, own)
 
     def _about(self, held: Entry) -> About:
         """The type and the whole file info of a version."""
-        tell, place = self._account.session.get_file_info_by_id, self._place(held.key)
+        tell, place = self._account.session.get_file_info_by_id, self._guard.place(held.key)
         told = persist(lambda: tell(held.version), place)
         kind, info = about(replace(held, headers=None))
         return told.get("contentType") or kind, {**(told.get("fileInfo") or {}), **info}
 
     def _copy_parts(self, held: Entry, replacing: Entry | None, about: About) -> Entry:
-        self._look(held.key, replacing)
-        with large_file(self._account, self._name(held.key), *about) as file_id:
+        self._guard.look(held.key, replacing)
+        with large_file(self._account, self._guard.name(held.key), *about) as file_id:
             parts = copy_parts(self._account, file_id, str(held.version), held.size)
             return self._finish(held, replacing, file_id, parts)
 
@@ -301,78 +290,6 @@ class B2Store:
         def act() -> Any:
             return self._account.session.finish_large_file(file_id, parts)
 
-        made = self._write(known, replacing, act, lambda held: held.version == file_id)
-        self._look(known.key, made)
+        made = self._guard.write(known, replacing, act, lambda held: held.version == file_id)
+        self._guard.look(known.key, made)
         return made
-
-    def _write(
-        self,
-        known: Entry,
-        replacing: Entry | None,
-        act: Callable[[], Any],
-        own: Callable[[Entry], bool],
-    ) -> Entry:
-        """Look, then write, and see that the service holds what is `known`.
-
-        `own` tells whether what is there comes from an attempt whose answer was lost.
-        """
-        place = self._place(known.key)
-
-        def step() -> Entry:
-            self._look(known.key, replacing)
-            return _confirm(replace(entry_of(act(), place), key=known.key), known, place)
-
-        def recognise() -> Entry | None:
-            held = self.head(known.key)
-            return _confirm(held, known, place) if held and own(held) else None
-
-        return persist(step, place, recognise=recognise)
-
-    def _download(self, url: str, span: tuple[int, int] | None, place: str) -> Response:
-        session = self._account.session
-        answer = persist(lambda: session.download_file_from_url(url, range_=span), place)
-        found: Response = answer.response
-        return found
-
-    def _look(self, key: str, expected: Entry | None) -> None:
-        """Raise unless `key` holds what is expected right now."""
-        if expected is not None:
-            self._expect(key, expected)
-        elif (held := self.head(key)) is not None:
-            self._compare(held, Entry(key, 0))
-
-    def _expect(self, key: str, expected: Entry) -> Entry:
-        """What is at `key`, if it is what is expected."""
-        held = self.head(key)
-        return self._compare(held or Entry(key, 0), expected)
-
-    def _compare(self, held: Entry, expected: Entry) -> Entry:
-        if held.version is None or held.version != expected.version:
-            raise PreconditionError(
-                f"{self._place(held.key)}: the object is not what was reviewed; plan again"
-            )
-        return held
-
-    def _name(self, key: str) -> str:
-        """The whole name of an object, if B2 can hold it."""
-        name = self._options.prefix + key
-        check_name(name, self._place(key))
-        return name
-
-    def _place(self, key: str) -> str:
-        """An object's name for people."""
-        return f"b2://{self._options.bucket}/{shown(self._options.prefix + key)}"
-
-
-def _proved(entry: Entry, meter: Meter) -> Entry:
-    """The entry as its bytes prove it. Raises `IntegrityError` when they are others."""
-    meter.check(entry)
-    bare = Entry(entry.key, meter.size, type=entry.type, headers=entry.headers)
-    return replace(bare, **meter.digests)
-
-
-def _confirm(held: Entry, known: Entry, place: str) -> Entry:
-    """What the service holds after a write, if that is what was written."""
-    if same_content(replace(held, sha256=None), replace(known, sha256=None)) is False:
-        raise IntegrityError(f"{place}: holds other bytes; plan again")
-    return replace(held, sha256=held.sha256 or known.sha256, sha1=held.sha1 or known.sha1)

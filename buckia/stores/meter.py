@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 
 from buckia.errors import IntegrityError
-from buckia.model import DIGESTS, Entry
+from buckia.model import DIGESTS, Entry, replace
 
 
 class Meter:
@@ -44,6 +44,12 @@ class Meter:
                     f"{entry.key}: the bytes do not have the announced {name}; "
                     "the file changed meanwhile, plan again"
                 )
+
+    def proved(self, entry: Entry) -> Entry:
+        """The entry as its bytes prove it. Raises `IntegrityError` when they are others."""
+        self.check(entry)
+        bare = Entry(entry.key, self.size, type=entry.type, headers=entry.headers)
+        return replace(bare, **self.digests)
 
 
 def announced(entry: Entry) -> set[str]:

@@ -159,7 +159,7 @@ class S3Store:
         meter = Meter({"sha256", *announced(entry), *({"md5"} if guard.md5_etags else ())})
         data = read_exactly(body, entry.size + 1)  # the byte too many shows a body too long
         meter.add(data)
-        known = self._checked(entry, meter)
+        known = meter.proved(entry)
         full = guard.full(entry.key)
         carriers = carriers_for(self._session, full)
         version = guard.write(
@@ -260,7 +260,7 @@ class S3Store:
         with multipart(self._session, self._guard.full(entry.key), about) as upload:
             chunks = read_parts(body, entry.size, self._options.part_size, meter)
             parts = send_parts(self._session, upload, chunks)
-            known = self._checked(entry, meter)
+            known = meter.proved(entry)
             version = self._complete(known, replacing, upload, parts)
         return self._guard.confirm(known, version)
 
@@ -271,12 +271,6 @@ class S3Store:
             return complete(self._session, upload, parts, condition)
 
         return self._guard.write(known, replacing, self._guard.conditions.complete, act)
-
-    def _checked(self, entry: Entry, meter: Meter) -> Entry:
-        """The entry as its bytes prove it. Raises `IntegrityError` when they are others."""
-        meter.check(entry)
-        bare = Entry(entry.key, meter.size, type=entry.type, headers=entry.headers)
-        return replace(bare, **meter.digests)
 
     def _try_put(self, key: str, data: bytes, condition: Condition) -> str:
         full, known = self._guard.full(key), Entry(key, len(data))
