@@ -35,7 +35,8 @@ ACTIONS = {
 
 def test_each_example_is_here() -> None:
     """A new example gets a line in this file."""
-    assert {path.name for path in EXAMPLES.iterdir() if path.is_dir()} == set(ACTIONS)
+    found = {path.name for path in EXAMPLES.iterdir() if path.is_dir()}
+    assert found == {*ACTIONS, "ci"}  # the pipelines have tests of their own
 
 
 @pytest.mark.parametrize("name", ACTIONS)
