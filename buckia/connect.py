@@ -11,7 +11,9 @@ from typing import Any, Final
 
 from buckia import credentials
 from buckia.config import BucketConfig
+from buckia.config.transfers import part_bytes
 from buckia.errors import ConfigError
+from buckia.headers import STORAGE
 from buckia.rules import Rules
 from buckia.stores import load_store
 from buckia.stores.base import Store
@@ -23,6 +25,9 @@ _SECRET: Final = re.compile(
     r"(AWS|B2|BUNNY|LINODE)_.*(SECRET|TOKEN|PASSWORD|APPLICATION_KEY|API_KEY)"
 )
 """Environment variables that the provider packages take a secret from by themselves."""
+
+_WHOLE: Final = 16 * 1024 * 1024
+"""Bytes up to which a file is sent whole, whatever the size of parts."""
 
 WORK: Final = ".buckia.d"
 """buckia's working folder beside `.buckia`: journals, trash, hash cache, this machine's lock."""
@@ -102,10 +107,22 @@ def _s3(bucket: BucketConfig, root: Path, cache: HashCache) -> Store:
             else Conditions(**dict.fromkeys(bucket.conditions, True)),
             prefix=bucket.prefix,
             workers=bucket.max_workers,
+            tell_classes=any(STORAGE in rule.headers for rule in bucket.rules.headers.rules),
+            encryption=None if bucket.encryption == "none" else bucket.encryption,
+            kms_key=bucket.kms_key,
+            acceleration=bucket.acceleration,
+            requester_pays=bucket.requester_pays,
             rates=rates_from(bucket.rate_limit),
+            **_parts(bucket, "multipart_threshold"),
         )
     )
     return opened
+
+
+def _parts(bucket: BucketConfig, threshold: str) -> dict[str, Any]:
+    """How large parts are, and from which size on there are any."""
+    size = part_bytes(bucket.part_size)
+    return {} if size is None else {"part_size": size, threshold: max(size, _WHOLE)}
 
 
 def _b2(bucket: BucketConfig, root: Path, cache: HashCache) -> Store:
@@ -124,6 +141,7 @@ def _b2(bucket: BucketConfig, root: Path, cache: HashCache) -> Store:
             prefix=bucket.prefix,
             workers=bucket.max_workers,
             rates=rates_from(bucket.rate_limit),
+            **_parts(bucket, "large_threshold"),
         )
     )
     return opened

@@ -81,6 +81,12 @@ class BucketConfig:
     exclude: Sequence[str] = ()
     protect: Sequence[str] = ()
     headers: Sequence[Mapping[str, Any]] = ()
+    storage_class: str | None = None
+    encryption: str = "none"
+    kms_key: str | None = None
+    acceleration: bool = False
+    requester_pays: bool = False
+    part_size: int | str | None = None
     include_pattern: str | None = None
     exclude_pattern: str | None = None
     delete_orphaned: bool | str = False
@@ -180,6 +186,8 @@ class BucketConfig:
             "storage_zone",
             "pull_zone",
             "api",
+            "encryption",
+            "kms_key",
         ]
         rules = self.rules
         return {

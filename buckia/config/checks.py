@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from buckia import globs
 from buckia.config.header_rules import unfit_rules
 from buckia.config.schema import Problem
+from buckia.config.transfers import unfit_transfers
 from buckia.layout import clean, refuse_key
 from buckia.rules import built_in_exclude
 from buckia.settings import complaints
@@ -31,6 +32,7 @@ def contradictions(bucket: BucketConfig) -> Iterator[Problem]:
     yield from _twice(bucket)
     yield from _bad_patterns(bucket)
     yield from unfit_rules(bucket)
+    yield from unfit_transfers(bucket)
     for where, what in complaints(bucket.provider, bucket.settings):
         yield Problem(("settings", *where), what, on_key=True)
     for name in sorted({"pull_zone", "edge_rules"} & bucket.settings.keys()):

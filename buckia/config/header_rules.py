@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from buckia import globs
 from buckia.config.schema import Problem
-from buckia.headers import FIELDS, META, METADATA, MOST_METADATA, HeaderRule
+from buckia.headers import FIELDS, META, METADATA, MOST_METADATA, STORAGE, HeaderRule
 
 if TYPE_CHECKING:
     from buckia.config import BucketConfig
@@ -17,7 +17,9 @@ _OPTIONS: Final = {name.replace("-", "_"): name for name in FIELDS}
 
 
 def header_rules(bucket: BucketConfig) -> Iterator[HeaderRule]:
-    """The rules of a bucket, in their order."""
+    """The rules of a bucket, in their order; first that for all keys which `storage_class` is."""
+    if bucket.storage_class:
+        yield HeaderRule(("*",), {STORAGE: bucket.storage_class})
     for said in bucket.headers:
         found = {_OPTIONS[option]: said[option] for option in said if option in _OPTIONS}
         found |= {META + name: value for name, value in said.get(METADATA, {}).items()}

@@ -18,6 +18,7 @@ from buckia.stores.probe import ABSENT, Delete, Put, Verdict, contest, judge, pr
 from buckia.stores.reaching import server_time
 from buckia.stores.s3_carriers import Condition, conditions
 from buckia.stores.s3_errors import persist, shown
+from buckia.stores.s3_extras import for_http
 from buckia.stores.s3_listing import list_objects
 from buckia.stores.s3_parts import Request, complete, multipart
 from buckia.stores.s3_services import Conditions
@@ -107,7 +108,7 @@ class S3Bench:
         """A body that is not the signed one, which is what buckia has every upload held against."""
         path = quote(self._full(key), safe="/~")
         url = f"{self._session.bucket_url}/{path}"
-        signed = AWSRequest("PUT", url, data=b"right")
+        signed = AWSRequest("PUT", url, data=b"right", headers=for_http(self._session.options))
         keys = self._session.credentials.get_frozen_credentials()
         S3SigV4Auth(keys, "s3", self._session.region).add_auth(signed)
         http, sent = self._session.http, dict(signed.headers)

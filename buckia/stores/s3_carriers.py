@@ -134,7 +134,7 @@ class Boto:
     """Through boto3, which sends any key as it is."""
 
     def __init__(self, session: S3Session) -> None:
-        self._client = session.client
+        self._client, self._mover = session.client, session.mover
         self._bucket = session.options.bucket
         self._classes = session.options.tell_classes
 
@@ -154,7 +154,7 @@ class Boto:
     def get(self, key: str, version: str, offset: int = 0) -> tuple[int, Body]:
         """The bytes of one version from an offset on, and how many they are."""
         span: dict[str, Any] = {"Range": f"bytes={offset}-"} if offset else {}
-        found = self._client.get_object(Bucket=self._bucket, Key=key, IfMatch=version, **span)
+        found = self._mover.get_object(Bucket=self._bucket, Key=key, IfMatch=version, **span)
         body = found["Body"]
         if offset and not found.get("ContentRange"):
             body.close()
@@ -164,7 +164,7 @@ class Boto:
 
     def put(self, key: str, data: bytes, announced: Entry, condition: Condition) -> str:
         """Write; the new ETag, empty where the service does not tell."""
-        result = self._client.put_object(
+        result = self._mover.put_object(
             Bucket=self._bucket,
             Key=key,
             Body=data,

@@ -12,6 +12,7 @@ from buckia.stores.border import NoBucketError
 from buckia.stores.probe import ABSENT
 from buckia.stores.s3_carriers import Boto, Condition, carriers_for
 from buckia.stores.s3_errors import FAILURES, persist, shown, translate
+from buckia.stores.s3_extras import hides_md5
 from buckia.stores.s3_session import S3Session
 
 
@@ -24,8 +25,8 @@ class Guard:
     def __init__(self, session: S3Session) -> None:
         self.session = session
         self.conditions = session.options.conditions or session.service.conditions
-        asked = session.options.md5_etags
-        self.md5_etags = session.service.md5_etags if asked is None else asked
+        asked, usual = session.options.md5_etags, session.service.md5_etags
+        self.md5_etags = asked if asked is not None else usual and not hides_md5(session.options)
 
     def full(self, key: str) -> str:
         """The key as the bucket knows it."""

@@ -21,6 +21,7 @@ from buckia.errors import StoreError
 from buckia.model import Entry
 from buckia.stores.network import QUICK
 from buckia.stores.s3_errors import BadAnswer, persist
+from buckia.stores.s3_extras import for_http
 from buckia.stores.s3_session import S3Session
 from buckia.stores.s3_traffic import asking
 from buckia.stores.usage import Kind
@@ -98,7 +99,7 @@ def _fetch(session: S3Session, prefix: str, token: str | None) -> Page:
         f"{name}={quote(value, safe='', errors='surrogateescape')}"
         for name, value in sorted(query.items())
     )
-    request = AWSRequest("GET", url)
+    request = AWSRequest("GET", url, headers=for_http(session.options))
     S3SigV4Auth(session.credentials.get_frozen_credentials(), "s3", session.region).add_auth(
         request
     )

@@ -12,6 +12,7 @@ from obstore.auth.boto3 import Boto3CredentialProvider
 from obstore.store import S3Store as Bucket
 
 from buckia.stores.network import CONNECT, SPARE, proxy_for
+from buckia.stores.s3_extras import for_obstore
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig
@@ -32,8 +33,8 @@ def open_bucket(session: S3Session, silence: int) -> Bucket:
     """
     return Bucket(
         session.options.bucket,
-        endpoint=session.bucket_url,
-        aws_endpoint_url_s3=session.bucket_url,
+        endpoint=session.transfer_url,
+        aws_endpoint_url_s3=session.transfer_url,
         region=session.region,
         virtual_hosted_style_request=True,
         skip_signature=False,
@@ -43,6 +44,7 @@ def open_bucket(session: S3Session, silence: int) -> Bucket:
         client_options=_client(session, silence),
         retry_config={"max_retries": 0},
         credential_provider=Boto3CredentialProvider(session.boto, ttl=_PROVE_AGAIN),
+        **for_obstore(session.options),
     )
 
 
@@ -56,9 +58,9 @@ def _client(session: S3Session, silence: int) -> ClientConfig:
     }
     if session.authorities:  # beside those of the system, which obstore always trusts
         client["root_certificate"] = Path(session.authorities).read_bytes()
-    if proxy := proxy_for(session.bucket_url):
+    if proxy := proxy_for(session.transfer_url):
         client["proxy_url"] = proxy
     elif getproxies():
         client["proxy_url"] = _NO_PROXY
-        client["proxy_excludes"] = urlsplit(session.bucket_url).hostname or ""
+        client["proxy_excludes"] = urlsplit(session.transfer_url).hostname or ""
     return client

@@ -46,7 +46,7 @@ def send_parts(session: S3Session, upload: Request, chunks: Iterator[bytes]) -> 
     """Send pieces, some at once. Each is signed with its sha256, so the service verifies it."""
 
     def send(number: int, chunk: bytes) -> str:
-        sent = session.client.upload_part(PartNumber=number, Body=chunk, **upload)
+        sent = session.mover.upload_part(PartNumber=number, Body=chunk, **upload)
         return sent["ETag"]
 
     return _each_part(upload, chunks, send)

@@ -24,6 +24,7 @@ from buckia.errors import AccessError, ConfigError
 from buckia.stores.network import CONNECT, SILENCE, SPARE, WORK, Network, authorities, proxy_for
 from buckia.stores.rate import UNLIMITED, Rates
 from buckia.stores.s3_errors import translate
+from buckia.stores.s3_extras import accompany
 from buckia.stores.s3_obstore import open_bucket
 from buckia.stores.s3_services import (
     Conditions,
@@ -60,6 +61,11 @@ class S3Options:
     multipart_threshold  bytes above which a body is sent in parts; smaller ones fit in memory
     part_size            bytes of a part, at least 5 MiB; grows so that 10,000 are enough
     copy_limit           bytes above which a copy is made in parts (Amazon's rule: 5 GiB)
+    encryption           how what is written is encrypted: AES256, aws:kms, aws:kms:dsse; None: as
+                         the bucket has it
+    kms_key              the key of KMS, where it is not the account's own
+    acceleration         whether bodies travel by Amazon's transfer acceleration
+    requester_pays       whether requests say that they pay
     rates                how fast it may go
     page_size            keys asked for at once in a listing, at most 1,000
     """
@@ -84,6 +90,10 @@ class S3Options:
     multipart_threshold: int = 16 * MIB
     part_size: int = 8 * MIB
     copy_limit: int = 5 * 1024 * MIB
+    encryption: str | None = None
+    kms_key: str | None = None
+    acceleration: bool = False
+    requester_pays: bool = False
     rates: Rates = UNLIMITED
     page_size: int = 1000
 
@@ -118,9 +128,24 @@ class S3Session:
             return parts._replace(netloc=f"{self.options.bucket}.{parts.netloc}").geturl()
         return f"{self.endpoint}/{self.options.bucket}"
 
+    @property
+    def transfer_url(self) -> str:
+        """The URL by which obstore finds the bucket."""
+        if not self.options.acceleration:
+            return self.bucket_url
+        return f"https://{self.options.bucket}.s3-accelerate.amazonaws.com"
+
     @cached_property
     def client(self) -> S3Client:
         """boto3's client. It never repeats a request: `persist` does, and knows that it did."""
+        return self._make_client(accelerated=False)
+
+    @cached_property
+    def mover(self) -> S3Client:
+        """The client for bodies. Acceleration is not for what switches it on."""
+        return self._make_client(accelerated=True) if self.options.acceleration else self.client
+
+    def _make_client(self, *, accelerated: bool) -> S3Client:
         virtual = self._virtual_at(self._given)
         proxy = proxy_for(self._given or "https://s3.amazonaws.com")
         client = self.boto.client(
@@ -133,6 +158,7 @@ class S3Session:
                 s3={
                     "addressing_style": "virtual" if virtual else "path",
                     "payload_signing_enabled": True,
+                    "use_accelerate_endpoint": accelerated,
                 },
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
@@ -144,6 +170,7 @@ class S3Session:
             ),
         )
         client.meta.events.register("before-call.s3", _stay)
+        accompany(client.meta.events, self.options)
         watch(client.meta.events, self.traffic)
         return client
 
@@ -180,11 +207,15 @@ class S3Session:
     def close(self) -> None:
         """Close the connections of the clients that were used."""
         for name, client in vars(self).items():
-            if name in ("client", "http"):
+            if name in ("client", "mover", "http"):
                 client.close()
 
     def _find_endpoint(self) -> str | None:
         """The URL as given, by the rule of the service, or configured; None leaves it to boto3."""
+        given = self.options.endpoint or self._configured_endpoint()
+        if self.options.acceleration and given:
+            where = f"s3://{self.options.bucket}: `acceleration` is Amazon's own"
+            raise ConfigError(f"{where}; leave it out, or the endpoint {absolute(given)}")
         if self.options.endpoint:
             return absolute(self.options.endpoint)
         rule = self._find_service(None).endpoint

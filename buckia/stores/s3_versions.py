@@ -67,7 +67,7 @@ def open_version(session: S3Session, key: str, entry: Entry, place: str) -> Bina
     def fetch(offset: int) -> Body:
         span: Request = {"Range": f"bytes={offset}-"} if offset else {}
         which: Request = {"Bucket": session.options.bucket, "Key": key, "VersionId": entry.version}
-        found = persist(lambda: session.client.get_object(**which, **span), place)
+        found = persist(lambda: session.mover.get_object(**which, **span), place)
         return Body(found["Body"].iter_chunks(MIB), found["Body"].close)
 
     rest = Download(fetch, place, entry.size, BORDER, session.traffic, Meter(()))
