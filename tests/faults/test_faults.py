@@ -196,9 +196,9 @@ def impatient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     """Who gets no answer waits for seconds, not for minutes."""
     row = getattr(request.node, "callspec", None) and request.node.callspec.params.get("row")
     if row and any(isinstance(one, Rule) and one.ill is Ill.SILENT for one in row.strikes):
-        for name in ("_SILENCE", "_UPLOAD"):
+        for name in ("SILENCE", "WORK"):
             monkeypatch.setattr(s3_session, name, 2)
-        monkeypatch.setattr(s3_listing, "_TIMES", (10, 2))
+        monkeypatch.setattr(s3_listing, "QUICK", (10, 2))
 
 
 @pytest.fixture

@@ -118,6 +118,7 @@ def test_any_key_works_at_a_linode_address(
 ) -> None:
     """In listings, one by one, and deleted together, with the bucket in the host name."""
     tunnel.lead(monkeypatch)
+    before = set(tunnel.asked)
     store = open_linode(rgw)
     keys = {*UNICODE, *HOSTILE}
     for key in keys:
@@ -129,5 +130,7 @@ def test_any_key_works_at_a_linode_address(
             assert body.read() == entry.key.encode()
     assert {entry.key for entry in store.sweep(entries)} == keys
     assert list(store.entries()) == []
-    assert tunnel.asked == {store.public_url("").removeprefix("https://").partition("/")[0]}
+    assert tunnel.asked - before == {
+        store.public_url("").removeprefix("https://").partition("/")[0]
+    }
     store.close()
