@@ -27,6 +27,7 @@ from buckia import pool
 from buckia.errors import BuckiaError, Interrupted, UsageError
 from buckia.journal import Header
 from buckia.layout import Layout
+from buckia.lease import note as lease_note
 from buckia.model import Entry
 from buckia.rules import RESERVED_PREFIX, built_in_exclude
 from buckia.steps import TRASH
@@ -42,6 +43,9 @@ RESTORED: Final = "restored"
 """The name, in place of a plan's, under which is kept what a restored file replaced."""
 
 _WORKERS: Final = 8
+
+_DAY: Final = 24 * 3600 * 1_000_000_000
+"""Nanoseconds that two clocks may be apart."""
 
 log = logging.getLogger(__name__)
 
@@ -201,6 +205,15 @@ class Trash:
     ) -> None:
         self._local.put(Entry(path, item.size), body, replacing=replacing, mode=mode)
 
+    def out_of_step(self) -> str | None:
+        """A bucket whose clock, as its lease of this moment tells it, is not this computer's: with a
+        wrong one everything is old. None where no bucket says so."""
+        for name, place in self._places.items():
+            lease = place.store.head(lease_note.KEY)
+            if lease and lease.modified and abs(lease.modified - now()) > _DAY:
+                return name
+        return None
+
     def empty(self, items: Iterable[Kept]) -> None:
         """Delete these for good. What is gone already counts as deleted; versions stay."""
         every = [item for item in items if item.plan]
@@ -252,11 +265,19 @@ def older(items: Iterable[Kept], seconds: int) -> list[Kept]:
 
 def expire(trash: Trash, seconds: int | None) -> None:
     """Delete for good what was deleted longer ago; None keeps all. A failure is only logged: what
-    the run was for is done."""
+    the run was for is done. Under the leases of the buckets: they tell what time it is there."""
     if seconds is None:
         return
     try:
-        trash.empty(older(trash.kept(), seconds))
+        old = older(trash.kept(), seconds)
+        if old and (bucket := trash.out_of_step()):
+            log.warning(
+                "the trash was not emptied: the clock of this computer and that of `%s` are more "
+                "than a day apart; set it",
+                bucket,
+            )
+            return
+        trash.empty(old)
     except BuckiaError as problem:
         log.warning("the trash was not emptied: %s", problem)
 

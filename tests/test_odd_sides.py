@@ -22,8 +22,12 @@ from buckia.stores import files, hashing, local, reading
 from buckia.stores.local import LocalStore
 from buckia.stores.memory import MemoryStore
 from tests.helpers import ALL_DELETIONS, World, ops
+from tests.sqlite_helpers import make
 
 pytestmark = pytest.mark.usefixtures("hurried")
+
+SAVE = hashing.HashCache.save
+"""What nobody does who is hurried."""
 
 
 def mode_of(path: Path) -> int:
@@ -298,7 +302,7 @@ def test_a_cache_that_cannot_be_seen_costs_time_and_nothing_else(
 
     monkeypatch.setattr(Path, "exists", refuse)
     cache = hashing.HashCache(tmp_path / "cache")
-    assert cache.find(tmp_path.stat()) is None
+    assert cache.find(tmp_path.stat(), "") is None
 
 
 # -- the trash -------------------------------------------------------------------------------------
@@ -310,7 +314,7 @@ def test_a_folder_comes_to_the_trash_where_a_file_is_kept(tmp_path: Path) -> Non
     for name in ("x", "x/y", "x/y", "d/e", "d"):
         source = tmp_path / "source"
         source.write_bytes(name.encode())
-        files.keep(source, room / name)
+        files.keep(source, room / name, tmp_path)
         source.unlink()
     found = {p.relative_to(room).as_posix(): p.read_bytes() for p in room.rglob("*") if p.is_file()}
     assert found == {
@@ -331,8 +335,75 @@ def test_nothing_in_the_trash_is_overwritten_by_a_copy(
     (tmp_path / "trash").write_bytes(b"theirs")
     (tmp_path / "a").write_bytes(b"mine")
     with pytest.raises(FileExistsError):
-        files.keep(tmp_path / "a", tmp_path / "trash")
+        files.keep(tmp_path / "a", tmp_path / "trash", tmp_path / "room")
     assert (tmp_path / "trash").read_bytes() == b"theirs"
+
+
+def test_what_is_in_the_trash_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy that finds no more room leaves nothing that passes for a file that was kept."""
+
+    def refuse(*given: object, **how: object) -> None:
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+    def full(old: BinaryIO, new: BinaryIO, size: int) -> None:
+        new.write(old.read(2))
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root/a").write_bytes(b"content")
+    store = LocalStore(tmp_path / "root", trash=tmp_path / "trash")
+    entry = store.head("a")
+    assert entry
+    for name in ("link", "rename"):
+        monkeypatch.setattr(os, name, refuse)
+    monkeypatch.setattr(shutil, "copyfileobj", full)
+    for attempt in (
+        lambda: store.delete(entry),
+        lambda: store.put(Entry("a", 3), io.BytesIO(b"new"), replacing=entry),
+    ):
+        with pytest.raises(LocalError, match="free some space"):
+            attempt()
+    assert (tmp_path / "root/a").read_bytes() == b"content"
+    assert not [path for path in (tmp_path / "trash").rglob("*") if path.is_file()]
+    assert not list((tmp_path / "root/.buckia/tmp").iterdir())
+
+
+@pytest.mark.promise("L2")
+def test_a_database_in_a_folder_bucket_goes_alone(tmp_path: Path) -> None:
+    """What lies beside it there is an object of its own, which nobody named."""
+    world = World(tmp_path, {"main": None}, **ALL_DELETIONS)
+    make(world.tree / "db", "abc")
+    world.write("k", b"1")
+    world.sync()
+    world.remove("db")
+    plan = world.plan()
+    (tmp_path / "buckets/main/db-journal").write_bytes(b"theirs")
+    world.apply(plan)
+    assert world.remote() == {"db-journal": b"theirs", "k": b"1"}
+
+
+# -- the cache -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("fraction", "known"), [(1, True), (0, False)])
+def test_a_number_that_another_file_had_is_no_proof(
+    tmp_path: Path, fraction: int, known: bool
+) -> None:
+    """Where times are whole seconds a file system may use it again; elsewhere a renamed file is
+    known."""
+    path = tmp_path / "a"
+    path.write_bytes(b"content")
+    os.utime(path, ns=(10**18, 10**18 + fraction))
+    cache = hashing.HashCache(tmp_path / "cache")
+    digests = hashing.Digests(7, "0" * 64)
+    cache.remember(path.stat(), "a", digests, hashing.now() + 10**12)
+    SAVE(cache)
+    for one in (cache, hashing.HashCache(tmp_path / "cache")):
+        assert one.find(path.stat(), "a") == digests
+        assert (one.find(path.stat(), "b") == digests) is known
+
+
+# -- the trash of a run ----------------------------------------------------------------------------
 
 
 def test_a_run_with_a_file_in_the_way_of_its_trash_goes_on(tmp_path: Path) -> None:

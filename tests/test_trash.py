@@ -37,7 +37,7 @@ DAY = 24 * 3600 * 1_000_000_000
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     """A project whose bucket tells true times."""
-    store = MemoryStore(clock=now)
+    store = MemoryStore(clock=lambda: vars(module)["now"]())
     return World(tmp_path, {"main": store}, **ALL_DELETIONS).settled(
         {"a": b"1", "d/b": b"2", "d/c": b"3", "k": b"k"}
     )
@@ -63,7 +63,7 @@ def empty(world: World, *names: str) -> None:
 
 
 def ages(monkeypatch: pytest.MonkeyPatch, by: int) -> None:
-    """Let so many nanoseconds pass."""
+    """Let so many nanoseconds pass, here and there."""
     monkeypatch.setattr(module, "now", lambda: now() + by)
 
 
@@ -374,7 +374,23 @@ def test_an_apply_empties_what_is_older_than_the_configuration_keeps(
     assert len(kept(world)) == 2, "without `keep` nothing goes by itself"
     world.write("new", b"2")
     keeping.sync()
-    assert kept(world) == []
+    assert kept(world) == [("main", "new")], "which went just now"
+
+
+@pytest.mark.parametrize("by", [400 * DAY, -400 * DAY])
+@pytest.mark.promise("INV-14")
+def test_a_wrong_clock_empties_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, by: int
+) -> None:
+    """By a clock that is a year ahead even what was deleted just now is old."""
+    keeping = world.under(trash={"keep": "30d"})
+    world.remove("a")
+    world.drop("k")
+    monkeypatch.setattr(world.store(), "_clock", now)
+    ages(monkeypatch, by)
+    keeping.sync()
+    assert len(kept(world)) == 2
+    assert ("clock of this computer and that of `main`" in caplog.text) == (by > 0)
 
 
 def test_an_apply_with_nothing_to_do_leaves_the_trash_alone(

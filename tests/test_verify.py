@@ -192,7 +192,9 @@ def test_a_local_file_that_decayed(
     plan would take the damage for an edit, and upload it."""
     if known:
         monkeypatch.setattr(hashing.HashCache, "save", SAVE)
-        monkeypatch.setattr(hashing, "_times", lambda stat: (stat.st_size, stat.st_mtime_ns, 0))
+        monkeypatch.setattr(
+            hashing, "_times", lambda stat, path: (stat.st_size, stat.st_mtime_ns, 0)
+        )
         monkeypatch.setattr(hashing, "_FINE_SLACK", -(10**15))
         monkeypatch.setattr(hashing, "_COARSE_SLACK", -(10**15))
         world.plan()

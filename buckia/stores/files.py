@@ -166,41 +166,42 @@ def inherit(temporary: Path, name: str, inside: int) -> None:
     temporary.chmod(stat.st_mode & PERMISSIONS)
 
 
-def keep(path: Path, trash: Path, inside: int | None = None) -> None:
+def keep(path: Path, trash: Path, room: Path, inside: int | None = None) -> None:
     """Put a second name for a file's bytes into the trash, or a copy where links do not reach.
 
-    `inside` is the open folder of the file.
+    `inside` is the open folder of the file. A copy is made in `room` and then moved: what is in the
+    trash is whole.
     """
     place = _free(trash)
     name = path if inside is None else path.name
     try:
         os.link(name, place, src_dir_fd=inside, follow_symlinks=False)
     except OSError:
-        _copy(name, place, inside)
+        with scratch(room) as copy, folders.opened(place.parent, ()) as there:
+            _copy(name, copy, inside)
+            create(copy, place.name, there)
     _flush(place.parent)
 
 
-def discard(path: Path, trash: Path, inside: int) -> None:
+def discard(path: Path, trash: Path, room: Path, inside: int) -> None:
     """Move a file out of an open folder to the trash: whatever stands there at that moment, it is
-    not lost."""
+    not lost. `room` is as for `keep`."""
     place = _free(trash)
     try:
         os.rename(path.name, place, src_dir_fd=inside)
+        _flush(place.parent)
     except OSError as problem:
         if problem.errno != errno.EXDEV:
             raise
-        _copy(path.name, place, inside)
+        keep(path, trash, room, inside)
         os.unlink(path.name, dir_fd=inside)
-    _flush(place.parent)
 
 
 def _copy(name: Path | str, place: Path, inside: int | None) -> None:
     """Copy a file to a new one that is on the disk afterwards, with its times and permissions."""
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)
-    with (
-        os.fdopen(os.open(name, flags, dir_fd=inside), "rb") as old,
-        open_new(place, PRIVATE) as new,
-    ):
+    source = os.open(name, flags, dir_fd=inside)
+    with os.fdopen(source, "rb") as old, open_new(place, PRIVATE) as new:
         shutil.copyfileobj(old, new, CHUNK)
         stat = os.fstat(old.fileno())
         os.fchmod(new.fileno(), stat.st_mode & PERMISSIONS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import sqlite3
@@ -61,6 +62,9 @@ def digests_of(meter: Meter) -> Digests:
 class HashCache:
     """Digests by (device, inode), trusted only while size, mtime and ctime are the same.
 
+    A renamed file is known, except where times are whole seconds: file systems that have no others
+    (FAT, and many in user space) give the number of one file to the next, so there the path counts.
+
     Safe for many threads. Losing the file costs time and nothing else, so a damaged one is dropped.
     A file changed so recently that a second change might not show is never remembered ("racily
     clean", as git's index calls it).
@@ -83,22 +87,22 @@ class HashCache:
         self._known: dict[tuple[int, int], tuple[tuple[int, int, int], Digests]] | None = None
         self._fresh: dict[tuple[int, int], tuple[tuple[int, int, int], Digests]] = {}
 
-    def find(self, stat: os.stat_result) -> Digests | None:
-        """What is known of a file that has this stat, or None."""
+    def find(self, stat: os.stat_result, path: str) -> Digests | None:
+        """What is known of a file that has this stat and path, or None."""
         if self._known is None:
             self._load()
         assert self._known is not None  # noqa: S101  (for the type checker)
         at = (stat.st_dev, stat.st_ino)
         found = self._fresh.get(at) or self._known.get(at)
-        return found[1] if found and found[0] == _times(stat) else None
+        return found[1] if found and found[0] == _times(stat, path) else None
 
-    def remember(self, stat: os.stat_result, digests: Digests, read_at: int) -> None:
+    def remember(self, stat: os.stat_result, path: str, digests: Digests, read_at: int) -> None:
         """Keep what a read that began at `read_at` (ns since 1970) told, unless it is too fresh."""
         changed = max(stat.st_mtime_ns, stat.st_ctime_ns)
         slack = _FINE_SLACK if changed % 1_000_000_000 else _COARSE_SLACK
         if changed + slack < read_at:
             with self._lock:
-                self._fresh[(stat.st_dev, stat.st_ino)] = (_times(stat), digests)
+                self._fresh[(stat.st_dev, stat.st_ino)] = (_times(stat, path), digests)
 
     @property
     def learnt(self) -> bool:
@@ -151,8 +155,13 @@ class HashCache:
         return {}
 
 
-def _times(stat: os.stat_result) -> tuple[int, int, int]:
-    return (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+def _times(stat: os.stat_result, path: str) -> tuple[int, int, int]:
+    """What tells one state of a file from another: size, mtime, and ctime or what stands for it."""
+    if stat.st_mtime_ns % 1_000_000_000:
+        return stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+    seed = f"{stat.st_ctime_ns} {path}".encode("utf-8", "surrogatepass")
+    mark = hashlib.blake2b(seed, digest_size=8).digest()
+    return stat.st_size, stat.st_mtime_ns, int.from_bytes(mark, signed=True)
 
 
 def now() -> int:

@@ -230,6 +230,7 @@ class LocalStore:
             self._paths.full(path),
             inside,
             self.trash,
+            self.work / _SCRATCH,
             self._databases,
             lambda expected: self._demand(expected, key),
         )
@@ -262,7 +263,7 @@ class LocalStore:
         try:
             with self._paths.folder(path) as inside:
                 place = self._placement(entry.key, inside)
-                place.discard(self.work / _SCRATCH, database=bool(entry.logical))
+                place.discard(database=bool(found.logical))
                 folders.flush(inside)
             folders.prune(*self._paths.way(path))
         except FileNotFoundError:

@@ -22,6 +22,7 @@ class Placement:
     target     the same, absolute
     inside     the open folder
     trash      where what stands there goes first; None: its bytes are gone
+    room       for temporary files
     databases  whether SQLite files are replaced through SQLite
     demand     gives the file that stands there, and raises unless it is what is expected
     """
@@ -30,6 +31,7 @@ class Placement:
     target: Path
     inside: int
     trash: Path | None
+    room: Path
     databases: bool
     demand: Callable[[Entry | None], Entry | None]
 
@@ -56,21 +58,24 @@ class Placement:
             sqlite.displace(temporary, self.target, self._keeper)
             return
         if self.trash:
-            files.keep(self.target, self.trash / self.path, self.inside)
+            files.keep(self.target, self.trash / self.path, self.room, self.inside)
         files.supersede(temporary, self.target.name, self.inside)
 
-    def discard(self, room: Path, *, database: bool) -> None:
-        """Take the file away, a database with its companions; `room` is for temporary files."""
+    def discard(self, *, database: bool) -> None:
+        """Take the file away, a database with its companions."""
         if database:
-            room.mkdir(mode=0o700, parents=True, exist_ok=True)
-            sqlite.discard(self.target, self._keeper, room)
+            self.room.mkdir(mode=0o700, parents=True, exist_ok=True)
+            sqlite.discard(self.target, self._keeper, self.room)
         elif self.trash:
-            files.discard(self.target, self.trash / self.path, self.inside)
+            files.discard(self.target, self.trash / self.path, self.room, self.inside)
         else:
             os.unlink(self.target.name, dir_fd=self.inside)
 
     @property
     def _keeper(self) -> Callable[[Path], None] | None:
-        """What puts the old file into the trash first; None where there is none."""
-        trash = self.trash
-        return (lambda old: files.keep(old, trash / self.path)) if trash else None
+        """What puts old files into the trash first, each under its own name; None where there is
+        none."""
+        if self.trash is None:
+            return None
+        folder = (self.trash / self.path).parent
+        return lambda old: files.keep(old, folder / old.name, self.room)

@@ -64,7 +64,7 @@ class Reader:
         An unchanged plain file cannot have become a database; a database can have changed without
         its file, so its companions are asked.
         """
-        found = self._cache.find(file.stat)
+        found = self._cache.find(file.stat, file.path)
         if found is None or not found.covers(self._digests):
             return None
         if (found.logical is not None) > self._databases:
@@ -85,9 +85,9 @@ class Reader:
                 digests = self._hash(body, before, file)
                 after = os.fstat(body.fileno())
             if digests is None:
-                return _entry(file, self._read_database(self._paths.full(file.path)))
+                return _entry(file, self._read_database(file.path))
             if _same(before, after) and digests.size == after.st_size:
-                self._cache.remember(after, digests, began)
+                self._cache.remember(after, file.path, digests, began)
                 return _entry(Found(file.key, file.path, after), digests)
         raise LocalError(f"{file.path}: it keeps changing while it is read; try again later")
 
@@ -102,7 +102,8 @@ class Reader:
         except OSError as problem:
             raise LocalError(f"{file.path}: {problem.strerror}; check the disk") from None
 
-    def _read_database(self, full: Path) -> Digests:
+    def _read_database(self, path: str) -> Digests:
+        full = self._paths.full(path)
         began, dirty = now(), sqlite.dirty_key(full)
         with self._scratch() as copy:
             sqlite.snapshot(full, copy)
@@ -111,7 +112,7 @@ class Reader:
             logical = sqlite.logical_hash(copy)
         digests = Digests(plain.size, plain.sha256, plain.md5, plain.sha1, logical, dirty)
         if sqlite.dirty_key(full) == dirty:
-            self._cache.remember(full.lstat(), digests, began)
+            self._cache.remember(full.lstat(), path, digests, began)
         return digests
 
 
