@@ -206,7 +206,7 @@ class Trash:
         self._local.put(Entry(path, item.size), body, replacing=replacing, mode=mode)
 
     def out_of_step(self) -> str | None:
-        """A bucket whose clock, as its lease of this moment tells it, is not this computer's: with a
+        """A bucket whose clock, told by its lease of this moment, is not this computer's. By a
         wrong one everything is old. None where no bucket says so."""
         for name, place in self._places.items():
             lease = place.store.head(lease_note.KEY)
