@@ -15,12 +15,12 @@ from buckia.errors import UsageError
 from buckia.headers import NO_RULES
 from buckia.layout import refuse_key
 from buckia.lease.claims import Provable
-from buckia.lockfile import BucketState, Lockfile
-from buckia.model import DIGESTS, Direction, Entry, Listing, Notice, Op, replace
+from buckia.lockfile import Lockfile
+from buckia.model import DIGESTS, Base, Direction, Entry, Listing, Notice, Op, replace
 from buckia.pairs import Pair, written_by
 from buckia.planfile import BucketHead, Plan, PlanScope, Promotion
 from buckia.planner import BucketPlan
-from buckia.reconcile import Scope, reconcile
+from buckia.reconcile import Decision, Scope, reconcile
 from buckia.rules import RESERVED_PREFIX, Overrides
 from buckia.selection import Ask
 from buckia.snapshot import Sides
@@ -106,13 +106,16 @@ def make_promotion(
     lock = space.load_state().lock
     found = tiers.listings(space, (errand.source, *errand.targets), errand.folders)
     _refuse_unknown(space, errand, lock, found.values())
-    source = _vouched(space, errand, lock.state(errand.source), found[errand.source], overrides)
-    parts: dict[str, BucketPlan] = {}
-    heads: dict[str, BucketHead] = {}
-    for turn, pair in enumerate(errand.pairs):
-        sides = Sides(source, found[pair.target])
-        parts[pair.name] = _plan_pair(space, errand, pair, lock, sides, ask, overrides)
-        heads[pair.name] = _head(space, pair, lock, turn, parts[pair.name])
+    base = tiers.within(lock.state(errand.source).base(), errand.folders)
+    gone = tiers.arrived(space, errand.pairs[0], base, found) if errand.move else {}
+    base = {key: entry for key, entry in base.items() if key not in gone}
+    task = _Task(space, errand, lock, ask, overrides, gone)
+    source = _vouched(task, base, found[errand.source])
+    pairs = [(pair.name, pair, Sides(source, found[pair.target])) for pair in errand.pairs]
+    parts = {name: _plan_pair(task, pair, sides) for name, pair, sides in pairs}
+    heads = {
+        name: _head(task, pair, turn, parts[name]) for turn, (name, pair, _) in enumerate(pairs)
+    }
     made = planner.assemble(
         _told_once(errand, parts, source),
         heads,
@@ -124,6 +127,18 @@ def make_promotion(
     )
     space.hygiene.demand_clean(msgspec.json.encode(made), "the plan")
     return made
+
+
+class _Task(Struct, frozen=True):
+    """All that the planning of one promotion shares. `gone` is what a run that was cut had moved
+    and could not note down."""
+
+    space: Workspace
+    errand: Errand
+    lock: Lockfile
+    ask: Ask | None
+    overrides: Overrides
+    gone: dict[str, Entry]
 
 
 def _told_once(
@@ -156,51 +171,27 @@ def _refuse_unknown(
     )
 
 
-def _vouched(
-    space: Workspace,
-    errand: Errand,
-    state: BucketState,
-    listing: Listing,
-    overrides: Overrides,
-) -> Listing:
+def _vouched(task: _Task, base: Base, listing: Listing) -> Listing:
     """What of the source may be promoted, with a digest of all that is remembered or compared."""
-    base = tiers.within(state.base(), errand.folders)
+    space, errand = task.space, task.errand
     found = tiers.without_sidecars(listing, base)
-    found = promotion.vouch(found, base, allow_drift=bool(overrides.allow_drift))
+    found = promotion.vouch(found, base, allow_drift=bool(task.overrides.allow_drift))
     told = space.remote(errand.targets[0]).capabilities.digests
 
     def bare(entry: Entry) -> bool:
         known = {name for name in DIGESTS if getattr(entry, name)}
         return "sha256" not in known and not (errand.move and known & told)
 
-    store, workers = space.remote(errand.source), space.config.bucket(errand.source).max_workers
-    return tiers.digested(space, store, found, bare, workers)
+    return tiers.digested(space, errand.source, found, bare)
 
 
-def _plan_pair(
-    space: Workspace,
-    errand: Errand,
-    pair: Pair,
-    lock: Lockfile,
-    sides: Sides,
-    ask: Ask | None,
-    overrides: Overrides,
-) -> BucketPlan:
-    state, target = lock.state(pair.name), space.config.bucket(pair.target)
+def _plan_pair(task: _Task, pair: Pair, sides: Sides) -> BucketPlan:
+    space, errand, state = task.space, task.errand, task.lock.state(pair.name)
     base = tiers.within(state.base(), errand.folders)
-    source = promotion.recall(sides.local, state)
-    stores = space.remote(pair.source), space.remote(pair.target)
-    sides = sidecars.set_aside(Sides(source, sides.remote), base)
-    sides = tiers.prove(space, stores, sides, base)
-    refuse = tiers.refuse(space, pair)
-    scope = Scope(lambda key, path: None if refuse(key) else Direction.UPLOAD)
-    whole = sides.local.complete and sides.remote.complete
-    deletes = "yes" if whole and not errand.move else "no"
-    rules = replace(target.rules, delete=deletes, headers=NO_RULES)
-    decisions = reconcile(sides.local, base, sides.remote, rules, scope, now())
-    decisions = selection.settle_asked(pair.name, decisions, scope, rules, ask)
-    if errand.move:
-        decisions = promotion.as_move(decisions, sides.local, base, sides.remote, scope)
+    sides = Sides(promotion.recall(sides.local, state), sides.remote)
+    sides = tiers.prove(space, pair, sidecars.set_aside(sides, base), base)
+    decisions = _decided(task, pair, sides, base)
+    target = space.config.bucket(pair.target)
     part = promotion.plan_pair(
         pair,
         decisions,
@@ -208,14 +199,29 @@ def _plan_pair(
         base,
         sides.remote,
         (space.config.bucket(pair.source).rules, target.rules),
-        stores[1].capabilities,
+        space.remote(pair.target).capabilities,
         trash=target.keeps_trash,
         owed=state.purges,
         move=errand.move,
-        overrides=overrides,
-        known=_known(space, pair, lock) if selection.deletes(decisions) else frozenset(),
+        overrides=task.overrides,
+        known=_known(space, pair, task.lock) if selection.deletes(decisions) else frozenset(),
     )
     return _advised(space, pair, part) if errand.move else part
+
+
+def _decided(task: _Task, pair: Pair, sides: Sides, base: Base) -> list[Decision]:
+    """The table, by the target's policy. What is gone from the source goes from the target; a move
+    deletes nothing there."""
+    refuse = tiers.refuse(task.space, pair)
+    scope = Scope(lambda key, path: None if refuse(key) else Direction.UPLOAD)
+    whole = sides.local.complete and sides.remote.complete and not task.errand.move
+    rules = task.space.config.bucket(pair.target).rules
+    rules = replace(rules, delete="yes" if whole else "no", headers=NO_RULES)
+    decisions = reconcile(sides.local, base, sides.remote, rules, scope, now())
+    decisions = selection.settle_asked(pair.name, decisions, scope, rules, task.ask)
+    if not task.errand.move:
+        return decisions
+    return promotion.as_move(decisions, sides.local, base, sides.remote, scope, task.gone)
 
 
 def _known(space: Workspace, pair: Pair, lock: Lockfile) -> frozenset[str]:
@@ -240,9 +246,9 @@ def _advised(space: Workspace, pair: Pair, part: BucketPlan) -> BucketPlan:
     return replace(part, blocked=part.blocked + blocked, notices=part.notices + here)
 
 
-def _head(space: Workspace, pair: Pair, lock: Lockfile, turn: int, part: BucketPlan) -> BucketHead:
-    bucket = space.config.bucket(pair.target)
-    source, target = space.remote(pair.source), space.remote(pair.target)
+def _head(task: _Task, pair: Pair, turn: int, part: BucketPlan) -> BucketHead:
+    bucket, lock = task.space.config.bucket(pair.target), task.lock
+    source, target = task.space.remote(pair.source), task.space.remote(pair.target)
     return BucketHead(
         bucket.provider,
         bucket.bucket_name,

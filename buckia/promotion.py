@@ -103,10 +103,19 @@ def spare(decisions: Iterable[Decision], promoted: frozenset[str]) -> list[Decis
 
 
 def as_move(
-    decisions: Iterable[Decision], source: Listing, base: Base, target: Listing, scope: Scope
+    decisions: Iterable[Decision],
+    source: Listing,
+    base: Base,
+    target: Listing,
+    scope: Scope,
+    arrived: Base,
 ) -> list[Decision]:
     """The decisions where the source is to hold nothing afterwards: what the target has already is
-    taken away there too, and what is gone there already is not missed."""
+    taken away there too, and what is gone there already is not missed.
+
+    `arrived` is what the source's own memory still has of objects that a run took away before it
+    was cut: they are in the target, and have to be forgotten.
+    """
     made = {item.key: item for item in decisions}
     frozen = Frozen((*source.skipped, *target.skipped))
     for key, mine in source.entries.items():
@@ -114,6 +123,9 @@ def as_move(
         known = then is not None and theirs is not None and not frozen.holds(key)
         if key not in made and known and scope.direction_of(key, None):
             made[key] = Decision(key, Verdict.ADOPT, "unchanged", mine, then, theirs)
+    for key, was in arrived.items():
+        there = target.entries[key]
+        made[key] = Decision(key, Verdict.ADOPT, "arrived", was, base.get(key), there)
     gone = (Verdict.ORPHAN, Verdict.DELETE_REMOTE)
     left = [replace(d, verdict=Verdict.FORGET) if d.verdict in gone else d for d in made.values()]
     if not any(item.verdict in (Verdict.UPLOAD, Verdict.ADOPT) for item in left):

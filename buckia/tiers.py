@@ -21,7 +21,6 @@ from buckia.planfile import Plan
 from buckia.reconcile import is_base
 from buckia.snapshot import Sides
 from buckia.steps import Stores, Task
-from buckia.stores.base import Store
 from buckia.stores.local import LocalStore
 from buckia.workspace import Workspace
 
@@ -120,16 +119,31 @@ def room(space: Workspace) -> LocalStore:
 
 
 def digested(
-    space: Workspace, source: Store, listing: Listing, wanted: Callable[[Entry], bool], workers: int
+    space: Workspace, name: str, listing: Listing, wanted: Callable[[Entry], bool]
 ) -> Listing:
-    """The listing with the sha256 of every entry that is `wanted`: asked for, or read."""
+    """What a bucket holds, with the sha256 of every entry that is `wanted`: asked for, or read."""
     doubtful = [entry for entry in listing.entries.values() if wanted(entry)]
-    known = dict(listing.entries)
-    known |= _read(space, source, doubtful, workers)
-    return replace(listing, entries=known) if doubtful else listing
+    found = _read(space, name, doubtful)
+    return replace(listing, entries=listing.entries | found) if found else listing
 
 
-def prove(space: Workspace, stores: tuple[Store, Store], sides: Sides, base: Base) -> Sides:
+def arrived(
+    space: Workspace, pair: Pair, base: Base, found: Mapping[str, Listing]
+) -> dict[str, Entry]:
+    """What is known of the source, is gone from it, and is in the target just as it was."""
+    source, target = found[pair.source].entries, found[pair.target].entries
+    gone = {key: then for key, then in base.items() if key not in source}
+    there = {
+        key: target[key]
+        for key, then in gone.items()
+        if key in target and target[key].size == then.size
+    }
+    doubtful = [entry for key, entry in there.items() if same_content(entry, gone[key]) is None]
+    there |= _read(space, pair.target, doubtful)
+    return {key: gone[key] for key, entry in there.items() if same_content(entry, gone[key])}
+
+
+def prove(space: Workspace, pair: Pair, sides: Sides, base: Base) -> Sides:
     """The same sides with what the listings leave open read where a decision hangs on it.
 
     That is where both hold as many bytes under one key, share no digest, and no promotion is
@@ -143,17 +157,14 @@ def prove(space: Workspace, stores: tuple[Store, Store], sides: Sides, base: Bas
         and same_content(here[key], there[key]) is None
         and not (key in base and is_base(there[key], base[key]))
     ]
-    for known, store in ((there, stores[1]), (here, stores[0])):
-        doubtful = [known[key] for key in open_ if known[key].sha256 is None]
-        known |= _read(space, store, doubtful, 4)
+    for known, name in ((there, pair.target), (here, pair.source)):
+        known |= _read(space, name, [known[key] for key in open_ if known[key].sha256 is None])
     return Sides(replace(sides.local, entries=here), replace(sides.remote, entries=there))
 
 
-def _read(
-    space: Workspace, store: Store, entries: Iterable[Entry], workers: int
-) -> dict[str, Entry]:
+def _read(space: Workspace, name: str, entries: Iterable[Entry]) -> dict[str, Entry]:
     """These objects with their sha256, and the row hash of those that are databases."""
-    todo = list(entries)
+    store, todo = space.remote(name), list(entries)
     found: dict[str, Entry] = {}
 
     def look(entry: Entry) -> Entry:
@@ -165,6 +176,7 @@ def _read(
         with contents.fetched(store, entry, room(space)) as read:
             return replace(entry, sha256=read.sha256, logical=read.logical, type=told.type)
 
+    workers = space.config.bucket(name).max_workers
     for batch in pool.each(look, todo, workers=workers, name="prove"):
         found |= {entry.key: entry for entry in batch}
         space.progress(Tick("hash", batch[-1].key, len(found), 0, len(todo)))

@@ -81,12 +81,18 @@ def apply(project: Project, plan: planfile.Plan, last: int, mode: str) -> int:
     return steps.count
 
 
-def resume(project: Project, plan: planfile.Plan | None, mode: str) -> None:
+Planner = Callable[[Project], planfile.Plan]
+"""What makes the plan that a world is about."""
+
+
+def resume(
+    project: Project, plan: planfile.Plan | None, mode: str, anew: Planner = Project.plan
+) -> None:
     """Apply the plan again, or a new one, and see that nothing is left to do."""
     install(Steps(0, project.root.parent / "trace"))
     with project:
-        _carry_out(project, plan or project.plan(), mode)
-        left = project.plan()
+        _carry_out(project, plan or anew(project), mode)
+        left = anew(project)
         assert not left.actions, [(str(action.op), action.key) for action in left.actions]
 
 

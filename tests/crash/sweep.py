@@ -1,6 +1,8 @@
-"""Every point at which a run can end, tried: `python -m tests.crash.sweep STORE SEED MODE [EVERY]`.
+"""Every point at which a run can end, tried: `python -m tests.crash.sweep WORLD STORE SEED MODE
+[EVERY]`.
 
-STORE is `local` or `s3`. The result is one line of JSON.
+WORLD is `sync`, or `promote` or `move` for buckets between which something is brought. STORE is
+`local` or `s3`, or for the latter also `mixed`. The result is one line of JSON.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import shutil
 import signal
 import sys
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,7 +21,8 @@ from typing import Final
 
 from buckia import planfile
 from buckia.model import replace
-from tests.crash import child, world
+from buckia.project import Project
+from tests.crash import child, tiers, world
 from tests.crash.server import BucketServer, serve_buckets
 from tests.crash.world import Look
 
@@ -43,7 +47,10 @@ class Result:
 class Sweep:
     """One world, killed again and again. `room` is an empty folder to do it in."""
 
-    def __init__(self, room: Path, seed: int, mode: str, server: BucketServer | None) -> None:
+    def __init__(
+        self, room: Path, kind: World, store: str, seed: int, mode: str, server: BucketServer | None
+    ) -> None:
+        self._kind = kind
         self._world = room / "world"
         self._pristine = room / "pristine"
         self._cut = room / "cut"
@@ -52,11 +59,13 @@ class Sweep:
         self._server = server
         self._judged: dict[str, list[str]] = {}
         endpoint = server.endpoint if server else None
-        self._demand(child.forked(world.build, self._world, seed, endpoint, told=self._told))
+        made = child.forked(kind.build, self._world, seed, store, endpoint, told=self._told)
+        self._demand(made)
         self._saved = {self._pristine: b"", self._cut: b""}
         self._save(self._pristine)
         self._project = child.open_all(self._world / "project", mode)
         self._plan = planfile.read((self._world / "plan.json").read_bytes(), "the plan")
+        self._before = world.look(self._world, server)
         self._end = self._finish_uncut()
 
     def run(self, every: int) -> Result:
@@ -115,6 +124,7 @@ class Sweep:
         if mark not in self._judged:
             self._save(self._cut)
             self._judged[mark] = [
+                *self._kind.lost(self._before, world.look(self._world, self._server)),
                 *(f"the same plan: {problem}" for problem in self._resume(same=True)),
                 *(f"a new plan: {problem}" for problem in self._resume(same=False)),
             ]
@@ -126,7 +136,9 @@ class Sweep:
         before = world.look(self._world, self._server).sides
         plan = self._plan if same else None
         self._told.unlink(missing_ok=True)
-        code = child.forked(child.resume, self._project, plan, self._mode, told=self._told)
+        code = child.forked(
+            child.resume, self._project, plan, self._mode, self._kind.plan, told=self._told
+        )
         if code:
             told = self._told.read_text().splitlines() if self._told.exists() else [f"exit {code}"]
             return [told[-1]]
@@ -169,19 +181,37 @@ def _forgotten(end: Look, found: Look) -> list[str]:
     return problems
 
 
-def sweep(store: str, seed: int, mode: str, every: int, room: Path) -> Result:
+@dataclass(frozen=True)
+class World:
+    """How a world is made, how its plan is, and what must not be missing where a run was cut."""
+
+    build: Callable[[Path, int, str, str | None], None]
+    plan: child.Planner
+    lost: Callable[[Look, Look], list[str]]
+    buckets: tuple[str, ...]
+
+
+WORLDS: Final = {
+    "sync": World(world.build, Project.plan, lambda before, now: [], world.BUCKETS),
+    "promote": World(tiers.build_promotion, tiers.promotion, tiers.absent, tiers.BUCKETS),
+    "move": World(tiers.build_move, tiers.move, tiers.absent, tiers.BUCKETS),
+}
+
+
+def sweep(kind: str, store: str, seed: int, mode: str, every: int, room: Path) -> Result:
     """Try the points of one world."""
     os.environ.update(AWS_ACCESS_KEY_ID="access", AWS_SECRET_ACCESS_KEY="secret")
+    made = WORLDS[kind]
     if store == "local":
-        return Sweep(room, seed, mode, None).run(every)
-    with serve_buckets(*world.BUCKETS) as server:
-        return Sweep(room, seed, mode, server).run(every)
+        return Sweep(room, made, store, seed, mode, None).run(every)
+    with serve_buckets(*made.buckets) as server:
+        return Sweep(room, made, store, seed, mode, server).run(every)
 
 
-def main(store: str, seed: str, mode: str, every: str = "1") -> None:
+def main(kind: str, store: str, seed: str, mode: str, every: str = "1") -> None:
     """Print the result of a sweep."""
     with TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as room:
-        print(json.dumps(asdict(sweep(store, int(seed), mode, int(every), Path(room)))))
+        print(json.dumps(asdict(sweep(kind, store, int(seed), mode, int(every), Path(room)))))
 
 
 if __name__ == "__main__":

@@ -20,15 +20,24 @@ import pytest
 
 from tests.crash.sweep import Result
 
-World = tuple[str, int, str]
-"""Where the bucket is, the seed, and how many workers there are."""
+World = tuple[str, str, int, str]
+"""What is going on, where the bucket is, the seed, and how many workers there are."""
 
-WORLDS: Final = tuple(itertools.product(("local", "s3"), (0, 1, 2), ("serial", "threads")))
+WORLDS: Final = (
+    *itertools.product(("sync",), ("local", "s3"), (0, 1, 2), ("serial", "threads")),
+    *itertools.product(("promote", "move"), ("local", "s3"), (0, 1, 2), ("serial",)),
+    *itertools.product(("promote", "move"), ("mixed",), (0, 1, 2), ("threads",)),
+)
 STRIDES: Final = {"serial": 1, "threads": 5}
 
 _AT_ONCE: Final = 2
-_SAMPLE: Final = 83
-"""Without being asked every so-many-th point is tried."""
+SAMPLES: Final[dict[World, int]] = {
+    ("sync", "local", 0, "serial"): 83,
+    ("promote", "local", 1, "serial"): 61,
+    ("promote", "mixed", 0, "threads"): 61,
+    ("move", "local", 0, "serial"): 41,
+}
+"""Without being asked every so-many-th point of these is tried."""
 
 
 def sweep(world: World, stride: int) -> Result:
@@ -48,7 +57,7 @@ def sweeps(request: pytest.FixtureRequest) -> Iterator[dict[World, Future[Result
         if isinstance(item, pytest.Function) and item.get_closest_marker("crash")
     ]
     with ThreadPoolExecutor(_AT_ONCE) as lanes:
-        yield {world: lanes.submit(sweep, world, STRIDES[world[2]]) for world in asked}
+        yield {world: lanes.submit(sweep, world, STRIDES[world[3]]) for world in asked}
 
 
 @pytest.mark.crash
@@ -63,10 +72,12 @@ def test_every_crash_converges(
 
 
 @pytest.mark.promise("L3")
-def test_some_crashes_converge(record_property: Callable[[str, object], None]) -> None:
+@pytest.mark.parametrize("world", SAMPLES, ids=lambda world: "-".join(map(str, world)))
+def test_some_crashes_converge(
+    world: World, record_property: Callable[[str, object], None]
+) -> None:
     """The quick sample of every day."""
-    world = ("local", 0, "serial")
-    judge(world, sweep(world, _SAMPLE), record_property)
+    judge(world, sweep(world, SAMPLES[world]), record_property)
 
 
 def judge(world: World, result: Result, record_property: Callable[[str, object], None]) -> None:

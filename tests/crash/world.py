@@ -71,8 +71,9 @@ class Look(Struct, frozen=True):
     entries: dict[str, dict[str, Locked]]
 
 
-def build(folder: Path, seed: int, endpoint: str | None) -> None:
-    """Make a world whose plan holds every kind of action. `endpoint` is that of an S3 service."""
+def build(folder: Path, seed: int, store: str, endpoint: str | None) -> None:
+    """Make a world whose plan holds every kind of action. `endpoint` is that of an S3 service,
+    where `store` says so."""
     root = folder / "project"
     for place in (root / "tree", root / "kept", *(folder / "buckets" / name for name in BUCKETS)):
         place.mkdir(parents=True)
@@ -200,15 +201,16 @@ def _files(folder: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _buckets(folder: Path, server: BucketServer | None) -> Contents:
-    if server:
-        return {f"s3://{name}": objects for name, objects in server.contents().items()}
-    return {
+    found = (
+        {f"s3://{name}": objects for name, objects in server.contents().items()} if server else {}
+    )
+    return found | {
         f"file:{name}": {
             key: path.read_bytes()
             for path, key in _files(folder / "buckets" / name)
             if not _TEMPORARY.search(key)
         }
-        for name in BUCKETS
+        for name in sorted(path.name for path in (folder / "buckets").iterdir())
     }
 
 
