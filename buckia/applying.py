@@ -253,7 +253,10 @@ def _run(
         if isinstance(store, LocalStore):  # a folder keeps what a killed run left half-written
             store.tidy()
     promotions = {name: head.promotion for name, head in plan.buckets.items() if head.promotion}
-    known = [*names, *(name for name in left if name in held.lock.buckets)]
+    cut = {
+        name for pair in map(pair_of, names) if pair for name in recorder.cut_with(held.lock, pair)
+    }
+    known = [*names, *sorted(cut | {name for name in left if name in held.lock.buckets})]
     begun = {name: [a.key for a in plan.actions if _is_purge(a, name)] for name in known}
     with recorder.recording(
         space.state,
@@ -277,7 +280,7 @@ def _run(
         )
         outcomes = run.execute()
         whole = run.finished.issuperset(names)
-        done = run.finished.union(left if whole else ())
+        done = run.finished.union(known if whole else ())
         lock = record.save(done, lambda: space.used - began)
     for name in run.finished:
         _mark(space, plan, name, lock)

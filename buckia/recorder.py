@@ -22,7 +22,7 @@ from buckia.hygiene import CARELESS, Hygiene
 from buckia.journal import Journal, Origin
 from buckia.lockfile import BucketState, Held, Lockfile
 from buckia.model import Outcome, replace
-from buckia.pairs import buckets_of, pair_of
+from buckia.pairs import Pair, pair_of
 from buckia.planfile import BaseRef, Plan, PlanScope
 from buckia.stores.base import Store
 from buckia.stores.usage import NOTHING, Usage
@@ -165,12 +165,18 @@ def settle(lock: Lockfile, plan: Plan) -> Lockfile:
         idle = state.ref == head.base and name not in busy and plan.complete
         if not (state.partial and idle and _covers(plan, name, state)):
             continue
-        for settled in buckets_of([name]) if plan.kind == "move" else ():
-            other = lock.state(settled)  # where the run that was cut took something away
-            if other.partial and other.plan == state.plan:
-                lock = lock.with_state(settled, replace(other, plan=plan.digest, partial=False))
+        for other in cut_with(lock, pair) if (pair := pair_of(name)) else ():
+            known = replace(lock.state(other), plan=plan.digest, partial=False)
+            lock = lock.with_state(other, known)
         lock = lock.with_state(name, replace(state, plan=plan.digest, partial=False))
     return lock
+
+
+def cut_with(lock: Lockfile, pair: Pair) -> tuple[str, ...]:
+    """The source of a pair, where a move between the two was cut that took something away there."""
+    source, both = lock.state(pair.source), lock.state(pair.name)
+    cut = source.partial and both.partial and source.plan == both.plan
+    return (pair.source,) if cut else ()
 
 
 def _covers(plan: Plan, name: str, state: BucketState) -> bool:
