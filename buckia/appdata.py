@@ -273,7 +273,7 @@ class _Merge(Struct, frozen=True):
             kept = (self.trash / named).parent
 
             def keep(old: Path) -> None:
-                files.keep(old, kept / old.name)
+                files.keep(old, kept / old.name, room)
 
             return sqlite.merge(copy, target, keep, room, self.timeout, named)
 

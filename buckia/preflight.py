@@ -213,6 +213,8 @@ def _adopt(action: Action, view: View) -> Judgement:
 def _forget(action: Action, view: View) -> Judgement:
     if action.reason == "both_deleted" and (view.local or view.remote):
         return State.DIVERGED, f"it {_APPEARED}"
+    if view.local and pair_of(action.bucket):  # gone from the source, and the target keeps it
+        return State.DIVERGED, f"an object in the source {_APPEARED}"
     return State.PENDING, ""
 
 

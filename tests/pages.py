@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BytesIO, TextIOBase, TextIOWrapper
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -173,18 +174,25 @@ class _Keyboard(TextIOBase):
         return f"{typed}\n" if typed else ""
 
 
+_OUTSIDE: Final = (
+    *("AWS_", "B2_", "BUNNY_", "LINODE_", "S3_", "BUCKIA_", "GIT_"),
+    *("CI", "GITHUB_", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "TTY_"),
+)
+"""How names begin that change what a command does or shows."""
+
+
 def clear_environment(home: Path) -> Iterator[None]:
-    """No settings or credentials from outside while this lasts."""
+    """No settings, credentials, colours or pipelines from outside while this lasts."""
     before = dict(os.environ)
     for name in before:
-        if name.startswith(("AWS_", "BUCKIA_", "S3_", "GIT_")):
+        if name.startswith(_OUTSIDE):
             del os.environ[name]
     identity = {
         f"GIT_{who}_{what}": value
         for who in ("AUTHOR", "COMMITTER")
         for what, value in (("NAME", "you"), ("EMAIL", "you@example.org"))
     }
-    os.environ.update(HOME=str(home), AWS_EC2_METADATA_DISABLED="true", **identity)
+    os.environ.update(HOME=str(home), TERM="xterm", AWS_EC2_METADATA_DISABLED="true", **identity)
     yield
     os.environ.clear()
     os.environ.update(before)
