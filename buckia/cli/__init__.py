@@ -20,6 +20,7 @@ from buckia.cli import (
     checking,
     clearing,
     examining,
+    explaining,
     importing,
     linking,
     naming,
@@ -93,6 +94,7 @@ for module in (
     clearing,
     naming,
     appdata,
+    explaining,
 ):
     module.register(app)
 
