@@ -27,6 +27,7 @@ from buckia.cli import (
     planning,
     promoting,
     purging,
+    showing,
     touring,
     trashing,
     unlocking,
@@ -80,6 +81,7 @@ def buckia(
 for module in (
     checking,
     planning,
+    showing,
     applying,
     promoting,
     verifying,

@@ -126,7 +126,7 @@ def _groups(groups: Sequence[Group], fold: int | None) -> Iterator[RenderableTyp
 
 
 def _title(group: Group) -> Text:
-    place = f" {group.place}" if group.place else ""
+    place = "".join(f" {word}" for word in (group.lead, group.place) if word)
     return Text.assemble("  ", (group.word, "cyan"), place, (f"  {group.about}", "dim"))
 
 

@@ -28,8 +28,8 @@ def dangers(actions: Iterable[Action]) -> tuple[Group, ...]:
     for _, items in groupby(sorted(actions, key=group), group):
         same = list(items)
         rows = tuple(_row(item, "~" if item.content else "-", text.name(item.key)) for item in same)
-        place, kept = f"in {text.name(same[0].bucket)}", _KEPT.get(same[0].undo, "")
-        found.append(_group(same, place, rows, kept))
+        place, kept = text.name(same[0].bucket), _KEPT.get(same[0].undo, "")
+        found.append(_group(same, "in", place, rows, kept))
     return tuple(found)
 
 
@@ -46,7 +46,7 @@ def by_folder(actions: Iterable[Action]) -> tuple[Group, ...]:
             _row(item, _sign(item), text.name(item.key[len(top) :]), _note(item, top))
             for item in same
         )
-        found.append(_group(same, text.name(top), rows))
+        found.append(_group(same, "", text.name(top), rows))
     return tuple(found)
 
 
@@ -63,7 +63,7 @@ def settings_of(actions: Sequence[Action]) -> tuple[Group, ...]:
         rows.append(Row(sign, text.name(item.key), changes=changes, id=item.id))
     about = text.count_of(len(rows), "setting")
     word = OPS[Op.CONFIGURE].todo
-    return (Group(Kind.SETTING, word, "", about, tuple(rows)),) if rows else ()
+    return (Group(Kind.SETTING, word, "", "", about, tuple(rows)),) if rows else ()
 
 
 def purges_of(actions: Sequence[Action]) -> tuple[Group, ...]:
@@ -73,7 +73,7 @@ def purges_of(actions: Sequence[Action]) -> tuple[Group, ...]:
         for item in actions
     )
     about = text.count_of(len(rows), "address", "addresses")
-    return (Group(Kind.CACHE, OPS[Op.PURGE].todo, "from caches", about, rows),) if rows else ()
+    return (Group(Kind.CACHE, OPS[Op.PURGE].todo, "from", "caches", about, rows),) if rows else ()
 
 
 def address(purge: str) -> str:
@@ -91,16 +91,18 @@ def records(actions: Sequence[Action]) -> tuple[Group, ...]:
         rows = tuple(_row(item, "", text.name(item.key)) for item in same)
         if rows:
             about = f"{text.count_of(len(rows), 'file')} {words.means}"
-            found.append(Group(words.kind, words.todo, "", about, rows))
+            found.append(Group(words.kind, words.todo, "", "", about, rows))
     return tuple(found)
 
 
-def _group(items: Sequence[Action], place: str, rows: tuple[Row, ...], note: str = "") -> Group:
+def _group(
+    items: Sequence[Action], lead: str, place: str, rows: tuple[Row, ...], note: str = ""
+) -> Group:
     """What is done to how many files of how many bytes."""
     words = words_of(items[0])
     count, total = text.count_of(len(items), "file"), text.size(sum(row.bytes for row in rows))
     about = ", ".join(part for part in (count, total, note) if part)
-    return Group(words.kind, words.todo, place, about, rows)
+    return Group(words.kind, words.todo, lead, place, about, rows)
 
 
 def _row(item: Action, sign: str, name: str, note: str = "") -> Row:

@@ -60,10 +60,12 @@ class Row(Struct, frozen=True, gc=False):
 
 
 class Group(Struct, frozen=True):
-    """Things of one kind in one place: what happens to them, where, how many, how many bytes."""
+    """Things of one kind in one place: what happens to them, where (`lead` is "in" or the like),
+    how many, how many bytes."""
 
     kind: Kind
     word: str
+    lead: str
     place: str
     about: str
     rows: tuple[Row, ...]
@@ -88,7 +90,8 @@ class Claim(Struct, frozen=True):
 
 
 class Limit(Struct, frozen=True):
-    """Lines on a limit that blocks the plan, and what to do about it, or ""."""
+    """Lines on a limit that blocks the plan, and what to do about it in buckia's own words, with
+    options between backticks, or ""."""
 
     why: tuple[str, ...]
     advice: str
