@@ -27,6 +27,7 @@ from buckia.errors import (
 if TYPE_CHECKING:
     from buckia.client import BuckiaClient, SyncResult
     from buckia.config import BucketConfig
+    from buckia.pulling import Pulled, pull
 
 __version__ = "0.1.0"
 
@@ -46,18 +47,22 @@ __all__ = [
     "LockedError",
     "NotFoundError",
     "PreconditionError",
+    "Pulled",
     "StaleError",
     "StoreError",
     "SyncResult",
     "UnavailableError",
     "UsageError",
     "__version__",
+    "pull",
 ]
 
 _LATE = {
     "BuckiaClient": "buckia.client",
     "SyncResult": "buckia.client",
     "BucketConfig": "buckia.config",
+    "Pulled": "buckia.pulling",
+    "pull": "buckia.pulling",
 }
 """Names that bring much along and load when they are first asked for."""
 

@@ -140,16 +140,7 @@ class Workspace:
 
     def folder(self) -> Path:
         """`.buckia.d/`, which keeps itself out of version control."""
-        try:
-            self.work.mkdir(mode=0o700, exist_ok=True)
-            ignore = self.work / ".gitignore"
-            if not ignore.exists():
-                ignore.write_text("*\n", encoding="utf-8")
-        except OSError as problem:
-            raise LocalError(
-                f"{WORK}/ cannot be made here ({problem.strerror}); buckia keeps its journal there"
-            ) from None
-        return self.work
+        return make_work(self.root)
 
     @property
     def state(self) -> Store:
@@ -227,6 +218,21 @@ class Workspace:
         """What these buckets and the folder keep of what was overwritten or deleted."""
         places = {name: Place(self.config.bucket(name).layout, self.remote(name)) for name in names}
         return Trash(self.root, self.work, places, self.stop, whole=whole)
+
+
+def make_work(root: Path) -> Path:
+    """The folder `.buckia.d/` in a folder that is there. Raises `LocalError` where none can be."""
+    work = root / WORK
+    try:
+        work.mkdir(mode=0o700, exist_ok=True)
+        ignore = work / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n", encoding="utf-8")
+    except OSError as problem:
+        raise LocalError(
+            f"{WORK}/ cannot be made here ({problem.strerror}); buckia keeps its journal there"
+        ) from None
+    return work
 
 
 def _inside(folder: Path) -> list[Path]:

@@ -23,8 +23,9 @@ ERRORS = {
 
 
 def test_the_surface_is_this() -> None:
-    """Client, configuration, result, every error, the version; sorted, each once."""
-    expected = ERRORS | {"BuckiaClient", "BucketConfig", "SyncResult", "__version__"}
+    """Client, configuration, results, every error, the version, a verb; sorted, each once."""
+    names = {"BuckiaClient", "BucketConfig", "SyncResult", "Pulled", "pull", "__version__"}
+    expected = ERRORS | names
     assert buckia.__all__ == sorted(expected)
     assert dir(buckia) == buckia.__all__
 

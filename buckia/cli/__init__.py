@@ -20,14 +20,13 @@ from buckia.cli import (
     checking,
     clearing,
     examining,
-    explaining,
     importing,
     linking,
     naming,
     planning,
     promoting,
+    pulling,
     purging,
-    showing,
     touring,
     trashing,
     unlocking,
@@ -81,7 +80,6 @@ def buckia(
 for module in (
     checking,
     planning,
-    showing,
     applying,
     promoting,
     verifying,
@@ -96,7 +94,7 @@ for module in (
     clearing,
     naming,
     appdata,
-    explaining,
+    pulling,
 ):
     module.register(app)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from buckia.cli.options import Shared
+from buckia.cli.options import Telling
 from buckia.cli.text import visible
 from buckia.errors import UsageError
 
@@ -17,7 +17,7 @@ _LEVELS: Final = (logging.WARNING, logging.INFO, logging.DEBUG)
 
 
 @contextmanager
-def narrating(shared: Shared) -> Iterator[None]:
+def narrating(shared: Telling) -> Iterator[None]:
     """Send the log where the options say for as long as this lasts."""
     log = logging.getLogger("buckia")
     handlers: list[logging.Handler] = [_to_stderr(shared)]
@@ -36,7 +36,7 @@ def narrating(shared: Shared) -> Iterator[None]:
             handler.close()
 
 
-def _to_stderr(shared: Shared) -> logging.Handler:
+def _to_stderr(shared: Telling) -> logging.Handler:
     handler = _Stderr()
     quiet = shared.quiet and not shared.verbose
     handler.setLevel(logging.ERROR if quiet else _LEVELS[min(shared.verbose, 2)])

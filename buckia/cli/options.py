@@ -31,13 +31,19 @@ def complete_bucket(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shared:
-    """What every command takes that works with a configuration."""
+class Configured:
+    """Which configuration a command works with."""
 
     config: Annotated[
         str | None,
         typer.Option("--config", "-c", metavar="FILE", help="The configuration to use."),
     ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Telling:
+    """How much is told."""
+
     verbose: Annotated[
         int,
         typer.Option(
@@ -50,6 +56,11 @@ class Shared:
     log_file: Annotated[
         str | None, typer.Option(metavar="FILE", help="Append everything that is told to a file.")
     ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shared(Telling, Configured):
+    """What every command takes that works with a configuration."""
 
 
 @dataclass(frozen=True, kw_only=True)

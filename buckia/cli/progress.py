@@ -29,6 +29,8 @@ _STAGES: Final = {
     "compare": "Comparing databases",
     "verify": "Reading objects",
     "preflight": "Checking the plan",
+    "fetch": "Fetching",
+    "swap": "Putting in place",
 }
 _APPLY: Final = "Applying"
 

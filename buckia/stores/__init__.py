@@ -22,11 +22,16 @@ def load_store(provider: str) -> Any:
     if provider not in STORES:
         raise ConfigError(f"{provider}: no such provider; there are {', '.join(STORES)}")
     module, name = STORES[provider].split(":")
+    return getattr(load(module, provider), name)
+
+
+def load(module: str, extra: str) -> Any:
+    """A module whose packages an extra brings. Raises `ConfigError` when one of them is missing."""
     try:
-        return getattr(import_module(module), name)
+        return import_module(module)
     except ModuleNotFoundError as missing:
         if (missing.name or "").startswith("buckia"):
             raise
         raise ConfigError(
-            f'{provider}: the package {missing.name} is missing; pip install "buckia[{provider}]"'
+            f'{extra}: the package {missing.name} is missing; pip install "buckia[{extra}]"'
         ) from None

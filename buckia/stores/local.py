@@ -8,6 +8,7 @@ the root of a mapping.
 from __future__ import annotations
 
 import contextlib
+import errno
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -222,6 +223,21 @@ class LocalStore:
             return stored
         told = written.digests  # somebody edits it already: that is not what was put here
         return replace(stored, size=written.size, version=told["sha256"], **told)
+
+    def place(self, entry: Entry, finished: Path, *, replacing: Entry | None) -> None:
+        """`put` for a plain file in this file system that is proved to hold what `entry` says: it
+        is moved, not read."""
+        path = self.path_of(entry.key)
+        self._paths.full(path)
+        self._demand(replacing, entry.key)
+        try:
+            with self._paths.folder(path, make=True) as inside:
+                self._placement(entry.key, inside).put(finished, replacing, inherit=True)
+        except OSError as problem:
+            if problem.errno != errno.EXDEV:
+                raise files.explain(path, problem) from None
+            with finished.open("rb") as body:  # another one is mounted there
+                self.put(entry, body, replacing=replacing)
 
     def _placement(self, key: str, inside: int) -> Placement:
         path = self.path_of(key)

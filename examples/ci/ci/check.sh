@@ -3,4 +3,11 @@
 set -eu
 plan=${PLAN:-plan.json}
 buckia apply "$plan" --preflight-only
-buckia show "$plan" --format markdown > comment.md
+{
+  echo "<!-- buckia plan $(jq -r .digest "$plan") -->"
+  echo "**buckia** will do this after the merge:"
+  echo
+  echo '~~~~text'
+  buckia show "$plan"
+  echo '~~~~'
+} > comment.md
