@@ -61,9 +61,6 @@ SETTINGS: Final = {
     "bunny_settings": "`bunny`",
 }
 """The parts of the schema that say what each provider's buckets can have set."""
-IDLE: Final = ("sets",)
-"""Options that are checked and have no effect yet."""
-_NO_EFFECT: Final = " (Checked, and without effect in this version.)"
 
 
 def main(words: list[str]) -> int:
@@ -157,7 +154,7 @@ def _overview(options: dict[str, Any]) -> str:
 def _option(name: str, rule: dict[str, Any], inside: str = "") -> Iterator[str]:
     rule = _resolved(rule)
     yield f"### `{inside}{name}`\n" if inside else f"### {name}\n"
-    yield f"{rule['description']}{_NO_EFFECT if name in IDLE else ''}\n"
+    yield f"{rule['description']}\n"
     yield f"- Type: {_kind(rule)}"
     yield f"- Default: {_default(rule, name)}"
     if not inside:

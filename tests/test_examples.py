@@ -13,6 +13,7 @@ from buckia.planfile import Plan
 from buckia.project import Project
 from tests.helpers import ops
 
+DEMO = "0A4QEZFCJoP7qjOZH1JEHi"
 EXAMPLES = Path(__file__).parent.parent / "examples"
 ACTIONS = {
     "backup": [
@@ -25,8 +26,8 @@ ACTIONS = {
         "upload gc9BplsZ6tpBf0y0ewWX8L/welcome.txt",
     ],
     "tiers": [
-        f"upload 0A4QEZFCJoP7qjOZH1JEHi/{name}"
-        for _ in ("common", "enterprise", "premium")
+        f"upload {folder}/{name}"
+        for folder in (DEMO, "OEXM3A5Jexq6samuAnaZON", "ewKMsC9MrxWfxR2nAs1Pw3")
         for name in ("badge.png", "welcome.txt")
     ],
 }
@@ -50,6 +51,24 @@ def test_the_example_is_valid_and_does_what_it_says(name: str, tmp_path: Path) -
     with Project(config) as project:
         assert not project.apply(project.plan()).failed
     assert plan(config).actions == ()
+
+
+def test_the_demo_of_the_tiers_is_promoted(tmp_path: Path) -> None:
+    """To both other tiers, twice, and neither's own plan has anything to say about it."""
+    shutil.copytree(EXAMPLES / "tiers", tmp_path, dirs_exist_ok=True)
+    config = config_file.load(tmp_path / ".buckia")
+    for text in ("Welcome.\n", "Welcome back.\n"):
+        (tmp_path / "assets" / "common" / DEMO / "welcome.txt").write_text(text)
+        with Project(config) as project:
+            assert not project.apply(project.plan()).failed
+            made = project.promote("demo", "common", ["premium", "enterprise"])
+            assert made.applyable and not project.apply(made).failed
+        for name in ("premium", "enterprise"):
+            there = tmp_path / "buckets" / name / DEMO / "welcome.txt"
+            assert there.read_text() == text
+        assert plan(config).actions == ()
+        with Project(config) as project:
+            assert {item.state for item in project.standings()} == {"in step"}
 
 
 def plan(config: Config) -> Plan:

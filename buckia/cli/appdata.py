@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from buckia.cli import text
+from buckia.cli import checkout, text
 from buckia.cli.applying import carry_out, demand_yes, propose
+from buckia.cli.checkout import AllowLocal
 from buckia.cli.options import Choice, LockTimeout, Shared, complete_bucket, unfold
 from buckia.cli.session import Session, can_ask, opened
 from buckia.errors import BuckiaError, UsageError
@@ -61,6 +62,7 @@ def reset(
     bucket: Bucket = None,
     dry_run: DryRun = False,
     yes: Yes = False,
+    allow_local: AllowLocal = False,
     *,
     shared: Shared,
 ) -> None:
@@ -71,6 +73,8 @@ def reset(
     """
     if not (yes or dry_run or can_ask()):
         raise UsageError("app reset asks, and there is no terminal to ask in: say --yes")
+    if not (dry_run or allow_local):
+        checkout.refuse_folder(user)
     with opened(shared) as session:
         with session.looking():
             made = session.project.plan_reset(user, demo, bucket)
@@ -124,6 +128,7 @@ def update(
     bucket: Bucket = None,
     dry_run: DryRun = False,
     json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    allow_local: AllowLocal = False,
     *,
     shared: Shared,
 ) -> None:
@@ -135,6 +140,8 @@ def update(
     """
     from buckia import documents
 
+    if not (dry_run or allow_local):
+        checkout.refuse_folder(user)
     with opened(shared) as session:
         with session.looking(), session.changing():
             done = session.project.update(user, demo, bucket, dry_run=dry_run)
@@ -224,6 +231,7 @@ def restore(
     bucket: InBucket = None,
     dry_run: DryRun = False,
     yes: Yes = False,
+    allow_local: AllowLocal = False,
     lock_timeout: LockTimeout = 0.0,
     *,
     shared: Shared,
@@ -241,6 +249,8 @@ def restore(
             raise UsageError(f"there is no {user} in the bucket and none here; check the id")
         if dry_run:
             return
+        if not allow_local:
+            checkout.refuse_plan(made)
         if made.actions and not yes:
             demand_yes(made)
         carry_out(session, made, lock_timeout)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 import time
@@ -12,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from buckia.cli import papers, text
+from buckia.cli import checkout, papers, text
+from buckia.cli.checkout import AllowLocal
 from buckia.cli.options import Allowance, Choice, LockTimeout, Shared, unfold
 from buckia.cli.planning import called, draw, refuse_doubtful, refuse_incomplete
 from buckia.cli.session import Session, can_ask, opened
-from buckia.errors import BlockedError, BuckiaError, DocumentError, IncompleteError, UsageError
+from buckia.errors import BuckiaError, DocumentError, IncompleteError, UsageError
 from buckia.terms import Op
 
 if TYPE_CHECKING:
@@ -38,8 +38,7 @@ _DONE: Final = {
 }
 _COPIES: Final = (Op.COPY, Op.MOVE)
 _DRESSED: Final = "with changed headers"
-_LOCAL: Final = (Op.DOWNLOAD, Op.DELETE_LOCAL)
-_NOT_CI: Final = ("", "0", "false")
+_UPLOAD_ALONE: Final = ", or plan with `--direction upload`"
 _NAMED: Final = 10
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -63,12 +62,7 @@ def apply(
         str | None,
         typer.Option(metavar="sha256:...", help="Refuse any plan but the one of this digest."),
     ] = None,
-    allow_local: Annotated[
-        bool,
-        typer.Option(
-            "--allow-local", help="In CI, where `CI` is set: local files may be changed, too."
-        ),
-    ] = False,
+    allow_local: AllowLocal = False,
     lock_timeout: LockTimeout = 0.0,
     *,
     shared: Shared,
@@ -88,12 +82,12 @@ def apply(
         raise UsageError("limits are lifted when planning: give these options to `buckia plan`")
     made = _read(plan, expect_digest) if plan is not None else None
     if made is not None and not allow_local:
-        _refuse_local(made)
+        checkout.refuse_plan(made, _UPLOAD_ALONE)
     with opened(shared) as session:
         if made is None:
-            made = propose(session, session.plan(Choice(**vars(allowance))))
+            made = propose(session, session.plan(Choice(**vars(allowance)), asking=not yes))
             if not allow_local:
-                _refuse_local(made)
+                checkout.refuse_plan(made, _UPLOAD_ALONE)
             if made.actions and not (yes or preflight_only):
                 demand_yes(made)
         carry_out(session, made, lock_timeout, preflight_only=preflight_only)
@@ -111,18 +105,6 @@ def _read(name: str, expected: str | None) -> Plan:
             "changed; review it, or get the plan that was approved"
         )
     return made
-
-
-def _refuse_local(made: Plan) -> None:
-    """Raise `BlockedError` in CI for a plan that would change files of the checkout."""
-    local = [action for action in made.actions if action.op in _LOCAL]
-    if local and os.environ.get("CI", "").lower() not in _NOT_CI:
-        count = text.count_of(len(local), "local file")
-        raise BlockedError(
-            f"the plan changes {count}, {text.name(local[0].key)} for one, and this is CI (`CI` is "
-            "set); nothing was changed; add --allow-local if it may, or plan with `--direction "
-            "upload`"
-        )
 
 
 def propose(session: Session, made: Plan) -> Plan:

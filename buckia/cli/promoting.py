@@ -108,7 +108,7 @@ def promote(
     writes = out is not None or not (yes or (can_ask() and sys.stdout.isatty()))
     with opened(shared) as session:
         made = session.promote(
-            name, source, targets, move, skip_conflicts, freedom.overrides(source)
+            name, source, targets, move, skip_conflicts, freedom.overrides(source), asking=not yes
         )
         if writes:
             deliver(made, out, session)

@@ -41,12 +41,9 @@ class Session:
         self._display = display
         self._stop = stop
 
-    def plan(self, choice: Choice) -> Plan:
+    def plan(self, choice: Choice, *, asking: bool = True) -> Plan:
         """Plan what was asked for; in a terminal, ask about each conflict."""
-        from buckia.cli.ask import ask_about
-
-        asking = can_ask() and not choice.skip_conflicts
-        ask = ask_about(self._display) if asking else None
+        ask = self._ask(asking and not choice.skip_conflicts)
         with self._display:
             return self.project.plan(
                 choice.wanted,
@@ -65,12 +62,11 @@ class Session:
         move: bool,
         skip_conflicts: bool,
         overrides: Overrides,
+        *,
+        asking: bool = True,
     ) -> Plan:
         """Plan a promotion; in a terminal, ask about each conflict."""
-        from buckia.cli.ask import ask_about
-
-        asking = can_ask() and not skip_conflicts
-        ask = ask_about(self._display) if asking else None
+        ask = self._ask(asking and not skip_conflicts)
         with self._display:
             return self.project.promote(
                 name,
@@ -81,6 +77,14 @@ class Session:
                 ask=ask,
                 overrides=overrides,
             )
+
+    def _ask(self, wanted: bool) -> Ask | None:
+        """Who is asked about conflicts, if there is somebody."""
+        if not (wanted and can_ask()):
+            return None
+        from buckia.cli.ask import ask_about
+
+        return ask_about(self._display)
 
     def plan_again(self, old: Plan) -> Plan:
         """Plan what a plan was asked for, with the answers it holds. `StaleError` if its buckets

@@ -153,7 +153,7 @@ def _bucket(item: BucketStatus) -> Iterator[Text]:
     unread = [*_keys(item.plan, "unreadable"), *_keys(item.plan, configuring.UNREAD)]
     yield from _listed("unread", unread, "bold red")
     if not (any(changes.values()) or item.plan.conflicts or settings):
-        yield Text("  nothing has changed since", "green")
+        yield Text(f"  {'nothing has changed since' if item.serial else 'nothing to do'}", "green")
 
 
 def _listed(title: str, keys: Sequence[str], style: str) -> Iterator[Text]:
