@@ -280,7 +280,7 @@ def _run(
         )
         outcomes = run.execute()
         whole = run.finished.issuperset(names)
-        done = run.finished.union(known if whole else ())
+        done = run.finished.union(known) if whole else run.finished.difference(left)
         lock = record.save(done, lambda: space.used - began)
     for name in run.finished:
         _mark(space, plan, name, lock)
@@ -294,7 +294,7 @@ def _run(
 
 def _mark(space: Workspace, plan: Plan, name: str, lock: Lockfile) -> None:
     """Leave the markers of a history where it was carried on, and empty what has had its time."""
-    if pair_of(name) is None:
+    if name == written_by(name) and not any(head.promotion for head in plan.buckets.values()):
         layout, lineage = space.config.bucket(name).layout, str(lock.state(name).lineage)
         if not any(is_staged(action) for action in plan.actions if action.bucket == name):
             identity.mark_folders(space.work, space.root, layout, lineage)  # its files were here

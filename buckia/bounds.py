@@ -51,7 +51,7 @@ def _demand(
     plan: Plan, name: str, strays: Callable[[Action], str | None], kept: Undo, *, caches: bool
 ) -> None:
     mine = [action for action in plan.actions if action.bucket == name]
-    idle = _idle(mine)
+    idle = _idle(plan, name)
     for action in mine:
         if action.op is Op.PURGE:
             why = idle.get(action.key) if caches else _NO_CACHES
@@ -67,10 +67,10 @@ def _demand(
 _NO_CACHES: Final = "needs a `pull_zone` and the `api_key` of its account, which are not configured"
 
 
-def _idle(actions: list[Action]) -> dict[str, str]:
+def _idle(plan: Plan, name: str) -> dict[str, str]:
     """The purges that are for nothing the plan does, nor left over, and why they may not be."""
-    found = [action for action in actions if action.op is Op.PURGE]
-    keys = [key for action in actions if (key := purges.changed(action)) is not None]
+    found = [action for action in plan.actions if (action.op, action.bucket) == (Op.PURGE, name)]
+    keys = purges.touched(plan.actions, name).values()
     used = purges.due((action.key for action in found), keys)
     return {
         action.key: "is for nothing that the plan changes"

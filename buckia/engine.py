@@ -115,20 +115,24 @@ class Run:
 
     def _idle(self, actions: list[Action]) -> set[str]:
         """Purges, by id, whose changes all failed or have not begun: the caches are still right."""
-        within = [item for item in self.outcomes if item.op is Op.MOVE and item.source is None]
-        done = {item.id for item in self.outcomes if item.done}
-        done -= {item.id for item in within} - {item.id for item in within if item.left}
         idle: set[str] = set()
         for bucket in {action.bucket for action in actions}:
             mine = {action.key: action.id for action in actions if action.bucket == bucket}
-            keys = {
-                task.action.id: key
-                for task in self._tasks
-                if task.action.bucket == bucket and (key := purges.changed(task.action)) is not None
-            }
+            keys, done = purges.touched((t.action for t in self._tasks), bucket), self._done(bucket)
             begun = purges.due(mine, (key for id_, key in keys.items() if id_ in done))
             idle |= {mine[purge] for purge in purges.due(mine, keys.values()) - begun}
         return idle
+
+    def _done(self, bucket: str) -> set[str]:
+        """The actions, by id, that are done as far as a bucket goes: a move out of it, or within
+        it, once its old key is gone."""
+        out = {
+            item.id
+            for item in self.outcomes
+            if item.op is Op.MOVE and (item.source is None or item.source.bucket == bucket)
+        }
+        left = {item.id for item in self.outcomes if item.left}
+        return {item.id for item in self.outcomes if item.done} - (out - left)
 
     def _riders(self, task: Task) -> Iterable[Task]:
         """The tasks of later turns that bring the same object elsewhere through this machine. Files

@@ -186,12 +186,13 @@ def _locked(entry: Entry, source: Source | None) -> Locked:
 
 def share(outcomes: Iterable[Outcome], name: str) -> Iterator[Outcome]:
     """The outcomes that change what is known under one name: its own, and for each object that was
-    moved out of that bucket that it is gone."""
+    moved out of that bucket that it is gone, or that it may be."""
     for item in outcomes:
         if item.bucket == name:
             yield item
-        elif item.left is not None and item.source and item.source.bucket == name:
-            yield Outcome(item.id, Op.FORGET, name, item.left, item.done)
+        elif item.op is Op.MOVE and item.source and item.source.bucket == name:
+            gone = [Outcome(item.id, Op.FORGET, name, item.left or item.key, item.done)]
+            yield from gone if item.left is not None or not item.done else ()
 
 
 def configures(outcomes: Iterable[Outcome]) -> bool:

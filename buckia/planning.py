@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -104,7 +104,7 @@ def _plan_bucket(space: Workspace, name: str, lock: Lockfile, wish: Wish) -> Buc
         configure=configure,
     )
     part = databases.describe(part, sides) if wish.told else part
-    notices = [*clashes, *_unpurged(bucket, remote, part), *configuring.notices(name, found)]
+    notices = [*clashes, *_unpurged(space, name, part), *configuring.notices(name, found)]
     return replace(part, actions=[*configure, *part.actions], notices=[*part.notices, *notices])
 
 
@@ -125,12 +125,8 @@ def _settings(space: Workspace, name: str, wish: Wish) -> Found:
     return configuring.compare(name, space.declared(name), space.remote(name))
 
 
-def _unpurged(bucket: BucketConfig, remote: Store, part: BucketPlan) -> Iterator[Notice]:
-    """Word of what a CDN goes on serving, because nobody can tell it to stop."""
-    if bucket.provider == "bunny" and bucket.pull_zone and remote.capabilities.caches is None:
-        for key in filter(None, map(purges.changed, part.actions)):
-            why = "the pull zone goes on serving the old one: without `api_key` nothing is purged"
-            yield Notice("not_purged", bucket.name, key, why)
+def _unpurged(space: Workspace, name: str, part: BucketPlan) -> Iterable[Notice]:
+    return purges.warnings(part.actions, name) if space.cannot_purge(name) else ()
 
 
 def _obstacles(decisions: list[Decision], local: LocalStore, remote: Store) -> dict[str, str]:

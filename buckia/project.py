@@ -15,6 +15,7 @@ from buckia import (
     appfolders,
     configuring,
     doctor,
+    errands,
     importing,
     leftovers,
     lockfile,
@@ -102,7 +103,7 @@ class Project(Workspace):
         taken away at the source once they are in the target. Nothing is changed. Raises
         `ConfigError` for an unknown bucket, `UsageError` for a folder that is nowhere.
         """
-        wanted = promoting.errand(self, name, source, targets, move=move)
+        wanted = errands.wanted(self, name, source, targets, move=move)
         return promoting.make_promotion(
             self, wanted, skip_conflicts=skip_conflicts, ask=ask, overrides=overrides
         )
@@ -111,7 +112,7 @@ class Project(Workspace):
         self, old: Plan, *, skip_conflicts: bool, ask: Ask, overrides: Overrides
     ) -> Plan:
         """Say what a plan of `promote` would be if it was made now."""
-        wanted = promoting.errand_of(old)
+        wanted = errands.wanted_by(old)
         return promoting.make_promotion(
             self, wanted, skip_conflicts=skip_conflicts, ask=ask, overrides=overrides
         )

@@ -3,95 +3,39 @@ promoted there last."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
 
-from buckia import identity, planner, promotion, selection, sidecars, tiers
+from buckia import identity, planner, promotion, purges, selection, sidecars, tiers
 from buckia.config.schema import suggest
+from buckia.errands import MOVE, Errand
 from buckia.errors import UsageError
 from buckia.headers import NO_RULES
-from buckia.layout import refuse_key
 from buckia.lease.claims import Provable
 from buckia.lockfile import Lockfile
-from buckia.model import DIGESTS, Base, Direction, Entry, Listing, Notice, Op, replace
-from buckia.pairs import Pair, written_by
+from buckia.model import (
+    DIGESTS,
+    Action,
+    Base,
+    Direction,
+    Entry,
+    Listing,
+    Notice,
+    Op,
+    is_there,
+    replace,
+)
+from buckia.pairs import Pair
 from buckia.planfile import BucketHead, Plan, PlanScope, Promotion
 from buckia.planner import BucketPlan
 from buckia.reconcile import Decision, Scope, reconcile
-from buckia.rules import RESERVED_PREFIX, Overrides
+from buckia.rules import Overrides
 from buckia.selection import Ask
 from buckia.snapshot import Sides
 from buckia.stores.hashing import now
 from buckia.workspace import Workspace
-
-MOVE: Final = "move"
-"""The kind of a plan that takes away what it promotes."""
-
-
-class Errand(Struct, frozen=True):
-    """What was asked for: which folders, from which bucket, to which others in this order.
-
-    name     what a person called the folders
-    move     whether they are taken away at the source
-    """
-
-    name: str
-    folders: tuple[str, ...]
-    source: str
-    targets: tuple[str, ...]
-    move: bool = False
-
-    @property
-    def pairs(self) -> tuple[Pair, ...]:
-        """The source with each target."""
-        return tuple(Pair(self.source, target) for target in self.targets)
-
-
-def errand(
-    space: Workspace, name: str, source: str, targets: Iterable[str], *, move: bool = False
-) -> Errand:
-    """What a person asked for, by the names of the configuration.
-
-    Raises `ConfigError` for a bucket that is not in it, `UsageError` for what makes no sense.
-    """
-    wanted = tuple(dict.fromkeys(targets))
-    if not wanted:
-        raise UsageError(f"promote {name}: name at least one bucket to promote to")
-    for bucket in (source, *wanted):
-        space.config.bucket(bucket)
-    if move and len(wanted) > 1:
-        raise UsageError(f"--move takes {name} to one bucket; {len(wanted)} are named")
-    for target in wanted:
-        if tiers.place(space, target) == tiers.place(space, source):
-            raise UsageError(f"`{source}` and `{target}` are the same bucket; name two")
-    return Errand(name, _folders(space, name), source, wanted, move)
-
-
-def errand_of(plan: Plan) -> Errand:
-    """What a plan of `promote` was asked for."""
-    heads = [(name, head.promotion) for name, head in plan.buckets.items() if head.promotion]
-    turns = sorted((promotion.turn, written_by(name)) for name, promotion in heads)
-    targets = tuple(target for _, target in turns)
-    named = ", ".join(plan.scope.paths)
-    return Errand(named, plan.scope.paths, heads[0][1].source, targets, plan.kind == MOVE)
-
-
-def _folders(space: Workspace, name: str) -> tuple[str, ...]:
-    """The folders of a set, or the one of that name."""
-    if name in space.config.settings.sets:
-        return tuple(sorted(space.config.settings.sets[name]))
-    folder = name.rstrip("/")
-    why = refuse_key(folder)
-    if why is None and "/" in folder:
-        why = "has a slash in it: name one top-level folder, or a set"
-    if why is None and folder == RESERVED_PREFIX.rstrip("/"):
-        why = "is buckia's own"
-    if why:
-        raise UsageError(f"promote {name}: {name!r} {why}")
-    return (folder,)
 
 
 def make_promotion(
@@ -116,8 +60,12 @@ def make_promotion(
     heads = {
         name: _head(task, pair, turn, parts[name]) for turn, (name, pair, _) in enumerate(pairs)
     }
+    parts = _told_once(errand, parts, source)
+    if purged := _purged_at_source(task, parts):
+        parts[errand.source] = BucketPlan(purged, [], [], [], 0, True)
+        heads[errand.source] = _plain_head(task, errand.source, purged)
     made = planner.assemble(
-        _told_once(errand, parts, source),
+        parts,
         heads,
         config_digest=space.config_digest(heads),
         scope=PlanScope(errand.folders, None),
@@ -206,7 +154,17 @@ def _plan_pair(task: _Task, pair: Pair, sides: Sides) -> BucketPlan:
         overrides=task.overrides,
         known=_known(space, pair, task.lock) if selection.deletes(decisions) else frozenset(),
     )
+    part = replace(part, notices=[*part.notices, *_unpurged(space, pair, part)])
     return _advised(space, pair, part) if errand.move else part
+
+
+def _unpurged(space: Workspace, pair: Pair, part: BucketPlan) -> Iterator[Notice]:
+    """Word of what is served as it was, in front of the target and, after a move, the source."""
+    fresh = [item for item in part.actions if not is_there(item)]
+    if space.cannot_purge(pair.target):
+        yield from purges.warnings(fresh, pair.name)
+    if space.cannot_purge(pair.source):
+        yield from purges.warnings(part.actions, pair.source)
 
 
 def _decided(task: _Task, pair: Pair, sides: Sides, base: Base) -> list[Decision]:
@@ -246,17 +204,37 @@ def _advised(space: Workspace, pair: Pair, part: BucketPlan) -> BucketPlan:
     return replace(part, blocked=part.blocked + blocked, notices=part.notices + here)
 
 
-def _head(task: _Task, pair: Pair, turn: int, part: BucketPlan) -> BucketHead:
-    bucket, lock = task.space.config.bucket(pair.target), task.lock
-    source, target = task.space.remote(pair.source), task.space.remote(pair.target)
+def _purged_at_source(task: _Task, parts: Mapping[str, BucketPlan]) -> list[Action]:
+    """What a move has to drop from the caches in front of the bucket it comes from."""
+    name, folders = task.errand.source, task.errand.folders
+    caches = task.space.remote(name).capabilities.caches
+    if not (task.errand.move and caches):
+        return []
+    tops = tuple(f"{folder}/" for folder in folders)
+    owed = task.lock.state(name).purges
+    owed = tuple(item for item in owed if item in folders or item.startswith(tops))
+    return purges.plan(name, [a for part in parts.values() for a in part.actions], caches, owed)
+
+
+def _plain_head(task: _Task, name: str, actions: Sequence[Action]) -> BucketHead:
+    """What a plan says of a bucket that is written to, by its own name."""
+    bucket, store = task.space.config.bucket(name), task.space.remote(name)
     return BucketHead(
         bucket.provider,
         bucket.bucket_name,
-        lock.state(pair.name).ref,
-        planner.guards(target.capabilities, part.actions, provable=isinstance(target, Provable)),
-        Promotion(
+        task.lock.state(name).ref,
+        planner.guards(store.capabilities, actions, provable=isinstance(store, Provable)),
+    )
+
+
+def _head(task: _Task, pair: Pair, turn: int, part: BucketPlan) -> BucketHead:
+    source, target = task.space.remote(pair.source), task.space.remote(pair.target)
+    return replace(
+        _plain_head(task, pair.target, part.actions),
+        base=task.lock.state(pair.name).ref,
+        promotion=Promotion(
             pair.source,
-            lock.state(pair.source).ref,
+            task.lock.state(pair.source).ref,
             turn,
             "inside" if target.copies(source) else "through",
         ),

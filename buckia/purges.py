@@ -7,11 +7,11 @@ stands for the whole bucket.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
 from buckia.layout import refuse_key
-from buckia.model import Action, Op, action_id
+from buckia.model import Action, Notice, Op, action_id
 from buckia.stores.base import Caches
 
 ALL: Final = "/"
@@ -26,7 +26,8 @@ _WRITES: Final = (Op.UPLOAD, Op.COPY, Op.MOVE)
 def changed(action: Action) -> str | None:
     """The key whose public content is another after an action, or gone; None where there is none.
 
-    A key that was never there before was never served: no network keeps what is missing.
+    That is in the bucket the action is of; what a move takes away in another, `taken` tells. A key
+    that was never there before was never served: no network keeps what is missing.
     """
     if action.op is Op.DELETE_REMOTE:
         return action.key
@@ -37,11 +38,37 @@ def changed(action: Action) -> str | None:
     return None
 
 
+def taken(action: Action, bucket: str) -> str | None:
+    """The key that an action of a promotion takes away in the bucket it comes from."""
+    source = action.source
+    moves = action.op is Op.MOVE and source is not None and source.bucket == bucket
+    return source.key if moves and source else None
+
+
+def touched(actions: Iterable[Action], bucket: str) -> dict[str, str]:
+    """The keys whose public content changes in a bucket, by the id of the action."""
+    found: dict[str, str] = {}
+    for action in actions:
+        key = changed(action) if action.bucket == bucket else taken(action, bucket)
+        if key is not None:
+            found[action.id] = key
+    return found
+
+
+def warnings(actions: Iterable[Action], bucket: str) -> Iterator[Notice]:
+    """Word of what a CDN goes on serving, because nobody can tell it to stop."""
+    for key in touched(actions, bucket).values():
+        yield Notice("not_purged", bucket, key, _UNPURGED)
+
+
+_UNPURGED: Final = "the pull zone goes on serving the old one: without `api_key` nothing is purged"
+
+
 def plan(
     bucket: str, actions: Iterable[Action], caches: Caches, owed: Iterable[str] = ()
 ) -> list[Action]:
-    """The purges that follow the actions of a bucket, and those an earlier run still owes."""
-    keys = {key for action in actions if (key := changed(action)) is not None}
+    """The purges that follow the actions on a bucket, and those an earlier run still owes."""
+    keys = set(touched(actions, bucket).values())
     wanted = of(keys, caches, owed)
     ours = due(wanted, keys)
     return [_action(bucket, purge, "changed" if purge in ours else LEFT_OVER) for purge in wanted]

@@ -8,10 +8,10 @@ from typing import Literal
 from msgspec import Struct
 
 from buckia import promoting
+from buckia.errands import Errand
 from buckia.lockfile import Lockfile
 from buckia.pairs import Pair, pair_of
 from buckia.planfile import Plan
-from buckia.promoting import Errand
 from buckia.rules import NO_OVERRIDES
 from buckia.workspace import Workspace
 

@@ -84,6 +84,12 @@ class Workspace:
             self.config.bucket(name)
         return tuple(dict.fromkeys(wanted)) or tuple(self.config.buckets)
 
+    def cannot_purge(self, name: str) -> bool:
+        """Whether a CDN stands before a bucket that this configuration cannot tell anything."""
+        bucket = self.config.bucket(name)
+        served = bucket.provider == "bunny" and bucket.pull_zone
+        return bool(served) and self.remote(name).capabilities.caches is None
+
     def remote(self, name: str) -> Store:
         """The bucket of that name, opened once."""
         if name not in self._stores:

@@ -40,7 +40,9 @@ def page(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/tutorial.md", "docs/app-data.md", "docs/promote.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "docs/tutorial.md", "docs/app-data.md", "docs/promote.md"]
+)
 def test_console_blocks_show_what_happens(name: str, workspace: Path) -> None:
     """Every command of the page, run in order, prints what the page says it prints."""
     played = play(page(name), workspace)

@@ -8,9 +8,11 @@ from buckia.planfile import BucketHead, Plan
 
 
 def in_turn(plan: Plan) -> list[tuple[str, BucketHead]]:
-    """The buckets of a plan; the targets of a promotion in the order they are written to."""
+    """The buckets of a plan; the targets of a promotion in the order they are written to, and then
+    the source where something is purged there."""
+    last = len(plan.buckets)
     return sorted(
-        plan.buckets.items(), key=lambda item: item[1].promotion.turn if item[1].promotion else 0
+        plan.buckets.items(), key=lambda item: item[1].promotion.turn if item[1].promotion else last
     )
 
 
