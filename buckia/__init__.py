@@ -25,9 +25,10 @@ from buckia.errors import (
 )
 
 if TYPE_CHECKING:
-    from buckia.client import BuckiaClient, SyncResult
+    from buckia.client import BuckiaClient
     from buckia.config import BucketConfig
     from buckia.pulling import Pulled, pull
+    from buckia.results import SyncResult
 
 __version__ = "0.1.0"
 
@@ -59,7 +60,7 @@ __all__ = [
 
 _LATE = {
     "BuckiaClient": "buckia.client",
-    "SyncResult": "buckia.client",
+    "SyncResult": "buckia.results",
     "BucketConfig": "buckia.config",
     "Pulled": "buckia.pulling",
     "pull": "buckia.pulling",

@@ -3,43 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from buckia.config import BucketConfig, Config
+from buckia import results
+from buckia.config import BucketConfig, Config, Settings
 from buckia.errors import BuckiaError, ConfigError, LocalError, NotFoundError
-from buckia.model import Action, Entry, Op, Progress, Tick, in_place, silent
+from buckia.model import Entry, Op, Progress, Tick, silent
 from buckia.planfile import Plan
 from buckia.project import Applied, BucketStatus, Project
-from buckia.rules import RESERVED_PREFIX
+from buckia.results import SyncResult
+from buckia.rules import RESERVED_PREFIX, Overrides
 from buckia.stores import files
 from buckia.stores.base import Store
 
 ProgressCallback = Callable[[int, int, str, str], None]
 """Called as `(current, total, action, path)` after every file of a sync."""
-
-
-@dataclass(frozen=True)
-class SyncResult:
-    """What a sync did, or with `dry_run` would do, in numbers of files.
-
-    `errors` holds one line for every action that failed and every conflict that was left alone;
-    `success` is True when there are none.
-    """
-
-    uploaded: int = 0
-    downloaded: int = 0
-    deleted: int = 0
-    unchanged: int = 0
-    failed: int = 0
-    errors: list[str] = field(default_factory=list)
-
-    @property
-    def success(self) -> bool:
-        """Whether everything that was planned was done."""
-        return not self.errors
 
 
 class BuckiaClient:
@@ -56,6 +37,8 @@ class BuckiaClient:
     ) -> None:
         self._root: Path | None = None
         self._path: Path | None = None
+        self._buckets: dict[str, BucketConfig] = {}
+        self._settings = Settings()
         if isinstance(config, str | Path):
             config = self._from_file(Path(config), bucket_name)
         self.config = config if isinstance(config, BucketConfig) else BucketConfig(**config)
@@ -71,6 +54,7 @@ class BuckiaClient:
 
         loaded = file.load(path)
         self._root, self._path = loaded.root, path
+        self._buckets, self._settings = dict(loaded.buckets), loaded.settings
         if name is None and "default" in loaded.buckets:
             name = "default"
         if name is None and len(loaded.buckets) > 1:
@@ -121,17 +105,17 @@ class BuckiaClient:
         }
         bucket = replace(self.config, **{k: v for k, v in said.items() if v is not None})
         with self._open(local_path, bucket, _reporter(progress_callback)) as project:
-            plan = project.plan(paths=tuple(sync_paths or ()), told=False)
+            plan = project.plan([bucket.name], paths=tuple(sync_paths or ()), told=False)
             if dry_run:
-                return _planned(plan)
+                return results.planned(plan)
             if plan.conflicts:
-                return SyncResult(unchanged=plan.summary.unchanged, errors=_conflicts(plan))
-            return _counted(plan, project.apply(plan))
+                return SyncResult(unchanged=plan.summary.unchanged, errors=results.conflicts(plan))
+            return results.counted(plan, project.apply(plan))
 
     def plan(self, local_path: str | Path | None = None, paths: Sequence[str] = ()) -> Plan:
         """What a sync would do, as the plan that `apply` takes."""
         with self._open(local_path) as project:
-            return project.plan(paths=tuple(paths))
+            return project.plan([self.config.name], paths=tuple(paths))
 
     def apply(self, plan: Plan, local_path: str | Path | None = None) -> Applied:
         """Execute exactly this plan."""
@@ -141,7 +125,44 @@ class BuckiaClient:
     def status(self, local_path: str | Path | None = None) -> BucketStatus:
         """Where the two sides stand since the last apply."""
         with self._open(local_path) as project:
-            return project.status()[0]
+            return project.status([self.config.name])[0]
+
+    def promote(
+        self,
+        name: str,
+        *targets: str | BucketConfig,
+        local_path: str | Path | None = None,
+        move: bool = False,
+        skip_conflicts: bool = False,
+        allow_drift: bool = False,
+        keep_going: bool = False,
+    ) -> Plan:
+        """What bringing folders of this bucket to others, in this order, would do, as the plan that
+        `apply` takes.
+
+        name            a set of the configuration file, or one top-level folder
+        targets         names of buckets of that file, or `BucketConfig`s with names of their own
+        move            take the folders away here once they are in the one target
+        skip_conflicts  leave out what was changed in a target since the last promotion
+        allow_drift     also what no apply left here, as it is
+        keep_going      go on to the next target when one has failed
+
+        Raises `ConfigError` for an unknown bucket, `UsageError` for a folder that is nowhere.
+        """
+        for target in targets:
+            if isinstance(target, BucketConfig):
+                self._buckets[target.name] = target
+        names = [item if isinstance(item, str) else item.name for item in targets]
+        drift = self.config.name if allow_drift else ""
+        with self._open(local_path) as project:
+            return project.promote(
+                name,
+                self.config.name,
+                names,
+                move=move,
+                skip_conflicts=skip_conflicts,
+                overrides=Overrides(allow_drift=drift, keep_going=keep_going),
+            )
 
     def _open(
         self,
@@ -153,7 +174,8 @@ class BuckiaClient:
         if not root.is_dir():
             raise LocalError(f"{root}: there is no such folder; create it, or check the spelling")
         bucket = bucket or self.config
-        config = Config(root.resolve(), self._path, {bucket.name: bucket})
+        buckets = {**self._buckets, bucket.name: bucket}
+        config = Config(root.resolve(), self._path, buckets, self._settings)
         return Project(config, progress=progress)
 
     # -- single objects -----------------------------------------------------------------------
@@ -237,39 +259,3 @@ def _reporter(callback: ProgressCallback | None) -> Progress:
             callback(tick.files, tick.total_files or tick.files, tick.stage, tick.key)
 
     return progress
-
-
-def _planned(plan: Plan) -> SyncResult:
-    ops = plan.summary.actions
-    return SyncResult(
-        uploaded=sum(_is_sent(action) for action in plan.actions),
-        downloaded=ops.get(Op.DOWNLOAD, 0),
-        deleted=ops.get(Op.DELETE_REMOTE, 0) + ops.get(Op.DELETE_LOCAL, 0),
-        unchanged=plan.summary.unchanged,
-        errors=_conflicts(plan),
-    )
-
-
-def _is_sent(action: Action) -> bool:
-    """Whether the bucket has something new at a key, and not only under other headers."""
-    return action.op in (Op.UPLOAD, Op.COPY, Op.MOVE) and not in_place(action)
-
-
-def _conflicts(plan: Plan) -> list[str]:
-    return [f"{item.key}: conflict, {item.reason}" for item in plan.conflicts]
-
-
-def _counted(plan: Plan, applied: Applied) -> SyncResult:
-    done = {outcome.id: outcome.op for outcome in applied.outcomes if outcome.done}
-    failed = applied.failed
-    for outcome in failed:
-        done.pop(outcome.id, None)
-    ops = list(done.values())
-    return SyncResult(
-        uploaded=sum(_is_sent(action) for action in plan.actions if action.id in done),
-        downloaded=ops.count(Op.DOWNLOAD),
-        deleted=ops.count(Op.DELETE_REMOTE) + ops.count(Op.DELETE_LOCAL),
-        unchanged=plan.summary.unchanged,
-        failed=len(failed),
-        errors=[f"{outcome.key}: {outcome.error}" for outcome in failed],
-    )

@@ -7,6 +7,7 @@ import io
 import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import BinaryIO, cast
 
 import pytest
 from hypothesis import given
@@ -64,7 +65,7 @@ def test_nobody_is_more_than_a_chunk_ahead_however_long_the_body() -> None:
     larger piece: that is all the memory a body takes, for all readers together."""
     size = 40 * CHUNK + 17
     body = Counted(size)
-    tee = Tee(body, 3)  # type: ignore[arg-type]  (it only reads)
+    tee = Tee(cast(BinaryIO, body), 3)
     had = [0, 0, 0]
     ahead: list[int] = []
     lock = threading.Lock()
@@ -94,7 +95,7 @@ def test_a_reader_that_leaves_is_not_waited_for() -> None:
 
 def test_a_body_that_breaks_breaks_for_every_reader() -> None:
     """None takes what it got for the whole."""
-    tee = Tee(Counted(5 * CHUNK, breaks_at=2 * CHUNK), 2)  # type: ignore[arg-type]
+    tee = Tee(cast(BinaryIO, Counted(5 * CHUNK, breaks_at=2 * CHUNK)), 2)
     with ThreadPoolExecutor(2) as threads:
         sent = [threads.submit(read_all, tee, place, CHUNK) for place in range(2)]
         for future in sent:
