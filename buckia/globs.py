@@ -19,6 +19,16 @@ def matcher(globs: Iterable[str]) -> Matcher | None:
     return GitIgnoreSpec.from_lines(lines).match_file
 
 
+def deciding(globs: Iterable[str], key: str) -> int | None:
+    """Which pattern, counted from 0, has the last word on a key; None where none matches it."""
+    lines = tuple(globs)
+    if not lines:
+        return None
+    from pathspec import GitIgnoreSpec
+
+    return GitIgnoreSpec.from_lines(lines).check_file(key).index
+
+
 def refuse(glob: str) -> str | None:
     """Why a text is no pattern, or None."""
     try:

@@ -16,6 +16,7 @@ from buckia import (
     configuring,
     doctor,
     errands,
+    explaining,
     importing,
     leftovers,
     lockfile,
@@ -34,6 +35,7 @@ from buckia.applying import Applied as Applied
 from buckia.applying import apply_plan
 from buckia.doctor import Report
 from buckia.errors import ConfigError, Interrupted, UsageError
+from buckia.explanation import Explanation
 from buckia.importing import Imported
 from buckia.leftovers import Leftover
 from buckia.lockfile import BucketState
@@ -196,6 +198,11 @@ class Project(Workspace):
             )
             for name in self.names(names)
         ]
+
+    def why(self, name: str, key: str) -> Explanation:
+        """Why a key, or the key of a local path, is treated as it is in a bucket. Looks at that one
+        key on both sides, and changes nothing."""
+        return explaining.explain(self, name, key)
 
     def standings(self, names: Sequence[str] = ()) -> list[Standing]:
         """Where each target of a promotion between these buckets stands. Changes nothing."""

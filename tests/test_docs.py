@@ -41,7 +41,8 @@ def page(name: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "docs/tutorial.md", "docs/app-data.md", "docs/promote.md"]
+    "name",
+    ["README.md", "docs/tutorial.md", "docs/app-data.md", "docs/promote.md", "docs/operating.md"],
 )
 def test_console_blocks_show_what_happens(name: str, workspace: Path) -> None:
     """Every command of the page, run in order, prints what the page says it prints."""

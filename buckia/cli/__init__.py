@@ -20,6 +20,7 @@ from buckia.cli import (
     checking,
     clearing,
     examining,
+    explaining,
     importing,
     linking,
     naming,
@@ -27,6 +28,7 @@ from buckia.cli import (
     promoting,
     pulling,
     purging,
+    showing,
     touring,
     trashing,
     unlocking,
@@ -80,6 +82,7 @@ def buckia(
 for module in (
     checking,
     planning,
+    showing,
     applying,
     promoting,
     verifying,
@@ -94,6 +97,7 @@ for module in (
     clearing,
     naming,
     appdata,
+    explaining,
     pulling,
 ):
     module.register(app)

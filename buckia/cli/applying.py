@@ -24,20 +24,7 @@ if TYPE_CHECKING:
     from buckia.planfile import Plan
     from buckia.project import Applied
 
-_DONE: Final = {
-    Op.CONFIGURE: "configured",
-    Op.UPLOAD: "uploaded",
-    Op.DOWNLOAD: "downloaded",
-    Op.COPY: "copied",
-    Op.MOVE: "moved",
-    Op.DELETE_REMOTE: "deleted",
-    Op.DELETE_LOCAL: "deleted",
-    Op.ADOPT: "adopted",
-    Op.FORGET: "forgotten",
-    Op.PURGE: "purged",
-}
 _COPIES: Final = (Op.COPY, Op.MOVE)
-_DRESSED: Final = "with changed headers"
 _UPLOAD_ALONE: Final = ", or plan with `--direction upload`"
 _NAMED: Final = 10
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
@@ -174,7 +161,7 @@ def _actions(made: Plan) -> str:
 
 def _summary(made: Plan, applied: Applied) -> str:
     """`12 uploaded, 1 moved, 4.2 MB`."""
-    from buckia.model import in_place
+    from buckia.report.ops import DRESS, OPS, words_of
 
     sizes = {
         action.id: action.content.size
@@ -182,9 +169,9 @@ def _summary(made: Plan, applied: Applied) -> str:
         if action.op in (Op.UPLOAD, Op.DOWNLOAD) and action.content
     }
     done = {item.id: item for item in applied.outcomes if item.done}
-    dressed = {action.id for action in made.actions if in_place(action)}
-    counts = Counter(_DRESSED if id_ in dressed else _DONE[done[id_].op] for id_ in done)
-    words = dict.fromkeys([*_DONE.values(), _DRESSED])
+    told = {action.id: words_of(action).done for action in made.actions}
+    counts = Counter(told.get(item.id) or OPS[item.op].done for item in done.values())
+    words = dict.fromkeys([*(words.done for words in OPS.values()), DRESS.done])
     parts = [f"{counts[word]:,} {word}" for word in words if counts[word]]
     moved = sum(sizes.get(id_, 0) for id_ in done)
     parts = [*(parts or ["nothing"]), *([text.size(moved)] if moved else [])]

@@ -1,4 +1,4 @@
-"""`plan`, `show` and `status`: what would be done, and where things stand. Nothing is changed."""
+"""`plan` and `status`: what would be done, and where things stand. Nothing is changed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,6 @@ _UNWRAPPED: Final = 10_000
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(unfold(plan))
-    app.command()(unfold(show))
     app.command()(unfold(status))
 
 
@@ -155,29 +154,6 @@ def refuse_incomplete(made: Plan) -> None:
         f"{text.count_of(len(unseen), 'place')} could not be read: {named}{more}; nothing is "
         "deleted while a side is not wholly known; make it readable and plan again"
     )
-
-
-def show(
-    plan: Annotated[str, typer.Argument(metavar="PLAN", help="A plan file; `-` is stdin.")],
-    json: Annotated[
-        bool, typer.Option("--json", help="Print the document instead of the view.")
-    ] = False,
-    verbose: Annotated[
-        int,
-        typer.Option("--verbose", "-v", count=True, show_default=False, help="Fold no list."),
-    ] = 0,
-) -> None:
-    """Show a plan file. Needs neither the configuration nor the network."""
-    from buckia import planfile
-    from buckia.cli.show import view
-
-    data = papers.read(plan)
-    planfile.refuse_edited(data, called(plan))
-    read = planfile.view(data, called(plan))
-    if json:
-        papers.write(data, papers.STREAM)
-    else:
-        draw(view(read, everything=bool(verbose)))
 
 
 def called(plan: str) -> str:

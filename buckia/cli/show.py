@@ -1,293 +1,146 @@
-"""A plan as a person reads it: the verdict first, then what is dangerous, then the rest. Pure."""
+"""A plan in a terminal, drawn from its page (`buckia.report`). Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from rich.console import Group, RenderableType
+from rich.console import Group as Lines
+from rich.console import RenderableType
 from rich.text import Text
 
-from buckia.cli import show_promotion, show_settings, text
-from buckia.cli.rows import Row, Rows
-from buckia.cli.show_limits import blocked, limits_of, overrides, section
-from buckia.cli.show_purges import purged
-from buckia.model import Action, Content, Notice, Op, Undo, in_place, is_there, promotes
-from buckia.planfile import BucketHead, Plan
+from buckia.cli.rows import Rows
+from buckia.planfile import Plan
+from buckia.report import line as line
+from buckia.report import page_of
+from buckia.report.ops import Kind
+from buckia.report.page import Claim, Group, Limit, Page, Place, State, Tone, Warned, rows_in
 
 FOLD: Final = 10
 """Lines of a list that are shown; the rest is counted, unless everything is asked for."""
 FOLD_DANGER: Final = 50
 """The same for what deletes or cannot be undone."""
 
-_DELETIONS: Final = (Op.DELETE_REMOTE, Op.DELETE_LOCAL)
-_APART: Final = (*_DELETIONS, Op.ADOPT, Op.FORGET, Op.PURGE, Op.CONFIGURE)
-"""What does not stand among the files that travel."""
-_RECORDS: Final = (Op.ADOPT, Op.FORGET)
-_WORDS: Final = {
-    Op.CONFIGURE: "configure",
-    Op.UPLOAD: "upload",
-    Op.DOWNLOAD: "download",
-    Op.COPY: "copy",
-    Op.MOVE: "move",
-    Op.DELETE_REMOTE: "delete remote",
-    Op.DELETE_LOCAL: "delete local",
-    Op.ADOPT: "adopt",
-    Op.FORGET: "forget",
-    Op.PURGE: "purge",
+_STATES: Final = {
+    State.READY: "bold green",
+    State.NOTHING: "bold green",
+    State.REFUSED: "bold red",
 }
-_DRESS: Final = "change headers"
-_RANK: Final = {op: rank for rank, op in enumerate(Op)}
-_KEPT: Final[dict[Undo | None, str]] = {
-    Undo.VERSION: "kept as a version",
-    Undo.TRASH: "kept in the trash",
+_TONES: Final = {
+    Tone.PLAIN: "",
+    Tone.NOTE: "cyan",
+    Tone.CARE: "yellow",
+    Tone.ALARM: "bold yellow",
 }
-_SHARED: Final = {
-    Op.ADOPT: "the same on both sides, now remembered",
-    Op.FORGET: "gone from both sides or out of scope, no longer remembered",
-}
+_LINES: Final = {"+": "green", "-": "red"}
 
 
-def view(plan: Plan, *, everything: bool = False) -> Group:
+def view(plan: Plan, *, everything: bool = False) -> Lines:
     """The whole plan. Long lists are folded unless `everything` is asked for."""
+    return draw(page_of(plan), everything=everything)
+
+
+def draw(page: Page, *, everything: bool = False) -> Lines:
+    """The page of a plan."""
+    fold, danger = (None, None) if everything else (FOLD, FOLD_DANGER)
+    irreversible = rows_in(page.irreversible), [*_groups(page.irreversible, danger)]
+    deletions = rows_in(page.deletions), [*_groups(page.deletions, danger)]
+    limits = sum(len(limit.why) for limit in page.limits), [*_limits(page.limits)]
+    warned = sum(len(item.keys) for item in page.warnings), [*_warnings(page.warnings, fold)]
     sections = [
-        _status(plan),
-        overrides(plan),
-        _irreversible(plan, everything),
-        _conflicts(plan, everything),
-        _deletions(plan, everything),
-        blocked(plan),
-        *_buckets(plan, everything),
-        _warnings(plan, everything),
-        Text(f"\n{text.visible(plan.digest)}", "dim", no_wrap=True, overflow="ignore"),
+        _status(page),
+        _section("Limits lifted for this plan", "bold red", *_lifted(page.lifted)),
+        _section("Cannot be undone", "bold red", *irreversible),
+        _section("Conflicts", "bold yellow", len(page.conflicts), [*_claims(page, fold)]),
+        _section("Deletions", "bold red", *deletions),
+        _section("Blocked", "bold red", *limits),
+        *(_place(place, fold) for place in page.places),
+        _section("Warnings", "bold yellow", *warned),
+        Text(f"\n{page.digest}", "dim", no_wrap=True, overflow="ignore"),
     ]
-    return Group(*(part for part in sections if part is not None))
+    return Lines(*(part for part in sections if part is not None))
 
 
-def line(plan: Plan) -> str:
-    """The plan in one line."""
-    parts = list(_counts(plan))
-    if plan.conflicts:
-        parts.append(text.count_of(len(plan.conflicts), "conflict"))
+def _section(
+    title: str, style: str, count: int, parts: Sequence[RenderableType]
+) -> RenderableType | None:
+    """A titled part of the page with how much is in it; None when it has none."""
     if not parts:
-        return f"nothing to do, {_sameness(plan)}"
-    return ", ".join(parts)
+        return None
+    return Lines(Text.assemble("\n", (title, style), (f"  {count:,}", "dim")), *parts)
 
 
-def _counts(plan: Plan) -> Iterator[str]:
-    sizes = {Op.UPLOAD: plan.summary.bytes_up, Op.DOWNLOAD: plan.summary.bytes_down}
-    if any(map(promotes, plan.actions)):
-        sizes = {op: _bytes(plan, op) for op in (Op.COPY, Op.MOVE)}
-    dressed = sum(in_place(item) for item in plan.actions)
-    for op in Op:
-        if count := plan.summary.actions.get(op, 0) - (dressed if op is Op.COPY else 0):
-            moved = f" ({text.size(sizes[op])})" if op in sizes else ""
-            what = text.count_of(count, "setting") if op is Op.CONFIGURE else f"{count:,}"
-            yield f"{what} to {_WORDS[op]}{moved}"
-    if dressed:
-        yield f"{dressed:,} to {_DRESS}"
-
-
-def _bytes(plan: Plan, op: Op) -> int:
-    return sum(item.content.size for item in plan.actions if item.op is op and item.content)
-
-
-def _status(plan: Plan) -> Text:
-    if not plan.applyable:
-        status = Text(f"This plan cannot be applied: {_why_not(plan)}.", "bold red")
-    elif plan.actions:
-        status = Text(f"This plan can be applied: {line(plan)}.", "bold green")
-    else:
-        status = Text(f"Nothing to do: {_sameness(plan)}.", "bold green")
-    if not plan.complete:
-        unseen = text.count_of(_unseen(plan), "place")
-        words = f"\nIt is incomplete: {unseen} could not be read, so nothing is deleted."
-        status.append(words, "bold yellow")
-    if told := show_promotion.way(plan):
-        status.append(f"\n{told}", "cyan")
-    elif (asked := _asked(plan)) and plan.kind == "sync":
-        status.append(f"\nIt only covers {asked}.", "yellow")
+def _status(page: Page) -> Text:
+    status = Text(page.status, _STATES[page.state])
+    for note in page.notes:
+        status.append(f"\n{note.words}", _TONES[note.tone])
     return status
 
 
-def _why_not(plan: Plan) -> str:
-    reasons = [text.count_of(len(plan.conflicts), "conflict")] if plan.conflicts else []
-    limits = len(limits_of(plan))
-    reasons += [f"blocked by {text.count_of(limits, 'limit')}"] if limits else []
-    return " and ".join(reasons) or "it says so"
+def _lifted(lifted: Sequence[str]) -> tuple[int, list[Text]]:
+    return len(lifted), [Text(f"  {words}") for words in lifted]
 
 
-def _sameness(plan: Plan) -> str:
-    return f"{text.count_of(plan.summary.unchanged, 'file')} unchanged"
-
-
-def _unseen(plan: Plan) -> int:
-    return sum(item.code == "unreadable" for item in plan.warnings)
-
-
-def _asked(plan: Plan) -> str:
-    parts = [text.name(path) for path in plan.scope.paths]
-    parts += [f"{plan.scope.direction}s"] if plan.scope.direction else []
-    return ", ".join(parts)
-
-
-# -- what to look at first ------------------------------------------------------------------------
-
-
-def _irreversible(plan: Plan, everything: bool) -> RenderableType | None:
-    found = [action for action in plan.actions if action.undo is Undo.NONE]
-    return _dangers("Cannot be undone", found, everything)
-
-
-def _deletions(plan: Plan, everything: bool) -> RenderableType | None:
-    found = [item for item in plan.actions if item.op in _DELETIONS and item.undo is not Undo.NONE]
-    return _dangers("Deletions", found, everything)
-
-
-def _dangers(title: str, actions: Sequence[Action], everything: bool) -> RenderableType | None:
-    def group(item: Action) -> tuple[str, int, str]:
-        return item.bucket, _RANK[item.op], item.undo or ""
-
-    parts: list[RenderableType] = []
-    for _, items in groupby(sorted(actions, key=group), group):
-        same = list(items)
-        place = f"in {text.name(same[0].bucket)}"
-        parts.append(_title(same, place, _KEPT.get(same[0].undo, "")))
-        rows = [("~" if item.content else "-", text.name(item.key), _sizes(item)) for item in same]
-        parts.append(_rows(rows, same, None if everything else FOLD_DANGER))
-    return section(title, "bold red", len(actions), parts)
-
-
-def _conflicts(plan: Plan, everything: bool) -> RenderableType | None:
-    shown = plan.conflicts if everything else plan.conflicts[:FOLD]
-    parts: list[RenderableType] = []
+def _claims(page: Page, fold: int | None) -> Iterator[Text]:
+    shown = page.conflicts[:fold]
     for item in shown:
-        reason = text.visible(item.reason.replace("_", " "))
-        place = f"  {text.name(item.bucket)}  {text.name(item.key)}"
-        parts.append(Text.assemble(place, (f"  {reason}", "dim")))
-        one, other = show_promotion.sides(item.bucket)
-        parts += [
-            Text(f"    {one:<6}  {_side(item.local)}"),
-            Text(f"    {other:<6}  {_side(item.remote)}"),
-        ]
-        parts += [Text(f"    here    {text.visible(line)}") for line in item.changes]
-    if len(shown) < len(plan.conflicts):
-        parts.append(Text(f"  and {len(plan.conflicts) - len(shown):,} more", "dim"))
-    return section("Conflicts", "bold yellow", len(plan.conflicts), parts)
+        yield from _claim(item)
+    if len(shown) < len(page.conflicts):
+        yield Text(f"  and {len(page.conflicts) - len(shown):,} more", "dim")
 
 
-def _side(content: Content | None) -> str:
-    if content is None:
-        return f"{'not there':>10}"
-    return f"{text.size(content.size):>10}  {text.digest(content)}"
+def _claim(item: Claim) -> Iterator[Text]:
+    yield Text.assemble(f"  {item.bucket}  {item.key}", (f"  {item.reason}", "dim"))
+    for side in item.sides:
+        yield Text(f"    {side.name:<6}  {side.size:>10}  {side.digest}".rstrip())
+    for change in item.changes:
+        yield Text(f"    here    {change}")
 
 
-# -- the rest, bucket by bucket -------------------------------------------------------------------
+def _limits(limits: Sequence[Limit]) -> Iterator[Text]:
+    for limit in limits:
+        yield from (Text(f"  {why}") for why in limit.why)
+        if limit.advice:
+            yield Text(f"    {limit.advice}", "yellow")
 
 
-def _buckets(plan: Plan, everything: bool) -> Iterator[RenderableType]:
-    for bucket, head in show_promotion.in_turn(plan):
-        mine = [item for item in plan.actions if item.bucket == bucket]
-        calm = [item for item in mine if item.op not in _APART and item.undo is not Undo.NONE]
-        configure = [item for item in mine if item.op is Op.CONFIGURE]
-        groups = [show_settings.group(configure)] if configure else []
-        groups += [_group(top, items, everything) for top, items in _grouped(calm)]
-        groups += [*purged(mine, None if everything else FOLD), *_records(mine)]
-        if groups:
-            yield Group(_heading(bucket, head), *groups)
+def _warnings(warnings: Sequence[Warned], fold: int | None) -> Iterator[RenderableType]:
+    for item in warnings:
+        yield Text(f"  {item.bucket}: {item.code}: {item.message}", "yellow")
+        yield Rows([(key,) for key in item.keys], fold)
 
 
-def _heading(bucket: str, head: BucketHead) -> Text:
-    where = (
-        show_promotion.place(head) or f"{head.provider} {head.bucket}, serial {head.base.serial}"
-    )
-    where += _lease(head)
-    return Text.assemble("\n", (text.name(bucket), "bold"), "  ", (text.visible(where), "dim"))
+# -- lists ----------------------------------------------------------------------------------------
 
 
-def _lease(head: BucketHead) -> str:
-    """What apply warns of: the service refuses no second run, or nobody knows whether it does."""
-    known = head.guards.create == "atomic" or head.guards.lease == "atomic"
-    return "" if known else f", lease {head.guards.lease}"
+def _place(place: Place, fold: int | None) -> RenderableType:
+    heading = Text.assemble("\n", (place.name, "bold"), "  ", (place.about, "dim"))
+    records = (_title(group) for group in place.records)
+    return Lines(heading, *_groups(place.groups, fold), *records)
 
 
-def _grouped(actions: Iterable[Action]) -> Iterator[tuple[str, list[Action]]]:
-    def group(item: Action) -> tuple[int, bool, str]:
-        return _RANK[item.op], in_place(item), _top(item.key)
-
-    for (_, _, top), items in groupby(sorted(actions, key=group), group):
-        yield top, list(items)
+def _groups(groups: Sequence[Group], fold: int | None) -> Iterator[RenderableType]:
+    for group in groups:
+        yield _title(group)
+        yield from _settings(group) if group.kind is Kind.SETTING else [_rows(group, fold)]
 
 
-def _top(key: str) -> str:
-    top, slash, _ = key.partition("/")
-    return top + slash if slash else ""
+def _title(group: Group) -> Text:
+    place = "".join(f" {word}" for word in (group.lead, group.place) if word)
+    return Text.assemble("  ", (group.word, "cyan"), place, (f"  {group.about}", "dim"))
 
 
-def _group(top: str, items: list[Action], everything: bool) -> RenderableType:
-    rows = [(_sign(item), _within(item, top), _sizes(item)) for item in items]
-    return Group(_title(items, text.name(top)), _rows(rows, items, None if everything else FOLD))
-
-
-def _rows(rows: Sequence[Row], items: Sequence[Action], fold: int | None) -> Rows:
-    """The rows of actions, what changes in a database under its own."""
-    told = {
-        number: [text.visible(line) for line in item.changes]
-        for number, item in enumerate(items)
-        if item.changes
-    }
+def _rows(group: Group, fold: int | None) -> Rows:
+    """The rows of a group, what changes in a database under its own."""
+    rows = [
+        (row.sign, f"{row.name}  {row.note}" if row.note else row.name, row.size)
+        for row in group.rows
+    ]
+    told = {number: row.changes for number, row in enumerate(group.rows) if row.changes}
     return Rows(rows, fold, told)
 
 
-def _title(items: Sequence[Action], place: str, note: str = "") -> Text:
-    """What is done to how many files of how many bytes."""
-    count = text.count_of(len(items), "file")
-    total = text.size(sum(known.size for item in items if (known := item.content or item.expect)))
-    about = ", ".join(part for part in (count, total, note) if part)
-    word = (_DRESS if in_place(items[0]) else _WORDS[items[0].op], "cyan")
-    return Text.assemble("  ", word, f" {place}" if place else "", (f"  {about}", "dim"))
-
-
-def _sign(item: Action) -> str:
-    renames = item.op in (Op.MOVE, Op.COPY) and not (promotes(item) or in_place(item))
-    return ">" if renames else "~" if item.expect else "+"
-
-
-def _within(item: Action, top: str) -> str:
-    shown = text.name(item.key[len(top) :])
-    if promotes(item):
-        return f"{shown}  already there" if is_there(item) else shown
-    if item.op in (Op.MOVE, Op.COPY) and item.source and item.source.key and not in_place(item):
-        return f"{shown}  from {text.name(item.source.key.removeprefix(top))}"
-    return f"{shown}  resurrected" if item.reason == "resurrected" else shown
-
-
-def _sizes(item: Action) -> str:
-    if item.content and item.expect and not in_place(item):
-        return f"{text.size(item.content.size)}, was {text.size(item.expect.size)}"
-    known = item.content or item.expect
-    return text.size(known.size) if known else ""
-
-
-def _records(actions: Sequence[Action]) -> Iterator[Text]:
-    for op in _RECORDS:
-        if count := sum(item.op is op for item in actions):
-            words = f"  {text.count_of(count, 'file')} {_SHARED[op]}"
-            yield Text.assemble("  ", (_WORDS[op], "cyan"), (words, "dim"))
-
-
-# -- what else there is to know -------------------------------------------------------------------
-
-
-def _warnings(plan: Plan, everything: bool) -> RenderableType | None:
-    def kind(item: Notice) -> tuple[str, str, str]:
-        return item.bucket, item.code, item.message
-
-    parts: list[RenderableType] = []
-    for (bucket, code, message), items in groupby(sorted(plan.warnings, key=kind), kind):
-        words = f"  {text.name(bucket)}: {text.visible(code)}: {text.visible(message)}"
-        parts.append(Text(words, "yellow"))
-        rows = [(text.name(item.key),) for item in items]
-        parts.append(Rows(rows, None if everything else FOLD))
-    return section("Warnings", "bold yellow", len(plan.warnings), parts)
+def _settings(group: Group) -> Iterator[Text]:
+    for row in group.rows:
+        yield Text(f"    {row.sign}  {row.name}", no_wrap=True, overflow="ignore")
+        yield from (Text(f"       {line}", _LINES.get(line[:1], "dim")) for line in row.changes)

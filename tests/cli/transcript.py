@@ -34,6 +34,8 @@ REFUSALS = frozenset({4, 7, 8, 64, 65, 78})
 _SAME = (
     (re.compile(r"sha256:[0-9a-f]{64}"), "sha256:..."),
     (re.compile(r"\bin \d+\.\d s\b"), "in N s"),
+    (re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\b"), "YYYY-MM-DD hh:mm:ss"),
+    (re.compile(r'"modified":\d{19}'), '"modified":...'),
     (re.compile(r'"lineage":"[0-9a-f-]{36}"'), '"lineage":"..."'),
     (re.compile(r"identity/[0-9a-f-]{36}"), "identity/..."),
 )

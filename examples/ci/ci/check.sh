@@ -3,11 +3,4 @@
 set -eu
 plan=${PLAN:-plan.json}
 buckia apply "$plan" --preflight-only
-{
-  echo "<!-- buckia plan $(jq -r .digest "$plan") -->"
-  echo "**buckia** will do this after the merge:"
-  echo
-  echo '~~~~text'
-  buckia show "$plan"
-  echo '~~~~'
-} > comment.md
+buckia show "$plan" --format markdown > comment.md

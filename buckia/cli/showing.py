@@ -1,0 +1,75 @@
+"""`show`: a plan file for whoever reviews it. Needs neither a configuration nor a network."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from buckia.cli import papers
+from buckia.cli.options import unfold
+from buckia.cli.planning import called, draw
+from buckia.errors import UsageError
+
+if TYPE_CHECKING:
+    from buckia.planfile import Plan
+
+
+class Format(StrEnum):
+    """What a plan is shown as."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(unfold(show))
+
+
+def show(
+    plan: Annotated[str, typer.Argument(metavar="PLAN", help="A plan file; `-` is stdin.")],
+    format: Annotated[  # noqa: A002  (what the option is called)
+        Format,
+        typer.Option(help="For a terminal, or as a comment in a pull request."),
+    ] = Format.TEXT,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the document instead of the view.")
+    ] = False,
+    verbose: Annotated[
+        int,
+        typer.Option("--verbose", "-v", count=True, show_default=False, help="Fold no list."),
+    ] = 0,
+) -> None:
+    """Show a plan file. Needs neither the configuration nor the network.
+
+    As Markdown it is one comment of at most 60,000 characters, in which what is routine is cut
+    before what is dangerous.
+    """
+    if json and format is not Format.TEXT:
+        raise UsageError("--json prints the document itself: give it no --format")
+    data, made = _read(plan)
+    if json:
+        papers.write(data, papers.STREAM)
+    elif format is Format.TEXT:
+        from buckia.cli.show import view
+
+        draw(view(made, everything=bool(verbose)))
+    else:
+        papers.write(_page(made), papers.STREAM)
+
+
+def _page(made: Plan) -> bytes:
+    from buckia.report import markdown, page_of
+
+    return markdown.comment(page_of(made)).encode()
+
+
+def _read(name: str) -> tuple[bytes, Plan]:
+    """The document of a plan file, and what it says."""
+    from buckia import planfile
+
+    data = papers.read(name)
+    planfile.refuse_edited(data, called(name))
+    return data, planfile.view(data, called(name))
