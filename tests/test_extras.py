@@ -96,3 +96,11 @@ def test_a_directory_as_bucket_needs_nothing(tmp_path: Path) -> None:
     for words in (("plan",), ("sync", "-q"), ("status",), ("auth", "list"), ("--help",)):
         code, told = without(tmp_path, EVERYTHING, *words)
         assert code == 0, told
+
+
+def test_pulling_says_which_extra_brings_its_package(tmp_path: Path) -> None:
+    """In one line; nothing is made."""
+    code, told = without(tmp_path, ("requests",), "pull", "http://127.0.0.1:1/F/", "F")
+    assert code == 78 and told.count("\n") == 1
+    assert 'pull: the package requests is missing; pip install "buckia[pull]"' in told
+    assert not (tmp_path / "F").exists()

@@ -16,7 +16,7 @@ import pytest
 from buckia import IncompleteError, Interrupted, LocalError, LockedError, UsageError, pull
 from buckia.folder_lock import hold
 from buckia.manifest import NAME, block_size
-from buckia.pulling import runs
+from buckia.pulling import pauses
 from buckia.stores import hashing, retry
 from tests.publishing import database, publish, rows, trashed, tree
 from tests.servers.folder import WebFolder, serve_folder
@@ -32,7 +32,7 @@ def noise(size: int, seed: int = 0) -> bytes:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """No pauses worth the name."""
-    monkeypatch.setattr(runs, "_FIRST_WAIT", 0.001)
+    monkeypatch.setattr(pauses, "FIRST", 0.001)
     monkeypatch.setattr(retry, "FIRST_WAIT", 0.001)
 
 
@@ -221,6 +221,7 @@ def test_a_database_in_use_leaves_what_it_names(
     assert not (folder / "a.jpg").exists() and len(server.requests) == 1
 
 
+@pytest.mark.promise("INV-23")
 def test_what_was_changed_here_is_kept_in_the_trash(
     server: WebFolder, folder: Path, tmp_path: Path
 ) -> None:

@@ -28,7 +28,7 @@ from buckia import (
     pull,
 )
 from buckia.manifest import NAME
-from buckia.pulling import fetching, runs
+from buckia.pulling import fetching, pauses, runs
 from buckia.stores import retry
 from tests.publishing import database, describe, manifest_of, publish, tree
 from tests.servers.folder import WebFolder, serve_folder
@@ -41,7 +41,7 @@ NEW = {**SMALL, "notes.txt": b"Hello again.\n", "images/c.jpg": b"c" * 100}
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "_FIRST_WAIT", 0.001)
+    monkeypatch.setattr(pauses, "FIRST", 0.001)
     monkeypatch.setattr(retry, "FIRST_WAIT", 0.001)
 
 
@@ -90,6 +90,7 @@ def test_a_publication_in_the_middle_of_a_pull_is_taken(server: WebFolder, folde
     assert tree(folder) == later and done.generation == 3
 
 
+@pytest.mark.promise("INV-23")
 @pytest.mark.parametrize("what", ["other bytes", "another size", "missing", "forbidden", "gone"])
 def test_a_file_that_stays_other_than_the_manifest_says_changes_nothing(
     server: WebFolder, folder: Path, what: str
@@ -212,6 +213,14 @@ def test_answers_that_are_errors(
     assert tree(folder) == before
 
 
+def test_not_modified_where_nobody_asked(server: WebFolder, tmp_path: Path) -> None:
+    """It is no answer: there is nothing that could be unmodified."""
+    publish(server, SMALL)
+    server.switches.statuses = {NAME: [304]}
+    with pytest.raises(StoreError, match="304"):
+        pull(server.url, tmp_path / "F")
+
+
 def test_nobody_there(tmp_path: Path, server: WebFolder) -> None:
     url = server.url.replace(f":{server.port}", ":1")
     with pytest.raises(UnavailableError, match="no connection"):
@@ -247,6 +256,7 @@ def test_redirects_are_followed_but_never_to_less_than_https(
 # -- manifests that mean harm ----------------------------------------------------------------------
 
 
+@pytest.mark.promise("INV-23")
 @pytest.mark.parametrize("what", REFUSED)
 def test_a_hostile_manifest_is_refused_whole(server: WebFolder, folder: Path, what: str) -> None:
     """Nothing is fetched and nothing changes, here or elsewhere."""

@@ -17,7 +17,7 @@ _ROW: Final = re.compile(r"^\| ((?:L|INV|HYG)-?\d+) \| (.+?) \| (.+?) \| (.+) \|
 _NAME: Final = re.compile(r"`(tests/[\w/]+\.py(?:::\w+)?)`")
 
 LAWS: Final = {f"L{number}" for number in range(1, 8)}
-INVARIANTS: Final = {f"INV-{number}" for number in range(1, 23)}
+INVARIANTS: Final = {f"INV-{number}" for number in range(1, 24)}
 
 
 @cache

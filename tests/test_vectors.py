@@ -14,7 +14,7 @@ import pytest
 
 from buckia import BuckiaError, DocumentError, IncompleteError, manifest, pull
 from buckia.manifest import NAME
-from buckia.pulling import runs
+from buckia.pulling import pauses
 from buckia.pulling.differences import demand_sound
 from tests.publishing import rows, trashed, tree
 from tests.servers.folder import WebFolder, serve_folder
@@ -33,7 +33,7 @@ DOCUMENTS = load("documents")
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "_FIRST_WAIT", 0.001)
+    monkeypatch.setattr(pauses, "FIRST", 0.001)
 
 
 @pytest.fixture

@@ -121,7 +121,7 @@ def _summary(done: Pulled, *, dry_run: bool) -> Iterator[str]:
     }
     told = ", ".join(f"{count:,} {word}" for word, count in counts.items() if count)
     used = f"{text.count_of(done.requests, 'request')}, {text.size(done.received)}"
-    verb = "Would be" if dry_run else "At"
+    verb = "Would be at" if dry_run else "At"
     yield f"{verb} generation {done.generation:,}: {told or 'no files'} ({used})."
     if done.kept:
         count = text.count_of(len(done.kept), "file")

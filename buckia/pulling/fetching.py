@@ -8,14 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from buckia.errors import AccessError, IntegrityError, LocalError, NotFoundError
+from buckia import pool
+from buckia.errors import (
+    AccessError,
+    IntegrityError,
+    Interrupted,
+    LocalError,
+    NotFoundError,
+)
 from buckia.flight import Flight, watched
 from buckia.manifest import DIGEST_BYTES, File
+from buckia.model import Progress, Tick
 from buckia.pulling.differences import spans
 from buckia.stores import files, folders
 from buckia.stores.paths import Paths
@@ -33,7 +41,10 @@ Twins = Mapping[str, str]
 
 
 class Room:
-    """The folder of what was fetched. Each sha256 is to be asked for by one thread at a time."""
+    """The folder of what was fetched. Each sha256 is to be asked for by one thread at a time.
+
+    `flight` tells how far the files are that are being fetched.
+    """
 
     def __init__(
         self,
@@ -41,14 +52,13 @@ class Room:
         web: Web,
         here: Paths,
         twins: Twins,
-        flight: Flight,
         stop: threading.Event,
     ) -> None:
         self._folder = folder
         self._web = web
         self._here = here
         self._twins = twins
-        self._flight = flight
+        self.flight = Flight()
         self._stop = stop
 
     def place(self, file: File) -> Path:
@@ -65,7 +75,7 @@ class Room:
         except (IntegrityError, NotFoundError, AccessError) as problem:
             return str(problem)
         finally:
-            self._flight.land(file.path)
+            self.flight.land(file.path)
         return None
 
     def _is_there(self, file: File) -> bool:
@@ -115,7 +125,7 @@ class Room:
         part.truncate(0)
         part.seek(0)
         with closing(self._web.open(file.path, file.size).body) as body:
-            coming = watched(body, self._stop, self._flight, file.path)
+            coming = watched(body, self._stop, self.flight, file.path)
             while chunk := coming.read(_CHUNK):
                 part.write(chunk)
 
@@ -129,7 +139,7 @@ class Room:
         for first, last in spans(missing, block, file.size):
             came = self._web.open(file.path, file.size, first, None if whole else last)
             with closing(came.body) as body:
-                coming = watched(body, self._stop, self._flight, file.path)
+                coming = watched(body, self._stop, self.flight, file.path)
                 self._write(file, coming, part, range(came.first, came.last + 1, block))
             if (came.first, came.last) == (0, file.size - 1):
                 return  # all of it came, asked for or not
@@ -152,6 +162,55 @@ class Room:
         with suppress(NotFoundError, LocalError), self._here.open(file.path) as old:
             return [at for at in missing if _block(old, *places[at], part) != blocks[at][1]]
         return missing
+
+
+def fetch_all(
+    room: Room, wanted: Iterable[File], workers: int, progress: Progress, stop: threading.Event
+) -> list[str]:
+    """Have all files in their places, each content once; why some could not be had.
+
+    Raises `Interrupted` once `stop` is set.
+    """
+    once: dict[str, File] = {}
+    for file in wanted:
+        once.setdefault(file.sha256, file)
+    problems: list[str] = []
+    meter = _Meter(once.values(), room.flight, progress)
+
+    def fetch(file: File) -> tuple[File, str | None]:
+        return file, room.fetch(file)
+
+    for results in pool.each(
+        fetch, once.values(), workers=workers, name="pull", stop=stop, beat=True
+    ):
+        for file, problem in results:
+            meter.add(file)
+            problems += [problem] if problem else []
+        meter.tell()
+    if stop.is_set():
+        raise Interrupted("stopped by a signal; what was fetched is kept; run it again")
+    return problems
+
+
+class _Meter:
+    """How far the fetching is."""
+
+    def __init__(self, every: Iterable[File], flight: Flight, progress: Progress) -> None:
+        sizes = [file.size for file in every]
+        self._total = len(sizes), sum(sizes)
+        self._flight = flight
+        self._progress = progress
+        self._files = self._bytes = 0
+
+    def add(self, file: File) -> None:
+        """A file is there."""
+        self._files, self._bytes = self._files + 1, self._bytes + file.size
+
+    def tell(self) -> None:
+        """Tell."""
+        files, size = self._total
+        moved = min(self._bytes + self._flight.bytes, size)
+        self._progress(Tick("fetch", "", self._files, moved, files, size))
 
 
 def _opened(part: Path) -> BinaryIO:

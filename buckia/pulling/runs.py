@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import threading
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -13,14 +12,14 @@ from msgspec import Struct
 
 from buckia import documents, folder_lock, manifest, pool
 from buckia.connect import WORK
-from buckia.errors import IncompleteError, Interrupted, LocalError, UsageError
-from buckia.flight import Flight
+from buckia.errors import IncompleteError, LocalError, NotFoundError, UsageError
 from buckia.layout import EVERYTHING
 from buckia.manifest import NAME, File
 from buckia.model import Entry, Progress, Tick, replace
 from buckia.pulling import state as states
 from buckia.pulling.differences import Known, Work, compare, demand_sound
-from buckia.pulling.fetching import Room
+from buckia.pulling.fetching import Room, fetch_all
+from buckia.pulling.pauses import Pauses
 from buckia.pulling.results import Pulled
 from buckia.pulling.state import Held, State
 from buckia.pulling.swapping import Coming, Swap, prove
@@ -37,9 +36,6 @@ if TYPE_CHECKING:
 
 MOST_BYTES: Final = 64 * 1024 * 1024
 """Bytes of a manifest at the most: some 300,000 files."""
-
-_FIRST_WAIT, _LONGEST_WAIT = 0.5, 8.0
-"""Seconds before a manifest is read again, doubled each time."""
 
 _BATCH: Final = 64
 
@@ -112,14 +108,16 @@ class Run:
         if last is not None and last.manifest.generation > held.manifest.generation:
             held, tag = self._choose(last, _tag(state, last), held, tag)
         made = self._make(self._work / states.FOLDER / "files")
-        waits = _Waits(self._options.wait)
+        self._store.tidy()
+        files.sweep_beside(made.parent)
+        pauses = Pauses(self._options.wait)
         while True:
             here = self._look(held, state)
             work = compare(held.manifest, state.ours, here)
             room = self._fetch(work, here, made)
             if not isinstance(room, str):
                 break
-            if not waits.wait(self._stop):
+            if not pauses.rest(self._stop):
                 raise IncompleteError(
                     f"{room}; a publication is under way, or was cut; the folder is as it was and "
                     "what was fetched is kept; run it again later"
@@ -140,7 +138,13 @@ class Run:
     def _read(self, held: Held | None, tag: Tag, *, fresh: bool = False) -> tuple[Held, Tag]:
         """The manifest that counts: the one published, or the one held if that is of a later
         generation."""
-        found = self._web.document(NAME, MOST_BYTES, tag, fresh=fresh)
+        try:
+            found = self._web.document(NAME, MOST_BYTES, tag, fresh=fresh)
+        except NotFoundError:
+            raise NotFoundError(
+                f"{self._web.url} has no manifest; check the URL, or set `manifest: true` on the "
+                "bucket and apply"
+            ) from None
         if found is None:
             assert held is not None  # noqa: S101  (a tag is of a manifest that is held)
             return held, tag
@@ -156,6 +160,7 @@ class Run:
         if published.manifest.generation < held.manifest.generation:
             self._older = published.manifest.generation
             return held, tag
+        self._older = None
         return published, published_tag
 
     # -- looking and fetching ----------------------------------------------------------------------
@@ -179,26 +184,10 @@ class Run:
         """All files that have to come, proved; or why one of them is not what it should be."""
         self._demand_room(work, here, folder)
         twins = {e.sha256: e.key for e in here.values() if e.sha256 and not e.logical}
-        flight = Flight()
         paths = Paths(self._root, EVERYTHING, {})
-        room = Room(folder, self._web, paths, twins, flight, self._stop)
-        once = {file.sha256: file for file in reversed(work.fetch)}.values()
-        meter = _Meter(once, flight, self._progress)
-        problems: list[str] = []
-
-        def fetch(file: File) -> tuple[File, str | None]:
-            return file, room.fetch(file)
-
-        for results in pool.each(
-            fetch, once, workers=self._options.max_workers, name="pull", stop=self._stop, beat=True
-        ):
-            for file, problem in results:
-                meter.add(file)
-                problems += [problem] if problem else []
-            meter.tell()
-        if self._stop.is_set():
-            raise Interrupted("stopped by a signal; what was fetched is kept; run it again")
-        if problems:
+        room = Room(folder, self._web, paths, twins, self._stop)
+        workers = self._options.max_workers
+        if problems := fetch_all(room, work.fetch, workers, self._progress, self._stop):
             return min(problems)
         return [prove(file, room.place(file), self._store) for file in work.fetch]
 
@@ -243,7 +232,7 @@ class Run:
             self._progress(Tick("swap", path, done, total_files=total))
 
         Swap(self._store, self._opened(trash), here, work, self._stop)(coming, tell)
-        return f"{WORK}/trash/{trash}" if (self._work / "trash" / trash).exists() else ""
+        return f"{WORK}/trash/{trash}" if work.kept else ""
 
     def _settle(
         self,
@@ -290,42 +279,3 @@ def _tag(state: State, held: Held | None) -> Tag:
 
 def _as_it_is(file: File, entry: Entry) -> Known:
     return Known(file.path, file.sha256, entry.version or file.sha256)
-
-
-class _Waits:
-    """The pauses of one run: they grow, and end when `longest` seconds have passed."""
-
-    def __init__(self, longest: float) -> None:
-        self._ends = time.monotonic() + longest
-        self._next = _FIRST_WAIT
-
-    def wait(self, stop: threading.Event) -> bool:
-        """Wait; False where that would be too long."""
-        left = self._ends - time.monotonic()
-        if left <= 0:
-            return False
-        if stop.wait(min(self._next, left)):
-            raise Interrupted("stopped by a signal; what was fetched is kept; run it again")
-        self._next = min(self._next * 2, _LONGEST_WAIT)
-        return True
-
-
-class _Meter:
-    """How far the fetching is."""
-
-    def __init__(self, every: Iterable[File], flight: Flight, progress: Progress) -> None:
-        sizes = [file.size for file in every]
-        self._total = len(sizes), sum(sizes)
-        self._flight = flight
-        self._progress = progress
-        self._files = self._bytes = 0
-
-    def add(self, file: File) -> None:
-        """A file is there."""
-        self._files, self._bytes = self._files + 1, self._bytes + file.size
-
-    def tell(self) -> None:
-        """Tell."""
-        files, size = self._total
-        moved = min(self._bytes + self._flight.bytes, size)
-        self._progress(Tick("fetch", "", self._files, moved, files, size))

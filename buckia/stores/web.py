@@ -159,11 +159,13 @@ class Web:
         """
         headers = {**tag.condition, **(_FRESH if fresh else {})}
         place = f"{self.url}{name}"
-        return _BORDER.persist(lambda: self._document(name, most, headers), place)
+        return _BORDER.persist(lambda: self._document(name, most, tag, headers), place)
 
-    def _document(self, name: str, most: int, headers: Mapping[str, str]) -> Document | None:
+    def _document(
+        self, name: str, most: int, tag: Tag, headers: Mapping[str, str]
+    ) -> Document | None:
         with self._get(name, headers) as answer:
-            if answer.status_code == HTTPStatus.NOT_MODIFIED and headers:
+            if answer.status_code == HTTPStatus.NOT_MODIFIED and tag.condition:
                 return None
             if answer.status_code != HTTPStatus.OK:
                 raise _bad(answer)
@@ -175,8 +177,8 @@ class Web:
                     raise DocumentError(
                         f"{self.url}{name} is larger than {most // 1024**2} MiB; it is refused"
                     )
-            tag = Tag(answer.headers.get("ETag", ""), answer.headers.get("Last-Modified", ""))
-            return Document(bytes(data), tag)
+            told = Tag(answer.headers.get("ETag", ""), answer.headers.get("Last-Modified", ""))
+            return Document(bytes(data), told)
 
     def open(self, path: str, size: int, first: int = 0, last: int | None = None) -> Part:
         """The bytes `first` to `last` of a file of `size` bytes, or all from 0 on where the server

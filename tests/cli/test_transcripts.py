@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.transcript import play
+from tests.servers.folder import serve_folder
 
 WRITE = os.environ.get("BUCKIA_WRITE") == "1"
 TRANSCRIPTS = sorted((Path(__file__).parent / "transcripts").glob("*.txt"))
@@ -16,7 +17,8 @@ TRANSCRIPTS = sorted((Path(__file__).parent / "transcripts").glob("*.txt"))
 @pytest.mark.parametrize("path", TRANSCRIPTS, ids=lambda path: path.stem)
 def test_transcript(path: Path, workspace: Path) -> None:
     page = path.read_text()
-    played = play(page, workspace)
+    with serve_folder() as web:
+        played = play(page, workspace, web)
     if WRITE:
         path.write_text(played)
     assert played == page

@@ -7,7 +7,8 @@
     ! Plan: nothing to do, 0 files unchanged.
 
 Helpers: write, append, rm, mkdir, mv, cp, edit PATH OLD NEW, ls, env NAME=VALUE,
-sql PATH STATEMENT... There is no shell.
+sql PATH STATEMENT..., publish FOLDER GENERATION: what is in FOLDER, with a manifest, is on a web
+server at http://HOST/F/. There is no shell.
 Digests, durations and the workspace's own path are made the same everywhere.
 
 Whatever a transcript is about, a command that is refused says so in one line, prints nothing on
@@ -27,9 +28,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.cli.console import Ended, buckia
+from tests.publishing import publish
+from tests.publishing import tree as tree_of
+from tests.servers.folder import WebFolder
 
 REFUSALS = frozenset({4, 7, 8, 64, 65, 78})
 """Exit codes that promise that nothing was changed."""
+
+_HOST = "http://HOST"
 
 _SAME = (
     (re.compile(r"sha256:[0-9a-f]{64}"), "sha256:..."),
@@ -38,6 +44,7 @@ _SAME = (
     (re.compile(r'"modified":\d{19}'), '"modified":...'),
     (re.compile(r'"lineage":"[0-9a-f-]{36}"'), '"lineage":"..."'),
     (re.compile(r"identity/[0-9a-f-]{36}"), "identity/..."),
+    (re.compile(r"\.buckia\.d/trash/[0-9a-f]{12}"), ".buckia.d/trash/..."),
 )
 
 
@@ -65,21 +72,24 @@ def parse(page: str) -> list[Step]:
     return steps
 
 
-def play(page: str, folder: Path) -> str:
+def play(page: str, folder: Path, web: WebFolder) -> str:
     """The page as it should be: every command run in `folder`, its output in place."""
     lines: list[str] = []
     for step in parse(page):
         if step.before and lines and lines[-1]:
             lines.append("")
         asked = [*step.before, f"$ {step.line}", *(f"| {line}" for line in step.given)]
-        answered = list(_play(step, folder))
+        answered = [line.replace(web.host, _HOST) for line in _play(step, folder, web)]
         lines += [*asked, *answered, *([""] if answered else [])]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _play(step: Step, folder: Path) -> Iterator[str]:
+def _play(step: Step, folder: Path, web: WebFolder) -> Iterator[str]:
     content = "".join(f"{line}\n" for line in step.given)
-    words = shlex.split(step.line)
+    words = shlex.split(step.line.replace(_HOST, web.host))
+    if words[0] == "publish":
+        publish(web, tree_of(folder / words[1]), int(words[2]))
+        return
     if words[0] != "buckia":
         told = HELPERS[words[0]](folder, content, *words[1:])
         yield from (_plain(line, folder) for line in told)

@@ -69,9 +69,14 @@ class WebFolder:
         self.on_request: Any = None
 
     @property
+    def host(self) -> str:
+        """The server, as a URL begins."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
     def url(self) -> str:
-        """Where it is."""
-        return f"http://127.0.0.1:{self.port}{FOLDER}"
+        """Where the folder is."""
+        return f"{self.host}{FOLDER}"
 
     def forget(self) -> None:
         """Count from here."""
