@@ -21,6 +21,7 @@ class Format(StrEnum):
 
     TEXT = "text"
     MARKDOWN = "markdown"
+    HTML = "html"
 
 
 def register(app: typer.Typer) -> None:
@@ -32,7 +33,7 @@ def show(
     plan: Annotated[str, typer.Argument(metavar="PLAN", help="A plan file; `-` is stdin.")],
     format: Annotated[  # noqa: A002  (what the option is called)
         Format,
-        typer.Option(help="For a terminal, or as a comment in a pull request."),
+        typer.Option(help="For a terminal, as a comment in a pull request, or as a page."),
     ] = Format.TEXT,
     json: Annotated[
         bool, typer.Option("--json", help="Print the document instead of the view.")
@@ -45,7 +46,7 @@ def show(
     """Show a plan file. Needs neither the configuration nor the network.
 
     As Markdown it is one comment of at most 60,000 characters, in which what is routine is cut
-    before what is dangerous.
+    before what is dangerous. As HTML it is one file that loads nothing, to search and filter in.
     """
     if json and format is not Format.TEXT:
         raise UsageError("--json prints the document itself: give it no --format")
@@ -57,10 +58,14 @@ def show(
 
         draw(view(made, everything=bool(verbose)))
     else:
-        papers.write(_page(made), papers.STREAM)
+        papers.write(_page(made, format), papers.STREAM)
 
 
-def _page(made: Plan) -> bytes:
+def _page(made: Plan, format: Format) -> bytes:  # noqa: A002
+    if format is Format.HTML:
+        from buckia.report import html
+
+        return html.page(made).encode()
     from buckia.report import markdown, page_of
 
     return markdown.comment(page_of(made)).encode()

@@ -8,7 +8,7 @@ from typing import Final
 
 from buckia import purges, settings, text
 from buckia.model import Action, Op, Undo, in_place, is_there, promotes
-from buckia.report.ops import OPS, RANK, Kind, words_of
+from buckia.report.ops import OPS, RANK, Kind, kind_of, words_of
 from buckia.report.page import Group, Row
 
 _KEPT: Final[dict[Undo | None, str]] = {
@@ -106,12 +106,21 @@ def _group(
 
 
 def _row(item: Action, sign: str, name: str, note: str = "") -> Row:
-    known = item.content or item.expect
+    known = (item.content or item.expect) if item.op is not Op.CONFIGURE else None
     size = text.size(known.size) if known else ""
-    if item.content and item.expect and not in_place(item):
+    if known and item.content and item.expect and not in_place(item):
         size = f"{size}, was {text.size(item.expect.size)}"
     changes = tuple(text.visible(line) for line in item.changes)
     return Row(sign, name, note, size, known.size if known else 0, changes, item.id)
+
+
+def row_of(item: Action) -> Row:
+    """An action under its whole key."""
+    return _row(item, _sign(item), _name(item), _note(item, ""))
+
+
+def _name(item: Action) -> str:
+    return address(item.key) if item.op is Op.PURGE else text.name(item.key)
 
 
 def _top(key: str) -> str:
@@ -120,6 +129,8 @@ def _top(key: str) -> str:
 
 
 def _sign(item: Action) -> str:
+    if kind_of(item) is Kind.DELETE:
+        return "-"
     renames = item.op in _RENAMES and not (promotes(item) or in_place(item))
     return ">" if renames else "~" if item.expect else "+"
 

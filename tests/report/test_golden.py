@@ -20,7 +20,7 @@ from rich.console import Console
 from buckia import planfile
 from buckia.cli import show
 from buckia.planfile import Plan
-from buckia.report import markdown, page_of
+from buckia.report import html, markdown, page_of
 from tests.report.plans import PLANS
 
 GOLDEN: Final = Path(__file__).parent / "golden"
@@ -38,10 +38,17 @@ def terminal(width: int) -> Callable[[Plan], str]:
     return drawn
 
 
+def bare(plan: Plan) -> str:
+    """The HTML file without its style and script, which are files of their own."""
+    made = re.sub(r"sha256-[\w+/=]{44}", "sha256-...", html.page(plan))
+    return re.sub(r"<(style|script)>.*?</\1>", r"<\1>...</\1>", made, flags=re.S)
+
+
 VIEWS: Final[dict[str, Callable[[Plan], str]]] = {
     "wide.txt": terminal(120),
     "narrow.txt": terminal(40),
     "md": lambda plan: markdown.comment(page_of(plan)),
+    "html": bare,
     "json": lambda plan: planfile.write(plan).decode(),
 }
 
