@@ -140,17 +140,21 @@ class Trash:
                 if ours and not entry.key.startswith(RESERVED_PREFIX):
                     yield Kept(bucket, "", entry.key, entry.size, entry.modified, entry.version)
 
-    def find(self, what: str, plan: str = "", to: str | None = None) -> dict[str, Kept]:
+    def find(
+        self, what: str, plan: str = "", to: str | None = None, version: str | None = None
+    ) -> dict[str, Kept]:
         """What was deleted last at or below `what`, a path or key, by the path it goes back to.
 
-        `plan` is how the name of its plan begins, if only that one counts. `to` takes the place of
-        `what`; one that ends in `/` is the folder for a single file. Raises `UsageError` when there
-        is nothing.
+        `plan` is how the name of its plan begins, if only that one counts, `version` the version of
+        a bucket that is meant. `to` takes the place of `what`; one that ends in `/` is the folder
+        for a single file. Raises `UsageError` when there is nothing.
         """
         wanted = what.strip("/")
         found: dict[str, Kept] = {}
         for item in self.kept(versions=not plan):
             if not item.plan.startswith(plan.removeprefix("sha256:")[:12]):
+                continue
+            if version is not None and (item.plan or item.version != version):
                 continue
             path, *keys = self._names(item)
             for name in (path, *keys):

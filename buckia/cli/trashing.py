@@ -63,6 +63,7 @@ def _data(item: Kept) -> dict[str, object]:
         "name": item.name,
         "size": item.size,
         "deleted": when,
+        "version": None if item.plan else item.version,
     }
 
 
@@ -107,6 +108,10 @@ def restore(
         str | None,
         typer.Option(metavar="PLAN", help="Only what this plan deleted, by its first digits."),
     ] = None,
+    version: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Just this version of a bucket; `list --json` tells it."),
+    ] = None,
     to: Annotated[
         str | None,
         typer.Option(metavar="PATH", help="Another place, below the configuration's folder."),
@@ -123,10 +128,12 @@ def restore(
     comes back. A file that is in its place goes to the trash. The bucket is not changed: the next
     plan tells what follows.
     """
+    if plan is not None and version is not None:
+        raise UsageError("a version is no plan's: give --plan or --version")
     if to is not None and (to.startswith(("/", "~")) or ".." in to.split("/")):
         raise UsageError(f"--to {to}: give a path below the configuration's folder")
     with opened(shared) as session, session.project.trash(bucket or (), alone=True) as trash:
-        found = trash.find(what, plan or "", to)
+        found = trash.find(what, plan or "", to, version)
         with session.changing():
             for path, item in sorted(found.items()):
                 trash.restore(item, path)

@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import Any, Final
 
 from buckia.errors import StoreError
-from buckia.model import Entry, replace
+from buckia.model import Entry, replace, same_content
 from buckia.stores.b2_errors import persist
 from buckia.stores.b2_listing import entry_of
 from buckia.stores.b2_session import Account
@@ -27,9 +27,16 @@ def past_versions(account: Account, prefix: str) -> Iterator[Entry]:
     account.need("listFiles", prefix)
     for _, group in itertools.groupby(_versions(account, prefix, place), itemgetter("fileName")):
         for newer, version in itertools.pairwise(group):
-            if version["action"] == "upload":
+            if version["action"] == "upload" and not _is_same(newer, version, place):
                 moment = int(newer["uploadTimestamp"]) * 1_000_000
                 yield replace(entry_of(version, place), modified=moment)
+
+
+def _is_same(newer: dict[str, Any], version: dict[str, Any], place: str) -> bool:
+    """Whether a version holds the bytes of the one after it."""
+    if newer["action"] == "hide":
+        return False
+    return same_content(entry_of(newer, place), entry_of(version, place)) is True
 
 
 def _versions(account: Account, prefix: str, place: str) -> Iterator[dict[str, Any]]:

@@ -178,7 +178,8 @@ class Remembering(Protocol):
 
     def past(self, prefix: str = "") -> Iterator[Entry]:
         """What was overwritten or deleted below `prefix` and is still there: by key, the newest
-        first; complete, or it raises.
+        first; complete, or it raises. What was overwritten by the same bytes, because its headers
+        changed, is not lost and left out.
 
         An entry's `version` is what the service calls that version, which is no `version` of an
         object that is there now; `modified` is when it was overwritten or deleted.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -56,6 +57,12 @@ def of_obstore(found: Mapping[str, str]) -> Headers:
     known = {own: found[name] for name, own in names.items() if name in found}
     others = {n: v for n, v in found.items() if n not in names and not n.startswith("Content-")}
     return known | _of_metadata(others)
+
+
+def sha256_of(found: Mapping[str, Any]) -> str | None:
+    """The sha256 that buckia left with an object, from an answer to boto3."""
+    told = str((found.get("Metadata") or {}).get(SHA256, ""))
+    return told if re.fullmatch("[0-9a-f]{64}", told) else None
 
 
 def _metadata(entry: Entry) -> dict[str, str]:

@@ -8,12 +8,13 @@ from functools import partial
 from operator import itemgetter
 from typing import Any, BinaryIO
 
-from buckia.errors import StoreError
+from buckia.errors import IntegrityError, StoreError
 from buckia.model import Entry
 from buckia.stores.download import Body, Download
 from buckia.stores.meter import Meter
-from buckia.stores.s3_errors import BORDER, persist
-from buckia.stores.s3_listing import nanoseconds
+from buckia.stores.s3_errors import BORDER, persist, shown
+from buckia.stores.s3_headers import sha256_of
+from buckia.stores.s3_listing import is_md5, nanoseconds
 from buckia.stores.s3_parts import Request
 from buckia.stores.s3_session import MIB, S3Session
 
@@ -28,9 +29,31 @@ def past_versions(session: S3Session, prefix: str) -> Iterator[Entry]:
     """
     for key, group in itertools.groupby(_versions(session, prefix), itemgetter("Key")):
         for newer, version in itertools.pairwise(group):
-            if "Size" in version:
+            if "Size" in version and not _is_same(session, newer, version):
                 moment = nanoseconds(newer["LastModified"])
                 yield Entry(key, version["Size"], version=version["VersionId"], modified=moment)
+
+
+def _is_same(session: S3Session, newer: Version, version: Version) -> bool:
+    """Whether a version holds the bytes of the one after it.
+
+    A copy of what was sent in parts has another ETag, so there our sha256 decides.
+    """
+    if newer.get("Size") != version["Size"]:
+        return False
+    tags = [str(item["ETag"]).strip('"') for item in (newer, version)]
+    if tags[0] == tags[1] or all(map(is_md5, tags)):
+        return tags[0] == tags[1]
+    known = [_sha256(session, item) for item in (newer, version)]
+    return known[0] is not None and known[0] == known[1]
+
+
+def _sha256(session: S3Session, version: Version) -> str | None:
+    """The digest that buckia left with a version, if it did."""
+    which: Request = {"Bucket": session.options.bucket, "Key": version["Key"]}
+    which["VersionId"] = version["VersionId"]
+    place = f"s3://{session.options.bucket}/{shown(version['Key'])}"
+    return sha256_of(persist(partial(session.client.head_object, **which), place))
 
 
 def _versions(session: S3Session, prefix: str) -> Iterator[Version]:
@@ -62,13 +85,34 @@ def _place(item: Version) -> tuple[bytes, bool, float]:
 
 
 def open_version(session: S3Session, key: str, entry: Entry, place: str) -> BinaryIO:
-    """The bytes of one version by its id."""
+    """The bytes of one version by its id, held against the digests that the service tells of it."""
 
-    def fetch(offset: int) -> Body:
+    def ask(offset: int) -> Any:
         span: Request = {"Range": f"bytes={offset}-"} if offset else {}
         which: Request = {"Bucket": session.options.bucket, "Key": key, "VersionId": entry.version}
-        found = persist(lambda: session.mover.get_object(**which, **span), place)
+        return persist(lambda: session.mover.get_object(**which, **span), place)
+
+    def body(found: Any) -> Body:
         return Body(found["Body"].iter_chunks(MIB), found["Body"].close)
 
-    rest = Download(fetch, place, entry.size, BORDER, session.traffic, Meter(()))
-    return rest.opened(fetch(0))
+    first = ask(0)
+    told = _digests(first)
+    meter = Meter(told)
+
+    def check() -> None:
+        if any(meter.digests[name] != digest for name, digest in told.items()):
+            raise IntegrityError(f"{place}: this version holds other bytes than it says")
+
+    rest = Download(
+        lambda at: body(ask(at)), place, entry.size, BORDER, session.traffic, meter, check
+    )
+    return rest.opened(body(first))
+
+
+def _digests(found: Any) -> dict[str, str]:
+    """What an answer tells of the bytes of its version: our sha256, else the service's md5."""
+    if sha256 := sha256_of(found):
+        return {"sha256": sha256}
+    tag = str(found["ETag"]).strip('"')
+    plain = found.get("ServerSideEncryption") in (None, "AES256")
+    return {"md5": tag} if plain and is_md5(tag) else {}

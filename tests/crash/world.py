@@ -40,10 +40,14 @@ main:
   paths: [tree/]
   delete_orphaned: true
   conflict_resolution: {policy}
+  headers: {headers}
 keep:
   {keep}
   paths: [kept/]
 """
+_HEADERS: Final = '[{match: [same, "theirs-*"], cache_control: no-store}]'
+"""Rules that come after the first apply: for what is as it was, and for what is downloaded."""
+
 _POLICIES: Final = ("ask", "local_wins", "remote_wins")
 _BIG: Final = 200_000
 """Bytes of a file that is read, written and sent in several pieces."""
@@ -85,9 +89,10 @@ def build(folder: Path, seed: int, store: str, endpoint: str | None) -> None:
         for name in BUCKETS
     }
     lines = {name: text.strip("{}").replace(", ", "\n  ") for name, text in stores.items()}
-    (root / ".buckia").write_text(_CONFIG.format(policy=policy, **lines))
+    (root / ".buckia").write_text(_CONFIG.format(policy=policy, headers="[]", **lines))
     with open_project(root, "serial") as project:
         _Author(project, random.Random(seed), conflicts=policy != "ask").write()
+    (root / ".buckia").write_text(_CONFIG.format(policy=policy, headers=_HEADERS, **lines))
     with open_project(root, "serial") as project:
         made = project.plan()
     assert made.applyable and not made.conflicts, made.blocked

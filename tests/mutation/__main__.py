@@ -33,7 +33,13 @@ PATIENCE: Final = 10
 _SHORT: Final = 12
 
 TESTS: Final = {
-    "reconcile": ("test_reconcile", "test_reconcile_edges", "test_reconcile_many", "test_laws"),
+    "reconcile": (
+        "test_reconcile",
+        "test_reconcile_edges",
+        "test_reconcile_many",
+        "test_header_changes",
+        "test_laws",
+    ),
     "engine": (
         *("test_engine", "test_engine_edges", "crash/test_again", "test_stops"),
         *("test_laws", "test_laws_runs"),
@@ -44,11 +50,15 @@ TESTS: Final = {
         "test_moves",
         "test_planfile",
         "test_safeguards",
+        "test_header_changes",
         "test_laws",
     ),
-    "preflight": ("test_preflight", "test_engine", "test_laws"),
+    "preflight": ("test_preflight", "test_engine", "test_header_changes", "test_laws"),
     "safeguards": ("test_safeguards_edges", "test_safeguards", "test_overrides", "test_planner"),
-    "steps": ("test_steps", "test_engine", "test_engine_edges", "test_stops", "test_laws"),
+    "steps": (
+        *("test_steps", "test_engine", "test_engine_edges", "test_stops"),
+        *("test_header_changes", "test_laws"),
+    ),
 }
 """The tests that hold a module, the quickest first."""
 

@@ -136,6 +136,17 @@ def test_what_is_overwritten_or_deleted_comes_back(server: B2Server, store: B2St
         store.open_past(past[-1])
 
 
+@pytest.mark.parametrize("data", [b"x", LARGE], ids=["small", "large"])
+def test_changed_headers_leave_no_version_to_bring_back(store: B2Store, data: bytes) -> None:
+    """Each change is a version, and holds the bytes of the one before it."""
+    lost = store.put(Entry("key", 3), io.BytesIO(b"old"), replacing=None)
+    entry = store.put(
+        Entry("key", len(data), sha256=sha256(data)), io.BytesIO(data), replacing=lost
+    )
+    store.put_headers(replace(entry, headers={"meta-a": "b"}), replacing=entry)
+    assert [past.version for past in store.past()] == [lost.version]
+
+
 # digests
 
 
