@@ -32,6 +32,7 @@ from buckia.errors import (
     StaleError,
     UsageError,
 )
+from buckia.expiry import expire
 from buckia.leases import Leases
 from buckia.lockfile import Held, Lockfile
 from buckia.model import Action, Listing, Op, Outcome, is_staged, left_by
@@ -43,7 +44,6 @@ from buckia.steps import Stores, Task
 from buckia.stores.base import Store
 from buckia.stores.local import LocalStore
 from buckia.stores.usage import Usage
-from buckia.trash import expire
 from buckia.workspace import Workspace
 
 _FEW: Final = 32

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import calendar
 import itertools
-import logging
 import os
 import stat as modes
 import threading
@@ -24,7 +23,7 @@ import msgspec
 from msgspec import Struct
 
 from buckia import pool
-from buckia.errors import BuckiaError, Interrupted, UsageError
+from buckia.errors import Interrupted, UsageError
 from buckia.journal import Header
 from buckia.layout import Layout
 from buckia.lease import note as lease_note
@@ -46,8 +45,6 @@ _WORKERS: Final = 8
 
 _DAY: Final = 24 * 3600 * 1_000_000_000
 """Nanoseconds that two clocks may be apart."""
-
-log = logging.getLogger(__name__)
 
 
 class Kept(Struct, frozen=True):
@@ -259,31 +256,6 @@ def _moved(path: str, below: str, to: str) -> str:
     """Where a file goes with `--to`; `below` is what its name has more than was asked for."""
     name = path.rpartition("/")[2] if to.endswith("/") and not below else ""
     return (to + name).rstrip("/") + below
-
-
-def older(items: Iterable[Kept], seconds: int) -> list[Kept]:
-    """Those that were deleted longer ago; what has no time is never old."""
-    limit = now() - seconds * 1_000_000_000
-    return [item for item in items if item.deleted is not None and item.deleted < limit]
-
-
-def expire(trash: Trash, seconds: int | None) -> None:
-    """Delete for good what was deleted longer ago; None keeps all. A failure is only logged: what
-    the run was for is done. Under the leases of the buckets: they tell what time it is there."""
-    if seconds is None:
-        return
-    try:
-        old = older(trash.kept(), seconds)
-        if old and (bucket := trash.out_of_step()):
-            log.warning(
-                "the trash was not emptied: the clock of this computer and that of `%s` are more "
-                "than a day apart; set it",
-                bucket,
-            )
-            return
-        trash.empty(old)
-    except BuckiaError as problem:
-        log.warning("the trash was not emptied: %s", problem)
 
 
 def _entry(item: Kept) -> Entry:

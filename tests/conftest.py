@@ -6,11 +6,16 @@ HYPOTHESIS_PROFILE=nightly tries fifty times as much; where CI is set, every run
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from buckia.lease import claims
 from buckia.stores.hashing import HashCache
 
 _SLOW_IS_FINE = (HealthCheck.too_slow, HealthCheck.data_too_large)
@@ -39,6 +44,34 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = [item for item in items if any(map(item.get_closest_marker, marks))]
     items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=left_out)
+
+
+_MEMORY: Final = Path("/dev/shm")
+_ENOUGH: Final = 4_000_000_000
+"""Bytes that are free where files are in memory, so that the suite may have its folders there."""
+
+if "TMPDIR" not in os.environ and _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ENOUGH:
+    os.environ["TMPDIR"] = str(_MEMORY)  # for what the tests start, too
+    tempfile.tempdir = None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def alone() -> Iterator[None]:
+    """Who takes a lease does not wait to see who else does: in most tests nobody does."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(claims, "SETTLE", 0.0)
+        yield
+
+
+_SETTLE: Final = claims.SETTLE
+
+
+@pytest.fixture(scope="module")
+def contested() -> Iterator[None]:
+    """For tests in which several want a lease at once: who takes it waits as ever."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(claims, "SETTLE", _SETTLE)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ Used by the tests against every provider; each step checks that both sides are e
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import sqlite3
@@ -14,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from buckia.config import BucketConfig, Config
@@ -140,13 +142,8 @@ def _content(path: Path) -> bytes:
 def grow(tree: Path, sources: list[Path], files: int, size: int) -> tuple[int, int]:
     """Copy so many real files, then the largest others until there are so many bytes; and add a
     database."""
-    found = [
-        (path, f"{source.name}/{path.relative_to(source).as_posix()}")
-        for source in sources
-        for path in sorted(source.rglob("*"))
-        if path.is_file() and not path.is_symlink() and "__pycache__" not in path.parts
-    ]
-    large = sorted(found[files:], key=lambda item: item[0].stat().st_size)
+    found = list(_files(sources) if size else islice(_files(sources), files))
+    large = sorted(found[files:], key=lambda item: item[0].stat().st_size) if size else []
     count = total = 0
     while count < files or total < size:
         path, name = found[count] if count < files else large.pop()
@@ -158,6 +155,17 @@ def grow(tree: Path, sources: list[Path], files: int, size: int) -> tuple[int, i
         database.execute("CREATE TABLE thing (id INTEGER PRIMARY KEY, name TEXT)")
         database.executemany("INSERT INTO thing (name) VALUES (?)", [(f"n{n}",) for n in range(99)])
     return count, total
+
+
+def _files(sources: list[Path]) -> Iterator[tuple[Path, str]]:
+    """Every file with a name for it, in an order that is always the same."""
+    for source in sources:
+        for folder, folders, names in os.walk(source):
+            folders[:] = sorted(name for name in folders if name != "__pycache__")
+            for name in sorted(names):
+                path = Path(folder, name)
+                if path.is_file() and not path.is_symlink():
+                    yield path, f"{source.name}/{path.relative_to(source).as_posix()}"
 
 
 def change_locally(week: Week, each: int) -> None:

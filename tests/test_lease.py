@@ -41,6 +41,8 @@ from tests.moods import (
     until,
 )
 
+pytestmark = pytest.mark.usefixtures("contested")
+
 CROWD = 32
 LATER = lease_note.TTL + lease.GRACE + 1
 

@@ -15,6 +15,8 @@ from buckia.stores.memory import MemoryStore
 from tests.helpers import read_all
 from tests.moods import PLAN, Clock, Mood, Moody, hold, holder_of, leave, until
 
+pytestmark = pytest.mark.usefixtures("contested")
+
 
 @pytest.fixture
 def clock() -> Clock:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from buckia import expiry
 from buckia import trash as module
 from buckia.config import BucketConfig
 from buckia.errors import (
@@ -21,11 +22,12 @@ from buckia.errors import (
     StoreError,
     UsageError,
 )
+from buckia.expiry import expire, older
 from buckia.model import Entry
 from buckia.rules import seconds
 from buckia.stores.hashing import now
 from buckia.stores.memory import MemoryStore
-from buckia.trash import Kept, expire, older
+from buckia.trash import Kept
 from tests.helpers import ALL_DELETIONS, World, ops, read_all
 from tests.sqlite_helpers import make, names, sql
 
@@ -64,7 +66,8 @@ def empty(world: World, *names: str) -> None:
 
 def ages(monkeypatch: pytest.MonkeyPatch, by: int) -> None:
     """Let so many nanoseconds pass, here and there."""
-    monkeypatch.setattr(module, "now", lambda: now() + by)
+    for where in (module, expiry):
+        monkeypatch.setattr(where, "now", lambda: now() + by)
 
 
 # -- what is in it ---------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
 
@@ -24,6 +24,8 @@ _ADVICE: Final = (
     "auth set takes no credential as an argument: every program on this computer would see it; "
     "it is asked for, or read from stdin; the one given here should be changed"
 )
+
+_KEYRING: Final = "the keyring"
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="What the credential is called.")]
 
@@ -122,23 +124,62 @@ def _read() -> str:
     return said
 
 
-def list_all(*, shared: Shared) -> None:
+class _Known(NamedTuple):
+    """A credential as it may be told.
+
+    providers  whose it is, by the keyring and by the buckets that take it
+    where      `the keyring`, a variable, or None for nowhere
+    """
+
+    name: str
+    providers: tuple[str, ...]
+    where: str | None
+    buckets: tuple[str, ...] = ()
+
+
+def list_all(
+    json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    *,
+    shared: Shared,
+) -> None:
     """List the names of credentials, whose they are, and where each is found.
 
     Those in the keyring, those that buckets of `.buckia` take, and BUCKIA_TOKEN_ variables.
     """
+    from buckia import documents
+    from buckia.cli import papers
     from buckia.cli.planning import draw
     from buckia.cli.rows import Rows
 
-    rows = sorted(_rows(_config(shared)))
-    if rows:
-        draw(Rows(rows, None))
+    found = sorted(_known(_config(shared)))
+    if json:
+        head = {"format": "buckia.credentials", "format_version": "1.0"}
+        papers.write(documents.render(head, {"credentials": [_data(k) for k in found]}), "-")
+    elif found:
+        draw(Rows([_row(known) for known in found], None))
     elif not shared.quiet:
         _say("No credentials are kept; `buckia auth set NAME` keeps one.")
 
 
-def _rows(config: Config | None) -> Iterator[tuple[str, str, str, str]]:
-    """Name, provider, where it is, which buckets take it."""
+def _data(known: _Known) -> dict[str, object]:
+    kept, nowhere = known.where == _KEYRING, known.where is None
+    return {
+        "name": known.name,
+        "providers": list(known.providers),
+        "source": "keyring" if kept else None if nowhere else "environment",
+        "variable": None if kept or nowhere else known.where,
+        "buckets": list(known.buckets),
+    }
+
+
+def _row(known: _Known) -> tuple[str, str, str, str]:
+    taken = ", ".join(map(text.name, known.buckets))
+    whose = "/".join(known.providers) or "?"
+    return known.name, whose, known.where or "nowhere", f"for {taken}" if taken else ""
+
+
+def _known(config: Config | None) -> Iterator[_Known]:
+    """Every credential that is kept, taken, or in the environment."""
     from buckia.credentials import vault
     from buckia.credentials.kinds import variable
 
@@ -148,18 +189,16 @@ def _rows(config: Config | None) -> Iterator[tuple[str, str, str, str]]:
         kept = {}
         _say(f"Note: {str(problem).partition('; or')[0]}.")
     buckets = list(config.buckets.values()) if config else []
-    tokens = [bucket.token for bucket in buckets if bucket.token]
-    for name in {*kept, *tokens}:
+    every = {*kept, *(bucket.token for bucket in buckets if bucket.token)}
+    for name in every:
         users = [bucket for bucket in buckets if bucket.token == name]
         whose = {bucket.provider for bucket in users} | ({kept[name]} if kept.get(name) else set())
-        where = "the keyring" if name in kept else "nowhere"
-        where = variable(name) if os.environ.get(variable(name)) else where
-        taken = ", ".join(text.name(bucket.name) for bucket in users)
-        yield name, "/".join(sorted(whose)) or "?", where, f"for {taken}" if taken else ""
-    named = {variable(name) for name in {*kept, *tokens}}
-    for name in os.environ.keys() - named:
+        where = variable(name) if os.environ.get(variable(name)) else None
+        where = where or (_KEYRING if name in kept else None)
+        yield _Known(name, tuple(sorted(whose)), where, tuple(bucket.name for bucket in users))
+    for name in os.environ.keys() - {variable(name) for name in every}:
         if name.startswith(variable("")) and os.environ[name]:
-            yield name.removeprefix(variable("")).lower(), "?", name, ""
+            yield _Known(name.removeprefix(variable("")).lower(), (), name)
 
 
 def remove(

@@ -6,7 +6,7 @@ Every value is judged by `config.schema.json` and then held against the others; 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path, PurePath
@@ -15,13 +15,13 @@ from typing import Any, Final, Literal
 import buckia.config.schema as judge
 from buckia.config.checks import contradictions
 from buckia.config.header_rules import header_rules
+from buckia.config.mappings import mappings, slashed, told
 from buckia.config.policies import path_of, resolve
 from buckia.config.schema import Problem, dotted, one_line, suggest
 from buckia.errors import ConfigError
 from buckia.headers import HeaderRules
-from buckia.layout import Layout, clean
-from buckia.layout import Mapping as Place
-from buckia.model import Direction, Policy, Value
+from buckia.layout import Layout
+from buckia.model import Policy, Value
 from buckia.rules import Limits, Rules, seconds
 from buckia.settings import declared
 
@@ -120,7 +120,7 @@ class BucketConfig:
         if self.conditions is None:  # an empty list says something, too
             del values["conditions"]
         values["name"] = self.name or self.bucket_name
-        values["prefix"] = _slashed(self.prefix)
+        values["prefix"] = slashed(self.prefix)
         values["limits"] = limits_from(self.limits)
         values["trash"] = said.get("trash", True)
         values["conflict_resolution"] = Policy(self.conflict_resolution)
@@ -131,7 +131,7 @@ class BucketConfig:
     @cached_property
     def layout(self) -> Layout:
         """Which local path is which key."""
-        return Layout(tuple(_places(self)))
+        return Layout(tuple(mappings(self)))
 
     @cached_property
     def rules(self) -> Rules:
@@ -192,7 +192,7 @@ class BucketConfig:
         rules = self.rules
         return {
             **{name: getattr(self, name) for name in plain},
-            "mappings": [_told(place) for place in self.layout.mappings],
+            "mappings": [told(place) for place in self.layout.mappings],
             "include": list(rules.include),
             "exclude": list(rules.exclude),
             "include_pattern": rules.include_pattern,
@@ -278,36 +278,3 @@ def limits_from(value: Limits | Mapping[str, int | str]) -> Limits:
         return value
     most = value.get("max_delete", Limits().max_delete)
     return Limits(most if isinstance(most, str) else int(most), int(value.get("min", Limits().min)))
-
-
-def _places(bucket: BucketConfig) -> Iterator[Place]:
-    """The mappings of a bucket: folders in their order, then single files."""
-    alone = not bucket.files and not bucket.upload_files
-    direction = Direction.BOTH
-    for entry in bucket.paths or (("./",) if alone else ()):
-        said = {"path": entry} if isinstance(entry, str) else entry
-        yield Place(
-            path=_slashed(said["path"]),
-            prefix=_slashed(said.get("prefix", "")),
-            direction=Direction(said.get("direction", direction)),
-            folders=() if "prefix" in said else tuple(f.rstrip("/") for f in bucket.folders),
-        )
-        direction = Direction.UPLOAD
-    for path, key in bucket.files.items():
-        yield Place(clean(path), key, Direction.BOTH, single=True)
-    for path, key in bucket.upload_files.items():
-        yield Place(clean(path), key, Direction.UPLOAD, single=True)
-
-
-def _slashed(path: str) -> str:
-    return f"{bare}/" if (bare := clean(path)) else ""
-
-
-def _told(place: Place) -> dict[str, Any]:
-    return {
-        "path": place.path,
-        "prefix": place.prefix,
-        "direction": place.direction.value,
-        "single": place.single,
-        "folders": sorted(place.folders),
-    }

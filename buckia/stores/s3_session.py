@@ -18,6 +18,7 @@ from botocore.config import Config
 from botocore.configprovider import ConfiguredEndpointProvider
 from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError
+from botocore.session import get_session
 from obstore.store import S3Store as Bucket
 
 from buckia.errors import AccessError, ConfigError
@@ -25,6 +26,7 @@ from buckia.stores.network import CONNECT, SILENCE, SPARE, WORK, Network, author
 from buckia.stores.rate import UNLIMITED, Rates
 from buckia.stores.s3_errors import translate
 from buckia.stores.s3_extras import accompany
+from buckia.stores.s3_models import known
 from buckia.stores.s3_obstore import open_bucket
 from buckia.stores.s3_services import (
     Conditions,
@@ -242,7 +244,10 @@ class S3Session:
             raise ConfigError(f"{self.options.service}: no such S3 service") from None
 
     def _sign_in(self) -> Session:
+        core = get_session()
+        core.register_component("data_loader", known(core.get_config_variable("data_path")))
         return boto3.session.Session(
+            botocore_session=core,
             aws_access_key_id=self.options.access_key_id,
             aws_secret_access_key=self.options.secret_access_key,
             aws_session_token=self.options.session_token,

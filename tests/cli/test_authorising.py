@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -140,6 +141,34 @@ def test_the_list_tells_names_owners_and_places() -> None:
     ]
     os.environ["BUCKIA_TOKEN_ACME"] = f"id:{SECRET}"
     assert "BUCKIA_TOKEN_ACME" in auth("list").out
+
+
+def test_the_list_is_there_for_programs() -> None:
+    """The same as JSON; of what is nowhere there is no source, and never a value."""
+    vault.keep("acme", f"id:{SECRET}", "b2")
+    os.environ.update(BUCKIA_TOKEN_CI_ONLY=SECRET)
+    told = json.loads(auth("list", "--json").out)
+    assert (told["format"], told["format_version"]) == ("buckia.credentials", "1.0")
+    acme = {"name": "acme", "providers": ["b2"], "buckets": ["main"]}
+    zone = {"name": "zone", "providers": ["bunny"], "buckets": ["cdn"]}
+    variable = "BUCKIA_TOKEN_CI_ONLY"
+    assert told["credentials"] == [
+        {**acme, "source": "keyring", "variable": None},
+        {
+            "name": "ci_only",
+            "providers": [],
+            "source": "environment",
+            "variable": variable,
+            "buckets": [],
+        },
+        {**zone, "source": None, "variable": None},
+    ]
+
+
+def test_nothing_to_list_is_an_empty_list(workspace: Path) -> None:
+    (workspace / ".buckia").unlink()
+    ended = auth("list", "--json")
+    assert (json.loads(ended.out)["credentials"], ended.err) == ([], "")
 
 
 def test_a_name_that_is_nowhere_is_listed_as_that() -> None:

@@ -34,7 +34,7 @@ _AT_ONCE: Final = 2
 SAMPLES: Final[dict[World, int]] = {
     ("sync", "local", 0, "serial"): 83,
     ("promote", "local", 1, "serial"): 61,
-    ("promote", "mixed", 0, "threads"): 61,
+    ("promote", "mixed", 0, "threads"): 151,
     ("move", "local", 0, "serial"): 41,
 }
 """Without being asked every so-many-th point of these is tried."""

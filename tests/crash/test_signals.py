@@ -13,7 +13,9 @@ from typing import Final
 
 import pytest
 
-from buckia import journal, lockfile
+from buckia import journal, lockfile, planfile
+from buckia.config import file as config_file
+from buckia.project import Project
 from buckia.stores.local import LocalStore
 from tests.crash.holding import HELD, Door, serve_holding
 from tests.servers.s3 import S3Server
@@ -25,7 +27,7 @@ AT_ONCE: Final = 1.5
 """Seconds that a second signal may take."""
 
 
-class Project:
+class Folder:
     """A folder with one plan: three files, the second of which waits at the server's door."""
 
     def __init__(self, root: Path, server: S3Server, door: Door) -> None:
@@ -33,12 +35,6 @@ class Project:
         self.door = door
         self._bucket = server.make_bucket()
         self._client = server.client
-        self._env = {
-            **os.environ,
-            "AWS_ACCESS_KEY_ID": server.access_key,
-            "AWS_SECRET_ACCESS_KEY": server.secret_key,
-            "PYTHONPATH": str(Path.cwd()),
-        }
         (root / ".buckia").write_text(
             f"main:\n  provider: s3\n  bucket_name: {self._bucket}\n  region: us-east-1\n"
             f"  domain: {server.endpoint}\n  paths: [tree/]\n  max_workers: 1\n"
@@ -46,27 +42,28 @@ class Project:
         (root / "tree").mkdir()
         for key in ("a", HELD, "z"):
             (root / "tree" / key).write_text(key)
-        self._finish("plan", "--out", "plan.json")
+        with self._open() as opened:
+            self._plan = opened.plan()
+        (root / "plan.json").write_bytes(planfile.write(self._plan))
 
-    def run(self, *words: str) -> subprocess.Popen[str]:
-        """Begin a command."""
+    def _open(self) -> Project:
+        """The project, in this process."""
+        return Project(config_file.load(self.root / ".buckia"))
+
+    def run(self) -> subprocess.Popen[str]:
+        """Begin to apply the plan."""
         return subprocess.Popen(
-            [sys.executable, "-m", "buckia", *words],
+            [sys.executable, "-m", "buckia", "apply", "plan.json"],
             cwd=self.root,
-            env=self._env,
+            env={**os.environ, "PYTHONPATH": str(Path.cwd())},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
         )
 
-    def _finish(self, *words: str) -> None:
-        run = self.run(*words)
-        _, told = run.communicate()
-        assert run.returncode == 0, told
-
     def in_the_middle(self) -> subprocess.Popen[str]:
         """A run of the plan whose second upload is at the door."""
-        run = self.run("apply", "plan.json")
+        run = self.run()
         self.door.wait()
         return run
 
@@ -84,16 +81,19 @@ class Project:
     def resume(self) -> None:
         """Apply the same plan again, and see it end."""
         self.door.open.set()
-        self._finish("apply", "plan.json")
+        with self._open() as opened:
+            assert not opened.apply(self._plan).failed
         assert self.saved == self.stored == {"a", HELD, "z"}
         records = journal.records(self.root / ".buckia.d/journal")
         assert all(record.finished for record in records)
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Iterator[Project]:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Folder]:
     with serve_holding() as (server, door):
-        yield Project(tmp_path, server, door)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", server.access_key)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", server.secret_key)
+        yield Folder(tmp_path, server, door)
 
 
 def ended(run: subprocess.Popen[str], within: float) -> str:
@@ -106,7 +106,7 @@ def ended(run: subprocess.Popen[str], within: float) -> str:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_run_saved(project: Project, number: int) -> None:
+def test_a_signal_ends_the_run_saved(project: Folder, number: int) -> None:
     """What is under way may end; nothing else begins."""
     run = project.in_the_middle()
     run.send_signal(number)
@@ -119,7 +119,7 @@ def test_a_signal_ends_the_run_saved(project: Project, number: int) -> None:
 
 
 @pytest.mark.parametrize("shut", [False, True])
-def test_a_server_that_never_answers_holds_nothing_up(project: Project, shut: bool) -> None:
+def test_a_server_that_never_answers_holds_nothing_up(project: Folder, shut: bool) -> None:
     """Neither where it hangs on one transfer nor where it answers nothing any more."""
     project.door.shut = shut
     run = project.in_the_middle()
@@ -130,7 +130,7 @@ def test_a_server_that_never_answers_holds_nothing_up(project: Project, shut: bo
     project.resume()
 
 
-def test_a_second_signal_leaves_at_once(project: Project) -> None:
+def test_a_second_signal_leaves_at_once(project: Folder) -> None:
     """The journal has what was done."""
     run = project.in_the_middle()
     run.send_signal(signal.SIGINT)

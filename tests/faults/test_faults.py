@@ -188,17 +188,17 @@ def proxy(request: pytest.FixtureRequest) -> Iterator[Proxy]:
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses of our own are short; those a service asks for are kept."""
-    monkeypatch.setattr(retry, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(retry, "FIRST_WAIT", 0.001)
 
 
 @pytest.fixture
 def impatient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who gets no answer waits for seconds, not for minutes."""
+    """Who gets no answer waits for a second, not for minutes."""
     row = getattr(request.node, "callspec", None) and request.node.callspec.params.get("row")
     if row and any(isinstance(one, Rule) and one.ill is Ill.SILENT for one in row.strikes):
         for name in ("SILENCE", "WORK"):
-            monkeypatch.setattr(s3_session, name, 2)
-        monkeypatch.setattr(s3_listing, "QUICK", (10, 2))
+            monkeypatch.setattr(s3_session, name, 1)
+        monkeypatch.setattr(s3_listing, "QUICK", (10, 1))
 
 
 @pytest.fixture

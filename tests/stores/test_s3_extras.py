@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import pytest
 import requests
+from botocore.loaders import Loader
 
 from buckia.errors import ConfigError
 from buckia.model import Entry
@@ -145,3 +147,20 @@ def test_only_amazon_accelerates(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1")
     with pytest.raises(ConfigError, match="leave it out, or the endpoint"):
         S3Store(S3Options("b", region="eu-west-1", acceleration=True, **KEYS))
+
+
+def test_what_botocore_knows_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many buckets there are; models that somebody keeps elsewhere are found."""
+
+    def loader(store: S3Store) -> Loader:
+        found = store._session.boto._session.get_component("data_loader")
+        assert isinstance(found, Loader)
+        return found
+
+    here = S3Options("acme", region="eu-central-1", **KEYS)
+    one, two = S3Store(here), S3Store(here)
+    places = loader(one).search_paths
+    assert loader(one) is loader(two) and loader(two).search_paths == places
+    assert one._session.client.meta.service_model.service_name == "s3"
+    monkeypatch.setenv("AWS_DATA_PATH", str(tmp_path))
+    assert loader(S3Store(here)).search_paths == [str(tmp_path), *places]
