@@ -363,7 +363,7 @@ def test_a_stop_keeps_what_was_fetched(server: WebFolder, folder: Path) -> None:
     publish(server, {f"{n}": noise(1000, n) for n in range(20)})
     stop = threading.Event()
     server.on_request = lambda path: stop.set() if path == "13" else None
-    with pytest.raises(Interrupted):
+    with pytest.raises(Interrupted, match="what was fetched is kept"):
         pull(server.url, folder, stop=stop, max_workers=1)
     assert tree(folder) == {}
     server.on_request = None

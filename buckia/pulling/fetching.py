@@ -72,7 +72,7 @@ class Room:
             with files.explained(file.path):
                 if not self._is_there(file):
                     self._make(file)
-        except (IntegrityError, NotFoundError, AccessError) as problem:
+        except (IntegrityError, NotFoundError, AccessError, Interrupted) as problem:
             return str(problem)
         finally:
             self.flight.land(file.path)

@@ -9,9 +9,13 @@ import select
 import signal
 import subprocess  # noqa: TID251 - a terminal runs a process
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+
+from tests.publishing import publish, tree
+from tests.servers.folder import serve_folder
 
 _LONG = 60.0
 """Seconds after which a test gives up; nothing depends on how long anything takes."""
@@ -181,3 +185,25 @@ def test_an_interrupt_at_a_question_changes_nothing(project: Path) -> None:
         assert terminal.ended() == 130
         assert "interrupted; nothing was changed" in terminal.screen
     assert contents(project / "bucket") == "bucket bucket bucket"
+
+
+def test_a_pull_shows_how_far_it_is_and_ends_saved(workspace: Path) -> None:
+    """Ctrl-C ends it after the files that are under way; the next one fetches the rest."""
+    held = threading.Event()
+    with serve_folder() as server:
+        publish(server, {"a": b"a", "b": b"b" * 1000, "c": b"c"})
+        server.on_request = lambda path: path == "b" and held.wait(_LONG)
+        with Terminal("pull", server.url, "F", "--max-workers", "1") as terminal:
+            terminal.wait("Fetching")
+            terminal.wait("1/3 files")
+            terminal.interrupt()
+            terminal.wait("Stopping")
+            held.set()
+            assert terminal.ended() == 130
+            assert "stopped by a signal; what was fetched is kept; run it again" in terminal.screen
+        assert tree(workspace / "F") == {}
+        server.forget()
+        with Terminal("pull", server.url, "F") as terminal:
+            assert terminal.ended() == 0
+            assert "At generation 1: 3 new (" in terminal.screen
+        assert "a" not in dict(server.requests)
