@@ -318,7 +318,7 @@ def refuse_unfit(plan: Plan) -> None:
         count = len(plan.conflicts)
         raise ConflictError(
             f"the plan has {count} unresolved conflict{'' if count == 1 else 's'}; nothing was "
-            "changed; settle them on one side, or plan with `--skip-conflicts`"
+            "changed; `buckia resolve` settles them, or plan with `--skip-conflicts`"
         )
 
 

@@ -13,7 +13,7 @@ from typing import Final
 from buckia import planner, purges
 from buckia.errors import DocumentError, StaleError
 from buckia.layout import Layout
-from buckia.model import Action, Op, Undo, Value, in_place, is_staged
+from buckia.model import KEPT, Action, Op, Undo, Value, in_place, is_kept, is_staged
 from buckia.pairs import Pair, pair_of
 from buckia.planfile import Plan
 from buckia.rules import STAGE
@@ -141,8 +141,10 @@ def _contradictions(plan: Plan) -> Iterator[str]:
 
 
 def _follows(action: Action) -> bool:
-    """Whether an action gives an object its headers after a download of it: two for one key."""
-    return in_place(action) and action.source is not None and action.source.path is None
+    """Whether an action gives an object its headers, or its second key, after a download of it:
+    two for one key."""
+    dresses = in_place(action) and action.source is not None and action.source.path is None
+    return dresses or is_kept(action)
 
 
 def _changed(action: Action) -> list[tuple[str, str]]:
@@ -175,7 +177,8 @@ def _strays(action: Action, layout: Layout, refuse: Refuse) -> str | None:
             return f"names the key {key!r}: {why}"
         if key is not None and layout.owner(key) is None:
             return f"names the key {key!r}, which is in no mapping of the bucket"
-    if action.op is Op.DOWNLOAD and origin != action.key:
+    renamed = action.reason == KEPT and action.expect is None
+    if action.op is Op.DOWNLOAD and origin != action.key and not renamed:
         return f"takes its bytes from the key {origin!r}"
     path = source.path if source else None
     if path is not None and all(item.key_of(path) != action.key for item in layout.mappings):

@@ -122,6 +122,12 @@ class Databases:
             notices=part.notices + list(_doubts(part, told)),
         )
 
+    def look(self, mine: Entry, theirs: Entry) -> Look:
+        """What looking into one pair tells; looked at once."""
+        if mine.key not in self._looks:
+            self._looks[mine.key] = self._look(mine, theirs)
+        return self._looks[mine.key]
+
     def _was_database(self, key: str) -> bool:
         then = self._base.get(key)
         return then is not None and then.logical is not None
@@ -226,11 +232,22 @@ def _told(item: _Item, look: Look | None) -> _Item:
     if look is None or look.difference is None:
         return item
     down = isinstance(item, Action) and item.op is Op.DOWNLOAD
-    lines = sqlite.describe(_reversed(look.difference) if down else look.difference)
+    return replace(item, changes=_lines(_reversed(look.difference) if down else look.difference))
+
+
+def told_lines(look: Look) -> tuple[str, ...]:
+    """In what the local database differs, in lines; none where that is not known."""
+    if look.difference is None:
+        return (look.why,) if look.why else ()
+    return _lines(look.difference)
+
+
+def _lines(difference: Difference) -> tuple[str, ...]:
+    lines = sqlite.describe(difference)
     shown = [line if len(line) <= _WIDTH else f"{line[:_WIDTH]}..." for line in lines[:_LINES]]
     if len(lines) > _LINES:
         shown.append(f"and {len(lines) - _LINES:,} more")
-    return replace(item, changes=tuple(shown))
+    return tuple(shown)
 
 
 def _doubts(part: BucketPlan, told: dict[str, Look]) -> Iterator[Notice]:

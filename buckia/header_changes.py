@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from buckia import headers, mime
 from buckia.headers import TYPE, HeaderRules
 from buckia.model import (
+    KEPT,
     Action,
     Content,
     Entry,
@@ -34,6 +35,8 @@ def changes(bucket: str, decisions: Iterable[Decision], able: Capabilities) -> I
     if not able.headers_in_place:
         return
     for item in decisions:
+        if item.reason == KEPT:  # that copy sets them
+            continue
         late = item.verdict is Verdict.DOWNLOAD and not recorded(item) and item.headers
         if item.verdict is Verdict.COPY or late:
             yield _change(bucket, item)

@@ -92,6 +92,9 @@ def _view(action: Action, stores: Stores, seen: Sides | None) -> View:
         left = here(old) if action.op is Op.MOVE else None
         return View(here(action.key), there(action.key), there(old), left)
     mine = here(action.key)
+    origin = action.source.key if action.source else None
+    if action.op is Op.DOWNLOAD and origin and origin != action.key:
+        return View(mine, there(action.key), there(origin))
     if action.op is Op.UPLOAD and mine is None and is_staged(action):
         assert action.source and action.source.key  # noqa: S101  (a staged upload names it)
         return View(None, there(action.key), stores.remote.head(action.source.key))
@@ -105,7 +108,7 @@ def _may_be_done(action: Action, view: View) -> bool:
     if action.op is not Op.DOWNLOAD or not (content and mine and action.source):
         return False
     unknown = same_content(mine, content) is None or (mine.logical and not content.logical)
-    return bool(unknown) and is_version(view.remote, action.source.version)
+    return bool(unknown) and is_version(view.origin or view.remote, action.source.version)
 
 
 def _may_be_copied(action: Action, view: View) -> bool:
@@ -118,7 +121,8 @@ def _may_be_copied(action: Action, view: View) -> bool:
 
 def _read_up(action: Action, view: View, stores: Stores) -> Action:
     """The action with what the bytes of its object tell, rows included."""
-    assert action.content and view.remote  # noqa: S101  (by the caller)
-    with contents.fetched(stores.remote, view.remote, stores.local) as found:
+    origin = view.origin or view.remote
+    assert action.content and origin  # noqa: S101  (by the caller)
+    with contents.fetched(stores.remote, origin, stores.local) as found:
         told = replace(action.content, sha256=found.sha256, logical=found.logical)
     return replace(action, content=told)

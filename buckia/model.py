@@ -198,6 +198,17 @@ def left_by(action: Action) -> str | None:
     return action.source.bucket if action.op is Op.MOVE and action.source else None
 
 
+KEPT: Final = "keep_both"
+"""The reason of the actions by which both sides of a conflict are kept."""
+
+
+def is_kept(action: Action) -> bool:
+    """Whether an action makes, in the bucket, the second key of a conflict whose sides are both
+    kept; a download of the same plan brings the file."""
+    source = action.source
+    return action.op is Op.COPY and action.reason == KEPT and source is not None and not source.path
+
+
 def in_place(action: Action) -> bool:
     """Whether an action only changes the headers of an object: a copy onto its own key."""
     source = action.source

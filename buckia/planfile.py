@@ -101,7 +101,18 @@ class Summary(Struct, frozen=True, forbid_unknown_fields=True):
     unchanged: Count
 
 
-class Plan(Struct, frozen=True, forbid_unknown_fields=True):
+class Resolution(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A conflict that a person settled: what happened on which side, what was chosen, and for
+    `keep_both` the new key of the content that would have lost its own."""
+
+    bucket: str
+    key: str
+    reason: str
+    choice: Literal["local_wins", "remote_wins", "keep_both"]
+    kept: str | None = None
+
+
+class Plan(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """The whole order. Apply reads this and nothing else decides.
 
     complete   both sides were seen whole; if not, nothing is deleted
@@ -123,10 +134,11 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True):
     warnings: tuple[Notice, ...]
     overrides: tuple[dict[str, str], ...]
     actions: tuple[Action, ...]
+    resolved: tuple[Resolution, ...] = ()
 
 
 _EDITED: Final = "{what} was edited or damaged: its content does not match its digest; plan again"
-_LISTS = ("conflicts", "warnings", "overrides", "actions")
+_LISTS = ("conflicts", "resolved", "warnings", "overrides", "actions")
 
 
 def seal(plan: Plan) -> Plan:
@@ -143,7 +155,10 @@ def _digest(plan: Plan) -> str:
 def write(plan: Plan) -> bytes:
     """The document of a sealed plan."""
     head = {name: getattr(plan, name) for name in plan.__struct_fields__ if name not in _LISTS}
-    return documents.render(head, {name: getattr(plan, name) for name in _LISTS})
+    lists = {name: getattr(plan, name) for name in _LISTS}
+    if not plan.resolved:  # left out, as a digest has it
+        del lists["resolved"]
+    return documents.render(head, lists)
 
 
 def read(data: bytes, what: str = "the plan") -> Plan:

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from buckia import header_changes, headers, moves, planfile, purges, safeguards, settings
 from buckia.model import (
+    KEPT,
     Action,
     Conflict,
     Content,
@@ -27,7 +28,7 @@ from buckia.model import (
     same_content,
 )
 from buckia.moves import plain
-from buckia.planfile import BucketHead, Guards, Plan, PlanScope, Summary
+from buckia.planfile import BucketHead, Guards, Plan, PlanScope, Resolution, Summary
 from buckia.reconcile import Decision, Verdict
 from buckia.rules import NO_OVERRIDES, Overrides, Rules
 from buckia.stores.base import Capabilities
@@ -49,6 +50,10 @@ come before everything else, in an order of their own (`settings.rank`)."""
 
 _HEADERS: Final = 3
 """When headers change: once all content is where it belongs."""
+
+_KEEPING: Final = (Op.DOWNLOAD, Op.COPY, Op.UPLOAD)
+"""Where both sides of a conflict are kept: the other is safe on both before its key is overwritten,
+which makes one phase of each."""
 
 DELETIONS: Final = (Op.DELETE_REMOTE, Op.DELETE_LOCAL)
 
@@ -82,6 +87,8 @@ def phase(action: Action) -> int:
         return PHASES[action.op] + settings.rank(action.key, then) - settings.LAST
     if in_place(action):
         return _HEADERS
+    if action.reason == KEPT and action.op in _KEEPING:
+        return _KEEPING.index(action.op) + 1
     database = action.content is not None and action.content.logical is not None
     return PHASES[action.op] + (1 if database and PHASES[action.op] == 1 else 0)
 
@@ -128,9 +135,10 @@ def plan_bucket(
     actions, rest = moves.pair(bucket, decisions, capabilities)
     actions += [made for item in rest if (made := _action(bucket, item, undo))]
     actions += header_changes.changes(bucket, rest, capabilities)
+    actions += [_kept(bucket, item) for item in rest if _keeps_other(item)]
     if capabilities.caches:
         actions += purges.plan(bucket, actions, capabilities.caches, owed)
-    conflicts = [_conflict(bucket, item) for item in rest if item.verdict is Verdict.CONFLICT]
+    conflicts = [conflict_of(bucket, item) for item in rest if item.verdict is Verdict.CONFLICT]
     notices += clashes + [
         Notice(
             str(item.verdict),
@@ -149,7 +157,8 @@ def plan_bucket(
         if item.reason == "resurrected"
     ]
     keys = len(local.entries.keys() | remote.entries.keys())
-    touched = sum(item.local is not None or item.remote is not None for item in decisions)
+    old = (item for item in decisions if not _keeps_other(item))  # that key is none yet
+    touched = sum(item.local is not None or item.remote is not None for item in old)
     return BucketPlan(actions, conflicts, notices, blocked, keys - touched, complete)
 
 
@@ -209,7 +218,7 @@ def _upload(item: Decision) -> _Parts:
 
 def _download(item: Decision) -> _Parts:
     assert item.remote  # noqa: S101
-    source = Source(key=item.key, version=item.remote.version)
+    source = Source(key=item.remote.key, version=item.remote.version)
     content = content_of(replace(_vouched(item), headers=header_changes.recorded(item)))
     return source, content, plain(item.local)
 
@@ -247,7 +256,29 @@ _BUILDERS: Final[Mapping[Verdict, Callable[[Decision], _Parts]]] = {
 }
 
 
-def _conflict(bucket: str, item: Decision) -> Conflict:
+def _keeps_other(item: Decision) -> bool:
+    """Whether a download brings what would have lost its key, under another one."""
+    return item.verdict is Verdict.DOWNLOAD and item.reason == KEPT
+
+
+def _kept(bucket: str, item: Decision) -> Action:
+    """The same object under its new key in the bucket, once its download is there."""
+    assert item.remote  # noqa: S101  (by the verdict)
+    return Action(
+        id=action_id(Op.COPY, bucket, item.key),
+        op=Op.COPY,
+        bucket=bucket,
+        key=item.key,
+        reason=KEPT,
+        source=Source(key=item.remote.key, version=item.remote.version),
+        content=replace(content_of(item.remote), version=None, type=None, headers=item.headers),
+        expect=None,
+        undo=None,
+    )
+
+
+def conflict_of(bucket: str, item: Decision) -> Conflict:
+    """A conflict as a plan tells it."""
     return Conflict(
         bucket=bucket,
         key=item.key,
@@ -267,6 +298,7 @@ def assemble(
     kind: str = "sync",
     skip_conflicts: bool = False,
     overrides: Overrides = NO_OVERRIDES,
+    resolved: Callable[[Iterable[Action]], tuple[Resolution, ...]] = lambda actions: (),
 ) -> Plan:
     """The sealed plan of several buckets. `skip_conflicts` leaves them out and says so."""
     actions = order(action for part in parts.values() for action in part.actions)
@@ -297,6 +329,7 @@ def assemble(
             warnings=tuple(sorted(notices, key=lambda n: (*_place(n), n.code))),
             overrides=overrides.told,
             actions=actions,
+            resolved=resolved(actions),
         )
     )
 

@@ -19,6 +19,7 @@ from buckia import (
 from buckia.config import BucketConfig
 from buckia.configuring import Found
 from buckia.contents import Databases
+from buckia.describing import Describer
 from buckia.layout import EVERYWHERE
 from buckia.lease.claims import Provable
 from buckia.lockfile import BucketState, Lockfile
@@ -42,6 +43,8 @@ def make_plan(
 ) -> Plan:
     """Scan both sides of the buckets and say what apply would do. Changes neither side."""
     buckets = space.names(names)
+    answers = selection.Answers(wish.ask)
+    wish = replace(wish, ask=answers.ask)
     lock = space.load_state().lock
     parts: dict[str, BucketPlan] = {}
     heads: dict[str, BucketHead] = {}
@@ -56,6 +59,7 @@ def make_plan(
         scope=PlanScope(selection.clean_paths(wish.paths), wish.direction),
         skip_conflicts=skip_conflicts,
         overrides=wish.overrides,
+        resolved=answers.resolved,
     )
     space.hygiene.demand_clean(msgspec.json.encode(made), "the plan")
     return made
@@ -79,7 +83,15 @@ def _plan_bucket(space: Workspace, name: str, lock: Lockfile, wish: Wish) -> Buc
     decisions = reconcile(sides.local, base, sides.remote, rules, scope, now())
     sure = sides.local.complete and sides.remote.complete
     cautious = rules if sure else replace(rules, delete="no")
-    decisions = selection.settle_asked(name, decisions, scope, cautious, wish.ask)
+    look = Describer(local, remote, databases)
+    both_ways = wish.direction in (None, Direction.BOTH)
+
+    def names() -> set[str]:
+        return sides.local.entries.keys() | base.keys() | sides.remote.entries.keys()
+
+    decisions = selection.settle_asked(
+        name, decisions, scope, cautious, wish.ask, look, names if both_ways else None
+    )
     decisions = promotion.spare(decisions, promotion.promoted_to(lock, name))
     decisions = selection.one_way(decisions, wish.direction)
     decisions = selection.one_writer(decisions, local.path_of, name, wish.written)

@@ -16,6 +16,7 @@ from buckia.model import (
     Op,
     Value,
     in_place,
+    is_kept,
     is_staged,
     promotes,
     same_content,
@@ -37,10 +38,12 @@ class State(StrEnum):
 
 
 class View(Struct, frozen=True):
-    """What is there now: the local file and the object, and for a move or copy the object it is
-    made from and the local file under that old name, for a staged upload without a local file the
-    object that holds its content. In a promotion the object of the source is
-    in the place of the local file. For a setting, its document."""
+    """What is there now: the local file and the object.
+
+    `origin` is the object that a move or copy is made from, or a download under another name, or
+    that holds what was staged; `left` the local file under a move's old name. In a promotion the
+    object of the source is in the place of the local file. For a setting, its document.
+    """
 
     local: Entry | None
     remote: Entry | None
@@ -116,8 +119,9 @@ def _download(action: Action, view: View) -> Judgement:
     untouched = found is None if expect is None else bool(found and same_content(found, expect))
     if not untouched:
         return _difference(found, expect, "the local file")
-    if not is_version(view.remote, action.source.version):
-        return _difference(view.remote, content, "the object in the bucket")
+    origin = view.remote if action.source.key in (None, action.key) else view.origin
+    if not is_version(origin, action.source.version):
+        return _difference(origin, content, "the object in the bucket")
     return State.PENDING, ""
 
 
@@ -130,7 +134,7 @@ def _copy(action: Action, view: View) -> Judgement:
         return (State.SATISFIED if wears(view.remote, content) else State.HALF), ""
     if view.remote:
         return State.DIVERGED, f"the object in the bucket {_APPEARED}"
-    if not _is_here(action, view):
+    if not (is_kept(action) or _is_here(action, view)):
         return _difference(view.local, content, "the local file")
     if not is_version(view.origin, source.version):
         return _difference(view.origin, content, f"the object {source.key!r} it is copied from")

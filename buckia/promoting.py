@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from buckia import identity, planner, promotion, purges, selection, sidecars, tiers
 from buckia.config.schema import suggest
+from buckia.describing import Describer
 from buckia.errands import MOVE, Errand
 from buckia.errors import UsageError
 from buckia.headers import NO_RULES
@@ -32,7 +33,7 @@ from buckia.planfile import BucketHead, Plan, PlanScope, Promotion
 from buckia.planner import BucketPlan
 from buckia.reconcile import Decision, Scope, reconcile
 from buckia.rules import Overrides
-from buckia.selection import Ask
+from buckia.selection import Answers, Ask
 from buckia.snapshot import Sides
 from buckia.stores.hashing import now
 from buckia.workspace import Workspace
@@ -53,7 +54,8 @@ def make_promotion(
     base = tiers.within(lock.state(errand.source).base(), errand.folders)
     gone = tiers.arrived(space, errand.pairs[0], base, found) if errand.move else {}
     base = {key: entry for key, entry in base.items() if key not in gone}
-    task = _Task(space, errand, lock, ask, overrides, gone)
+    answers = Answers(ask)
+    task = _Task(space, errand, lock, answers.ask, overrides, gone)
     source = _vouched(task, base, found[errand.source])
     pairs = [(pair.name, pair, Sides(source, found[pair.target])) for pair in errand.pairs]
     parts = {name: _plan_pair(task, pair, sides) for name, pair, sides in pairs}
@@ -72,6 +74,7 @@ def make_promotion(
         kind=MOVE if errand.move else "promote",
         skip_conflicts=skip_conflicts,
         overrides=overrides,
+        resolved=answers.resolved,
     )
     space.hygiene.demand_clean(msgspec.json.encode(made), "the plan")
     return made
@@ -176,7 +179,8 @@ def _decided(task: _Task, pair: Pair, sides: Sides, base: Base) -> list[Decision
     rules = task.space.config.bucket(pair.target).rules
     rules = replace(rules, delete="yes" if whole else "no", headers=NO_RULES)
     decisions = reconcile(sides.local, base, sides.remote, rules, scope, now())
-    decisions = selection.settle_asked(pair.name, decisions, scope, rules, task.ask)
+    look = Describer(task.space.remote(pair.source), task.space.remote(pair.target))
+    decisions = selection.settle_asked(pair.name, decisions, scope, rules, task.ask, look)
     if not task.errand.move:
         return decisions
     return promotion.as_move(decisions, sides.local, base, sides.remote, scope, task.gone)

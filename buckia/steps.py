@@ -18,6 +18,7 @@ from buckia.flight import Flight, watched
 from buckia.headers import bare, wears
 from buckia.layout import MAX_KEY_BYTES
 from buckia.model import (
+    KEPT,
     Action,
     Content,
     Entry,
@@ -25,6 +26,7 @@ from buckia.model import (
     Outcome,
     Undo,
     in_place,
+    is_kept,
     is_staged,
     replace,
     same_content,
@@ -120,9 +122,11 @@ def _already(task: Task) -> Outcome:
         return _outcome(action)
     if action.op is Op.DOWNLOAD:
         assert view.local and action.source  # noqa: S101
+        if action.reason == KEPT:
+            return _outcome(action)
         return _outcome(action, entry=_agreed(task, view.local, action.source.version))
     assert view.remote and action.content  # noqa: S101
-    if in_place(action):
+    if in_place(action) or is_kept(action):
         return _outcome(action, entry=_agreed(task, _mine(task), view.remote.version))
     left = action.source.key if action.op is Op.MOVE and action.source else None
     return _outcome(action, entry=_stored(task, view.remote), left=left)
@@ -220,12 +224,14 @@ def _is_dressed_alike(staged: Entry, wanted: Entry) -> bool:
 
 def _download(task: Task) -> Outcome:
     action, stores = task.action, task.stores
-    assert action.content  # noqa: S101
+    assert action.content and action.source  # noqa: S101
     wanted = entry_of(action.key, action.content)
     seen = task.view.local if action.expect else None  # preflight held it against `expect`
-    with stores.remote.open(wanted) as body:
+    with stores.remote.open(replace(wanted, key=action.source.key or action.key)) as body:
         flying = watched(body, stores.stop, stores.flight, action.id)
         stored = stores.local.put(replace(wanted, version=None), flying, replacing=seen)
+    if action.reason == KEPT:  # the lockfile takes note of it when the bucket has it, too
+        return _outcome(action)
     return _outcome(action, entry=_agreed(task, stored, wanted.version))
 
 
@@ -243,7 +249,10 @@ def _copy(task: Task) -> Outcome:
                 stored = stores.remote.put(wanted, watched(body, stores.stop), replacing=None)
         _demand_copy(stores.remote, action.key, origin)
     assert stored  # noqa: S101  (by the state)
-    return _outcome(action, entry=_stored(task, _dressed(task, stored)))
+    stored = _dressed(task, stored)
+    if is_kept(action):
+        return _outcome(action, entry=_agreed(task, _mine(task), stored.version))
+    return _outcome(action, entry=_stored(task, stored))
 
 
 def _dressed(task: Task, copied: Entry) -> Entry:

@@ -20,6 +20,8 @@ class Policy(StrEnum):
     LOCAL_WINS = "local_wins"
     REMOTE_WINS = "remote_wins"
     NEWEST_WINS = "newest_wins"
+    KEEP_BOTH = "keep_both"
+    """Only a person's answer: the local content keeps the key, the other gets a new one."""
 
 
 class Op(StrEnum):

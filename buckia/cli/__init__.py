@@ -28,6 +28,7 @@ from buckia.cli import (
     promoting,
     pulling,
     purging,
+    resolving,
     showing,
     touring,
     trashing,
@@ -99,6 +100,7 @@ for module in (
     appdata,
     explaining,
     pulling,
+    resolving,
 ):
     module.register(app)
 

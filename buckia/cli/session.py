@@ -14,7 +14,6 @@ from buckia.cli.narration import narrating
 from buckia.cli.options import Choice, Shared
 from buckia.cli.signals import UNCHANGED, Stop
 from buckia.errors import Interrupted, StaleError
-from buckia.terms import Policy
 
 if TYPE_CHECKING:
     from buckia.cli.progress import Display
@@ -86,7 +85,18 @@ class Session:
 
         return ask_about(self._display)
 
-    def plan_again(self, old: Plan) -> Plan:
+    def resolve(self, old: Plan, ask: Ask | None) -> Plan:
+        """Plan what a plan was asked for with its conflicts settled by `ask`, or by the person at
+        the terminal. `StaleError` if anything else would be different."""
+        from buckia import resolving
+        from buckia.cli.ask import ask_about
+
+        asking = ask or ask_about(self._display)
+        made = self.plan_again(old, resolving.again(old, asking))
+        resolving.refuse_moved(old, made)
+        return made
+
+    def plan_again(self, old: Plan, ask: Ask | None = None) -> Plan:
         """Plan what a plan was asked for, with the answers it holds. `StaleError` if its buckets
         are not configured any more."""
         from buckia.pairs import buckets_of
@@ -99,7 +109,7 @@ class Session:
                 "have; nothing was changed; plan again"
             )
         skip_conflicts = any(item.code == "conflict_skipped" for item in old.warnings)
-        ask, overrides = _answers(old), Overrides.of(old.overrides)
+        ask, overrides = ask or _answers(old), Overrides.of(old.overrides)
         with self._display:
             if any(head.promotion for head in old.buckets.values()):
                 return self.project.promote_again(
@@ -184,8 +194,9 @@ def opened(
 
 def _answers(old: Plan) -> Ask:
     """Answers every conflict as it was answered for a plan."""
-    sides = (Policy.LOCAL_WINS, Policy.REMOTE_WINS)
-    given = {(a.bucket, a.key): Policy(a.reason) for a in old.actions if a.reason in sides}
+    from buckia.resolving import answers_of
+
+    given = answers_of(old)
     return lambda bucket, conflicts: {
         item.key: given[bucket, item.key] for item in conflicts if (bucket, item.key) in given
     }

@@ -91,7 +91,7 @@ def project(workspace: Path) -> Path:
     return workspace
 
 
-QUESTION = "Keep [l]ocal, [r]emote, or [s]kip?"
+QUESTION = "Keep [l]ocal, [r]emote, [b]oth, or [s]kip?"
 
 
 def contents(folder: Path) -> str:
@@ -118,8 +118,10 @@ def test_both_sides_of_a_conflict_are_shown(project: Path) -> None:
         terminal.answer(QUESTION, "S")
         assert terminal.ended() == 3
     assert "Conflict 1 of 3: files  a\n" in shown
-    assert re.search(r"local +11 bytes  \d{4}-\d\d-\d\d \d\d:\d\d:\d\d  [0-9a-f]{8}\n", shown)
-    assert re.search(r"remote +26 bytes  \d{4}-\d\d-\d\d \d\d:\d\d:\d\d  [0-9a-f]{8}\n", shown)
+    assert re.search(r"local +11 bytes  \d{4}-\d\d-\d\d \d\d:\d\d:\d\d  [0-9a-f]{8}  text\n", shown)
+    assert re.search(
+        r"remote +26 bytes  \d{4}-\d\d-\d\d \d\d:\d\d:\d\d  [0-9a-f]{8}  text\n", shown
+    )
 
 
 @pytest.mark.parametrize(("letter", "result"), [("L", "assets"), ("R", "bucket")])
