@@ -12,7 +12,7 @@ from buckia.cli.options import Shared, unfold
 from buckia.cli.planning import called, refuse_doubtful
 from buckia.cli.session import Session, can_ask, opened
 from buckia.errors import UsageError
-from buckia.model import Policy
+from buckia.terms import Policy
 from buckia.text import count_of
 
 if TYPE_CHECKING:
