@@ -58,9 +58,9 @@ def resolve(
     *,
     shared: Shared,
 ) -> None:
-    """Settle the conflicts of a plan, one after another, and write the plan that follows.
+    """Settle the conflicts of a plan and write a new one.
 
-    Both sides of each conflict are described; the answer is to keep local, remote, both (the other
+    In a terminal one is asked about after another. Both sides of each conflict are described; the answer is to keep local, remote, both (the other
     gets a new name) or to skip it, and a capital letter answers for all like it. The new plan has a
     digest of its own and records every answer. Nothing but the answers may be different in it: if
     something else changed since, that is told, exit code 4, and nothing is written. Exit code 3
