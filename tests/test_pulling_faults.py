@@ -74,6 +74,8 @@ def test_an_edge_that_lags_behind_is_waited_for(server: WebFolder, folder: Path)
     assert server.asked[0].headers.get("cache-control") is None
     again = [one for one in server.asked if one.path == NAME][1]
     assert again.headers["cache-control"] == "no-cache" and again.status == 304
+    asked = [one.headers.get("cache-control") for one in server.asked if one.path == "notes.txt"]
+    assert asked == [None, "no-cache"]
 
 
 def test_a_publication_in_the_middle_of_a_pull_is_taken(server: WebFolder, folder: Path) -> None:

@@ -43,7 +43,8 @@ Twins = Mapping[str, str]
 class Room:
     """The folder of what was fetched. Each sha256 is to be asked for by one thread at a time.
 
-    `flight` tells how far the files are that are being fetched.
+    `flight` tells how far the files are that are being fetched; `fresh` asks caches on the way to
+    ask in their turn.
     """
 
     def __init__(
@@ -53,6 +54,8 @@ class Room:
         here: Paths,
         twins: Twins,
         stop: threading.Event,
+        *,
+        fresh: bool,
     ) -> None:
         self._folder = folder
         self._web = web
@@ -60,6 +63,7 @@ class Room:
         self._twins = twins
         self.flight = Flight()
         self._stop = stop
+        self._fresh = fresh
 
     def place(self, file: File) -> Path:
         """Where a file is once it is proved."""
@@ -124,7 +128,7 @@ class Room:
     def _receive_all(self, file: File, part: BinaryIO) -> None:
         part.truncate(0)
         part.seek(0)
-        with closing(self._web.open(file.path, file.size).body) as body:
+        with closing(self._web.open(file.path, file.size, fresh=self._fresh).body) as body:
             coming = watched(body, self._stop, self.flight, file.path)
             while chunk := coming.read(_CHUNK):
                 part.write(chunk)
@@ -137,7 +141,8 @@ class Room:
         missing = self._missing(file, part, block)
         whole = len(missing) == len(file.digests)
         for first, last in spans(missing, block, file.size):
-            came = self._web.open(file.path, file.size, first, None if whole else last)
+            asked = first, None if whole else last
+            came = self._web.open(file.path, file.size, *asked, fresh=self._fresh)
             with closing(came.body) as body:
                 coming = watched(body, self._stop, self.flight, file.path)
                 self._write(file, coming, part, range(came.first, came.last + 1, block))

@@ -111,10 +111,11 @@ class Run:
         self._store.tidy()
         files.sweep_beside(made.parent)
         pauses = Pauses(self._options.wait)
+        fresh = False
         while True:
             here = self._look(held, state)
             work = compare(held.manifest, state.ours, here)
-            room = self._fetch(work, here, made)
+            room = self._fetch(work, here, made, fresh=fresh)
             if not isinstance(room, str):
                 break
             if not pauses.rest(self._stop):
@@ -122,7 +123,8 @@ class Run:
                     f"{room}; a publication is under way, or was cut; the folder is as it was and "
                     "what was fetched is kept; run it again later"
                 )
-            held, tag = self._read(held, tag, fresh=True)
+            fresh = True
+            held, tag = self._read(held, tag, fresh=fresh)
         trash = self._swap(room, work, here, state, held)
         self._settle(state, held, tag, room, here, made)
         return self._told(held, work, here, trash)
@@ -180,12 +182,14 @@ class Run:
             self._progress(Tick("hash", files=len(found), total_files=len(paths)))
         return found
 
-    def _fetch(self, work: Work, here: dict[str, Entry], folder: Path) -> list[Coming] | str:
+    def _fetch(
+        self, work: Work, here: dict[str, Entry], folder: Path, *, fresh: bool
+    ) -> list[Coming] | str:
         """All files that have to come, proved; or why one of them is not what it should be."""
         self._demand_room(work, here, folder)
         twins = {e.sha256: e.key for e in here.values() if e.sha256 and not e.logical}
         paths = Paths(self._root, EVERYTHING, {})
-        room = Room(folder, self._web, paths, twins, self._stop)
+        room = Room(folder, self._web, paths, twins, self._stop, fresh=fresh)
         workers = self._options.max_workers
         if problems := fetch_all(room, work.fetch, workers, self._progress, self._stop):
             return min(problems)

@@ -180,20 +180,29 @@ class Web:
             told = Tag(answer.headers.get("ETag", ""), answer.headers.get("Last-Modified", ""))
             return Document(bytes(data), told)
 
-    def open(self, path: str, size: int, first: int = 0, last: int | None = None) -> Part:
+    def open(
+        self,
+        path: str,
+        size: int,
+        first: int = 0,
+        last: int | None = None,
+        *,
+        fresh: bool = False,
+    ) -> Part:
         """The bytes `first` to `last` of a file of `size` bytes, or all from 0 on where the server
-        gives no parts. A line that breaks is taken up where it broke.
+        gives no parts. A line that breaks is taken up where it broke. `fresh` is as for `document`.
 
         Raises `IntegrityError` as soon as it shows that the file has another size.
         """
         asked = None if last is None else (first, last)
         place = f"{self.url}{shown(path)}"
-        answer = _BORDER.persist(lambda: self._ask(path, size, asked), place)
+        caches = _FRESH if fresh else {}
+        answer = _BORDER.persist(lambda: self._ask(path, size, asked, caches), place)
         begins, ends = (0, size - 1)
         if asked and answer.status_code == HTTPStatus.PARTIAL_CONTENT:
             begins, ends = asked
         etag = answer.headers.get("ETag", "")
-        same = {"If-Range": etag} if _STRONG.fullmatch(etag) else {}
+        same = {**caches, **({"If-Range": etag} if _STRONG.fullmatch(etag) else {})}
 
         def again(offset: int) -> Body:
             rest = (begins + offset, ends)
@@ -209,11 +218,11 @@ class Web:
         path: str,
         size: int,
         part: tuple[int, int] | None,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str],
     ) -> requests.Response:
         """The answer to a request for a file, or a part of it, that can be what it should be."""
-        asked = {**(headers or {}), "Range": f"bytes={part[0]}-{part[1]}"} if part else {}
-        answer = self._get(path, asked)
+        asked = {"Range": f"bytes={part[0]}-{part[1]}"} if part else {}
+        answer = self._get(path, {**headers, **asked})
         try:
             if answer.status_code == HTTPStatus.PARTIAL_CONTENT and part:
                 _demand_part(answer, part, size, f"{self.url}{shown(path)}")
