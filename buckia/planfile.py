@@ -246,41 +246,6 @@ def _bad_headers(content: Content) -> str | None:
     return refuse_headers(kind) or refuse_headers(content.headers)
 
 
-def differences(old: Plan, new: Plan) -> list[str]:
-    """What became different from one plan to the next, in words; only the digests may differ."""
-    before = {action.id: action for action in old.actions}
-    after = {action.id: action for action in new.actions}
-    both = before.keys() & after.keys()
-    groups = {
-        "added": [action for action in new.actions if action.id not in before],
-        "removed": [action for action in old.actions if action.id not in after],
-        "changed": [a for a in new.actions if a.id in both and a != before[a.id]],
-    }
-    found = [_counted(how, actions) for how, actions in groups.items() if actions]
-    for name in sorted(old.buckets.keys() & new.buckets.keys()):
-        was, now = old.buckets[name].base, new.buckets[name].base
-        if was != now:
-            moved = (
-                f", from serial {was.serial} to {now.serial}" if was.serial != now.serial else ""
-            )
-            found.append(f"the base of `{name}` moved{moved}")
-    told = ("digest", "actions", "summary", *(("buckets",) if found else ()))
-    return found + [
-        f"`{name}` differs"
-        for name in Plan.__struct_fields__
-        if name not in told and getattr(old, name) != getattr(new, name)
-    ]
-
-
-_NAMED: Final = 3
-
-
-def _counted(how: str, actions: list[Action]) -> str:
-    named = ", ".join(f"{action.op} {action.key}" for action in actions[:_NAMED])
-    more = f" and {len(actions) - _NAMED} more" if len(actions) > _NAMED else ""
-    return f"{len(actions)} action{'s' if actions[1:] else ''} {how} ({named}{more})"
-
-
 def view(data: bytes, what: str = "the plan") -> Plan:
     """The plan in a document, for looking at: unknown fields are left out, the digest unchecked."""
     value = _header(data, what)

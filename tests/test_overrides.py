@@ -15,6 +15,7 @@ from buckia.applying import refuse_unfit
 from buckia.errors import BlockedError, BuckiaError
 from buckia.identity import FILE, object_key
 from buckia.model import Entry
+from buckia.report import changes
 from buckia.rules import NO_OVERRIDES, Overrides
 from buckia.stores.memory import MemoryStore
 from tests.helpers import ALL_DELETIONS, NO_LIMITS, Side, World, ops
@@ -313,7 +314,7 @@ def test_an_error_names_a_few_reasons_and_counts_the_rest(tmp_path: Path) -> Non
 def test_plans_of_the_same_world_do_not_differ(tmp_path: Path) -> None:
     world = World(tmp_path, **ALL_DELETIONS).settled(FILES)
     world.remove("a/0")
-    assert planfile.differences(world.plan(), world.plan()) == []
+    assert changes.told(world.plan(), world.plan()) == []
 
 
 def test_what_differs_is_counted_and_named(tmp_path: Path) -> None:
@@ -324,12 +325,12 @@ def test_what_differs_is_counted_and_named(tmp_path: Path) -> None:
     world.write("new0", b"changed")
     world.remove("new1")
     world.write("more", b"1")
-    assert planfile.differences(old, world.plan()) == [
+    assert changes.told(old, world.plan()) == [
         "1 action added (upload more)",
         "1 action removed (upload new1)",
         "1 action changed (upload new0)",
     ]
-    assert planfile.differences(old, world.plan(paths=["a/"]))[0] == (
+    assert changes.told(old, world.plan(paths=["a/"]))[0] == (
         "5 actions removed (upload new0, upload new1, upload new2 and 2 more)"
     )
 
@@ -340,14 +341,12 @@ def test_a_base_that_moved_and_anything_else_is_told(tmp_path: Path) -> None:
     old = world.plan()
     world.write("new", b"1")
     world.sync()
-    assert planfile.differences(old, world.plan()) == [
-        "the base of `main` moved, from serial 1 to 2"
-    ]
+    assert changes.told(old, world.plan()) == ["the base of `main` moved, from serial 1 to 2"]
     old = world.plan()
     world.remove("a/0")
-    assert planfile.differences(old, world.plan()) == ["`warnings` differs"]
+    assert changes.told(old, world.plan()) == ["`warnings` differs"]
     world.write("a/0", FILES["a/0"])
-    assert planfile.differences(old, world.under(exclude=["b/"]).plan(paths=["a/"])) == [
+    assert changes.told(old, world.under(exclude=["b/"]).plan(paths=["a/"])) == [
         "`config_digest` differs",
         "`scope` differs",
     ]

@@ -92,11 +92,12 @@ def _staged(session: Session, made: Plan) -> Plan:
 
 def _check(name: str, shared: Shared) -> None:
     from buckia import planfile, staging
+    from buckia.report import changes
 
     old = planfile.read(papers.read(name), called(name))
     with opened(shared) as session:
         bare = staging.unstaged(old)
-        if found := planfile.differences(bare, session.plan_again(old)):
+        if found := changes.told(bare, session.plan_again(old)):
             raise StaleError(
                 f"{called(name)} is not what would be planned now: {'; '.join(found)}; nothing was "
                 "changed; plan again"

@@ -1,9 +1,10 @@
-"""`show`: a plan file for whoever reviews it. Needs neither a configuration nor a network."""
+"""`show` and `plan-diff`: plan files for whoever reviews them. Need neither a configuration nor a
+network."""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -14,6 +15,9 @@ from buckia.errors import UsageError
 
 if TYPE_CHECKING:
     from buckia.planfile import Plan
+
+
+_CHANGES: Final = 2
 
 
 class Format(StrEnum):
@@ -27,6 +31,7 @@ class Format(StrEnum):
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(unfold(show))
+    app.command("plan-diff")(unfold(plan_diff))
 
 
 def show(
@@ -59,6 +64,38 @@ def show(
         draw(view(made, everything=bool(verbose)))
     else:
         papers.write(_page(made, format), papers.STREAM)
+
+
+def plan_diff(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="The plan that was reviewed.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The plan of now; `-` is stdin.")],
+    json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="Exit with 2 when anything differs.")
+    ] = False,
+    verbose: Annotated[
+        int,
+        typer.Option("--verbose", "-v", count=True, show_default=False, help="Fold no list."),
+    ] = 0,
+) -> None:
+    """Tell what changed in a plan since it was reviewed.
+
+    Actions that came, went, or expect or leave something else, the dangerous first; conflicts,
+    limits, the configuration and the state it was made from. Needs nothing but the two files.
+    """
+    from buckia.report import changes
+
+    if old == new == papers.STREAM:
+        raise UsageError("stdin holds one plan: name a file for the other")
+    found = changes.compare(_read(old)[1], _read(new)[1])
+    if json:
+        papers.write(changes.document(found), papers.STREAM)
+    else:
+        from buckia.cli import show_changes
+
+        draw(show_changes.view(found, everything=bool(verbose)))
+    if detailed_exitcode and not found.same:
+        raise typer.Exit(_CHANGES)
 
 
 def _page(made: Plan, format: Format) -> bytes:  # noqa: A002
