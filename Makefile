@@ -39,7 +39,7 @@ docs: $(READY)   ## write the generated pages anew
 	@$(BIN)/python -m tests.reference
 
 bench: $(READY)  ## measure; see tests/benchmarks
-	@$(BIN)/python -m tests.benchmarks $(SCENARIO)
+	@$(BIN)/python -m tests.benchmarks $(SCENARIO) $(if $(SMALL),--small) $(if $(RUNS),--runs $(RUNS))
 
 weeks: $(READY)  ## a week with 5,000 files on every kind of bucket; see tests/weeks.py
 	@$(BIN)/python -m tests.weeks $(BUCKETS)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
+from buckia.config.acceptance import accepts
 from buckia.documents import schema
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ def problems(data: Any, part: str = "", tell: Describe = describe) -> list[Probl
     `data` is what JSON can hold. The order is that of the data, an outer problem before an inner.
     """
     hidden = list(_unprintable(data, ()))
+    if not hidden and accepts(_rules(part), data, schema("config")):
+        return []
     told = {problem.path for problem in hidden}
     judged = (one for error in _validator(part).iter_errors(data) for one in _word(error, tell))
     return list(dict.fromkeys([*hidden, *(one for one in judged if one.path not in told)]))
@@ -86,10 +89,13 @@ def problems(data: Any, part: str = "", tell: Describe = describe) -> list[Probl
 def _validator(part: str) -> Validator:
     from jsonschema import Draft202012Validator  # loaded late: costs more than the rest of buckia
 
+    return Draft202012Validator(_rules(part))
+
+
+@cache
+def _rules(part: str) -> dict[str, Any]:
     whole = schema("config")
-    return Draft202012Validator(
-        {**whole["$defs"][part], "$defs": whole["$defs"]} if part else whole
-    )
+    return {**whole["$defs"][part], "$defs": whole["$defs"]} if part else whole
 
 
 def _unprintable(value: object, path: Path) -> Iterator[Problem]:

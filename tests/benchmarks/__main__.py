@@ -1,72 +1,54 @@
-"""Run benchmarks, each in a process of its own, and print what they cost.
-
-Times are medians of several runs on whatever machine this is: read ratios, not absolutes.
-"""
+"""Measure the named scenarios, or all, and write what came of it."""
 
 from __future__ import annotations
 
-import json
-import resource
-import statistics
-import subprocess  # noqa: TID251  (each run is a process of its own, so that memory is its own)
+import argparse
 import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks.planning import BUCKETS, prepare
+from tests.benchmarks import peers, report
+from tests.benchmarks.race import race
+from tests.benchmarks.report import Document
+from tests.benchmarks.results import result
+from tests.benchmarks.service import serving
+from tests.benchmarks.stage import Arena
+from tests.benchmarks.table import SCENARIOS
 
-RUNS = 5
-FILES = 100_000
-
-
-def main(wanted: list[str]) -> None:
-    """Measure the wanted scenarios, or all."""
-    if not wanted or "start" in wanted:
-        _start()
-    names = [f"plan-{bucket}" for bucket in BUCKETS if not wanted or f"plan-{bucket}" in wanted]
-    if names:
-        _plans(names)
+_ROOT = Path(__file__).parents[2]
 
 
-def _start() -> None:
-    """What starting costs, against the two libraries that every command line of its kind loads."""
-    ours = [sys.executable, "-m", "buckia", "--help"]
-    least = [sys.executable, "-c", "import typer, rich"]
-    pairs = [(_cpu(ours), _cpu(least)) for _ in range(2 * RUNS)][1:]
-    ratio = statistics.median(a / b for a, b in pairs)
-    seconds = statistics.median(a for a, _ in pairs)
-    print(f"start: `buckia --help` {seconds:.2f} s of CPU, {ratio:.2f} of `import typer, rich`")
+def main(words: list[str]) -> int:
+    """Run them; an exit code."""
+    names = [scenario.name for scenario in SCENARIOS]
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
+    parser.add_argument("names", nargs="*", metavar="SCENARIO", help=", ".join(names))
+    parser.add_argument("--small", action="store_true", help="a short look, written to .bench/")
+    parser.add_argument("--runs", type=int, default=0, help="of each program (5; small: 2)")
+    parser.add_argument("--out", type=Path, help="where results go (docs/benchmarks/)")
+    said = parser.parse_args(words)
+    if unknown := set(said.names) - set(names):
+        parser.error(
+            f"no such scenario: {', '.join(sorted(unknown))}; there are {', '.join(names)}"
+        )
+    runs = said.runs or (2 if said.small else 5)
+    folder = said.out or (_ROOT / (".bench/small" if said.small else "docs/benchmarks"))
+    programs = peers.install()
+    wanted = [one for one in SCENARIOS if not said.names or one.name in said.names]
+    with tempfile.TemporaryDirectory(prefix="buckia-bench-") as made, serving() as service:
+        arena = Arena(Path(made), programs, service, said.small)
+        told = report.versions_told(peers.versions(programs))
+        for scenario in wanted:
+            found = result(scenario, race(scenario, arena, runs, _say))
+            measured = Document(report.machine(service.name), told, [found])
+            report.write(folder, report.merge(folder, measured, names))
+    _say(f"written to {folder}")
+    return 0
 
 
-def _cpu(command: list[str]) -> float:
-    """Seconds of CPU that a command takes."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, check=True, capture_output=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
-
-
-def _plans(names: list[str]) -> None:
-    print(f"{'scenario':<14}{'files':>9}{'wall s':>9}{'cpu s':>9}{'peak MB':>9}")
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        prepare(root, FILES)
-        for name in names:
-            runs = [_measure(root, name) for _ in range(RUNS + 1)][1:]  # the first one warms up
-            wall, cpu, peak = (statistics.median(run[key] for run in runs) for key in runs[0])
-            print(f"{name:<14}{FILES:>9,}{wall:>9.2f}{cpu:>9.2f}{peak:>9.0f}")
-
-
-def _measure(root: Path, name: str) -> dict[str, float]:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks.planning", str(root), name.removeprefix("plan-")],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    measured: dict[str, float] = json.loads(done.stdout)
-    return measured
+def _say(text: str) -> None:
+    print(text, flush=True)
 
 
 if __name__ == "__main__":
-    main([word for word in sys.argv[1:] if word])
+    sys.exit(main(sys.argv[1:]))

@@ -1,73 +1,153 @@
-"""A plan with nothing to do: 100,000 unchanged files, the hash cache warm.
-
-The bucket is a folder, or a dictionary in memory filled from what the lockfile knows.
-"""
+"""Scenarios of planning: nothing to do, a first plan, far away, a million entries."""
 
 from __future__ import annotations
 
-import json
-import resource
-import sys
-import time
+import shutil
+import subprocess  # noqa: TID251  (what is prepared is prepared by the program that is measured)
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from buckia import planfile
-from buckia.config import BucketConfig, Config
-from buckia.model import Entry
-from buckia.project import Project
-from buckia.stores.memory import MemoryStore
+from buckia import lockfile
+from buckia.lockfile import Locked, Lockfile
+from tests.benchmarks import listing
+from tests.benchmarks.contestants import Maker
+from tests.benchmarks.data import age, fill, make_files, make_sparse
+from tests.benchmarks.stage import Arena, Contestant, Stage
 
-BUCKETS = ("local", "memory")
-FOLDER = "7Gk2mQx9RvT4bN8sLw3yHd5"
-
-
-class Filled(MemoryStore):
-    """A bucket that lists what a lockfile says, as if all had been put there."""
-
-    def __init__(self, entries: dict[str, Entry]) -> None:
-        super().__init__()
-        self._listed = entries
-
-    def entries(self, prefix: str = "") -> Iterator[Entry]:
-        """Every remembered object."""
-        return iter(self._listed.values())
+_PLAN = ["plan", "--quiet", "--out", "plan.json"]
 
 
-def project(root: Path) -> Project:
-    """The project whose plan is measured."""
-    bucket = BucketConfig(
-        provider="local", bucket_name="bucket", paths=["assets/"], folders=[FOLDER]
-    )
-    return Project(Config(root, None, {"bucket": bucket}))
+def apply_once(arena: Arena, project: Path, endpoint: str, bucket: str) -> None:
+    """Bring a project to where there is nothing to do, its cache warm."""
+    for words in (["sync", "--quiet"], _PLAN):
+        age()
+        _buckia(arena, project, endpoint, bucket, words)
 
 
-def prepare(root: Path, files: int) -> None:
-    """Make the files, and apply them once so that lockfile and cache know them."""
-    (root / "bucket").mkdir()
-    for number in range(files):
-        path = root / "assets" / FOLDER / f"{number % 1000:03}" / f"image-{number:06}.jpg"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"%d" % number)
-    for _ in range(2):  # the second plan reads what the first left too fresh to be trusted
-        with project(root) as made:
-            made.apply(made.plan())
+def settle(arena: Arena, project: Path, endpoint: str, bucket: str) -> None:
+    """Let a project know what a peer did, so that only the next work is left to do."""
+    _buckia(arena, project, endpoint, bucket, ["sync", "--quiet"])
 
 
-def measure(root: Path, bucket: str) -> dict[str, float]:
-    """One plan: wall and CPU seconds, peak memory in MB."""
-    with project(root) as made:
-        if bucket == "memory":
-            made._stores["bucket"] = Filled(made.load_state().lock.state("bucket").base())
-        wall, cpu = time.perf_counter(), time.process_time()
-        plan = made.plan()
-        document = planfile.write(plan)
-        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    assert plan.actions == ()
-    assert document
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"wall": wall, "cpu": cpu, "peak": peak}
+def _buckia(arena: Arena, project: Path, endpoint: str, bucket: str, words: list[str]) -> None:
+    env = arena.env(endpoint, bucket)
+    command = [arena.programs["buckia"], *words]
+    done = subprocess.run(command, cwd=project, env=env, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"buckia {' '.join(words)}: {done.stderr[-2000:]}")
 
 
-if __name__ == "__main__":
-    print(json.dumps(measure(Path(sys.argv[1]), sys.argv[2])))
+@contextmanager
+def unchanged(arena: Arena) -> Iterator[Stage]:
+    """100,000 files that are the same on both sides."""
+    with arena.room("unchanged") as place:
+        project, bucket = arena.project(place), arena.service.make_bucket()
+        make_files(project / "files", arena.count(100_000, 1000), 16)
+        apply_once(arena, project, arena.service.server.endpoint, bucket)
+        make = Maker(arena, project, check=lambda: _demand_nothing(project))
+        contestants = [make.buckia(_PLAN), *make.dry_runs("files", lambda: bucket)]
+        yield _stage(arena, contestants, bucket)
+        arena.service.drop(bucket)
+
+
+def _stage(arena: Arena, contestants: list[Contestant], bucket: str) -> Stage:
+    service = arena.service
+    return Stage(contestants, service.server.endpoint, bucket, service.pids)
+
+
+def _demand_nothing(project: Path) -> None:
+    plan = project / "plan.json"
+    if plan.exists():
+        assert b'"actions": []' in plan.read_bytes(), "there was something to do"
+        plan.unlink()
+
+
+@contextmanager
+def first(arena: Arena) -> Iterator[Stage]:
+    """20,000 files of 100 kB that are on both sides, and nothing is known of either."""
+    with arena.room("first") as place:
+        project, bucket = arena.project(place), arena.service.make_bucket()
+        make_files(project / "files", arena.count(20_000, 200), 100_000)
+        fill(arena.service, bucket, project / "files")
+        age()
+
+        def forget() -> None:
+            shutil.rmtree(project / ".buckia.d", ignore_errors=True)
+            with suppress(FileNotFoundError):
+                (project / "plan.json").unlink()
+
+        make = Maker(arena, project, reset=forget)
+        contestants = [make.buckia(_PLAN), make.rclone_by_checksum("files", lambda: bucket)]
+        yield _stage(arena, contestants, bucket)
+        arena.service.drop(bucket)
+
+
+@contextmanager
+def listed_far(arena: Arena) -> Iterator[Stage]:
+    """The listing alone of 200,000 keys, behind 40 ms."""
+    with _synthetic(arena, arena.count(200_000, 10_000), files=False) as (project, far, _):
+        make = Maker(arena, project)
+        whole = "s3://bench/*"
+        ours = make.one(
+            "buckia", "ranges cut from the lockfile, 16 workers", lambda: [["python", "-m", _LIST]]
+        )
+        contestants = [
+            ours,
+            make.one("s5cmd ls", "as it comes", lambda: [["s5cmd", "ls", whole]]),
+            make.one(
+                "rclone lsf",
+                "-R --fast-list",
+                lambda: [["rclone", "lsf", "-R", "--files-only", "--fast-list", "bench:bench"]],
+            ),
+            make.one(
+                "aws s3 ls", "--recursive", lambda: [["aws", "s3", "ls", "--recursive", "bench"]]
+            ),
+        ]
+        yield Stage(contestants, far.endpoint, "bench", [far.pid], rtt=0.04)
+
+
+_LIST = "tests.benchmarks.list_all"
+
+
+@contextmanager
+def planned_far(arena: Arena) -> Iterator[Stage]:
+    """The same, held against as many files."""
+    with _synthetic(arena, arena.count(200_000, 10_000)) as (project, far, _):
+        make = Maker(arena, project, check=lambda: _demand_nothing(project))
+        contestants = [make.buckia(_PLAN), *make.dry_runs("files", lambda: "bench")]
+        yield Stage(contestants, far.endpoint, "bench", [far.pid], rtt=0.04)
+
+
+@contextmanager
+def million(arena: Arena) -> Iterator[Stage]:
+    """A million entries on both sides and in the lockfile."""
+    with _synthetic(arena, arena.count(1_000_000, 20_000)) as (project, far, _):
+        make = Maker(arena, project, check=lambda: _demand_nothing(project))
+        contestants = [make.buckia(_PLAN), *make.dry_runs("files", lambda: "bench")]
+        yield Stage(contestants, far.endpoint, "bench", [far.pid])
+
+
+@contextmanager
+def _synthetic(
+    arena: Arena, count: int, *, files: bool = True
+) -> Iterator[tuple[Path, listing.Far, int]]:
+    """A project whose lockfile knows what a server lists that has nothing but its listing."""
+    with arena.room(f"listing-{count}-{files}") as place, listing.serving(count) as far:
+        project = arena.project(place)
+        keys = [(listing.key_of(n), listing.size_of(n), listing.etag_of(n)) for n in range(count)]
+        if files:
+            make_sparse((project / "files" / key, size) for key, size, _ in keys)
+            age()
+        sha = {size: listing.sha256_of(size) for size in {size for _, size, _ in keys}}
+        entries = {key: Locked(size, sha[size], etag) for key, size, etag in keys}
+        state = lockfile.advance(
+            lockfile.NEW, _with(entries), "sha256:" + "0" * 64, listing.FOLDER, partial=False
+        )
+        lock = Lockfile(lockfile.FORMAT, lockfile.VERSION, {"demo": state})
+        (project / ".buckia.lock").write_bytes(lockfile.write(lock))
+        yield project, far, count
+
+
+def _with(entries: dict[str, Locked]) -> lockfile.BucketState:
+    return lockfile.BucketState(None, 0, "", None, False, entries)

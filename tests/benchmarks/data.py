@@ -1,0 +1,67 @@
+"""Files to work with, made quickly, and brought into buckets."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.benchmarks.service import Service
+
+
+def make_files(root: Path, count: int, size: int, seed: int = 1) -> list[Path]:
+    """So many files of random bytes, at most a thousand in a folder."""
+    rng = random.Random(seed)
+    return [_write(path, rng.randbytes(size)) for path in _paths(root, count)]
+
+
+def _write(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    return path
+
+
+def _paths(root: Path, count: int) -> Iterator[Path]:
+    for number in range(count):
+        path = root / f"{number // 1000:04}" / f"image-{number:07}.jpg"
+        if number % 1000 == 0:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        yield path
+
+
+def make_sparse(paths: Iterable[tuple[Path, int]]) -> None:
+    """Files of zeros that take no room on the disk."""
+    made: set[Path] = set()
+    for path, size in paths:
+        if path.parent not in made:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            made.add(path.parent)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
+        os.ftruncate(handle, size)
+        os.close(handle)
+
+
+def change(paths: Iterable[Path], seed: int) -> None:
+    """New content for files; another size each time, so that every peer sees the change."""
+    rng = random.Random(seed)
+    for path in paths:
+        path.write_bytes(rng.randbytes(rng.randrange(500, 1500)))
+
+
+def fill(service: Service, bucket: str, root: Path) -> None:
+    """Put the files below a folder into a bucket, as any client would."""
+    client = service.server.client
+
+    def put(path: Path) -> None:
+        key = path.relative_to(root).as_posix()
+        client.put_object(Bucket=bucket, Key=key, Body=path.read_bytes())
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(put, (path for path in root.rglob("*") if path.is_file())))
+
+
+def age() -> None:
+    """Wait until times on disk are old enough to be trusted, and newer ones can be told apart."""
+    time.sleep(1.1)

@@ -1,0 +1,16 @@
+"""List a bucket the way a plan does, and do nothing else: what `ls` is for the peers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from buckia.config.file import load
+from buckia.model import silent
+from buckia.project import Project
+from buckia.snapshot import list_remote
+
+if __name__ == "__main__":
+    with Project(load(Path(".buckia"))) as project:
+        bucket = project.config.bucket("demo")
+        found = list_remote(project.remote("demo"), bucket.layout, bucket.rules.excludes, silent)
+        print(len(found.entries))

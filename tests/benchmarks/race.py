@@ -1,0 +1,76 @@
+"""A B A B: the contestants of a scenario in turn, every run measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from msgspec import Struct
+
+from tests.benchmarks.measuring import Cost, cpu_of, run
+from tests.benchmarks.proxy import Passed, Proxy, proxied
+from tests.benchmarks.stage import Arena, Contestant, Scenario, Stage
+
+Say = Callable[[str], None]
+
+
+class Figures(Struct):
+    """What all runs of one contestant cost, and what passed between it and the service in one."""
+
+    contestant: Contestant
+    passed: Passed | None
+    costs: list[Cost]
+    server: list[float]
+
+
+def race(scenario: Scenario, arena: Arena, runs: int, say: Say) -> list[Figures]:
+    """All figures of a scenario, buckia's first.
+
+    Each contestant has a run that does not count, through a proxy that tells what it asks of the
+    service; then all have a run in turn, `runs` times.
+    """
+    say(f"{scenario.name}: {scenario.work}")
+    with scenario.prepare(arena) as stage, _network(stage) as proxy:
+        table = [
+            Figures(one, _warm_up(arena, stage, one, proxy), [], []) for one in stage.contestants
+        ]
+        far = proxy.endpoint if proxy and (stage.rtt or stage.rate) else stage.endpoint
+        for turn in range(runs):
+            for row in table:
+                before = _reset(stage, row.contestant)
+                cost = _run(arena, stage, row.contestant, far)
+                row.costs.append(cost)
+                row.server.append(cpu_of(stage.pids) - before)
+                say(
+                    f"  {turn + 1}/{runs} {row.contestant.name}: {cost.wall:.2f} s, "
+                    f"{cost.cpu:.2f} s of CPU"
+                )
+        return table
+
+
+@contextmanager
+def _network(stage: Stage) -> Iterator[Proxy | None]:
+    if not stage.endpoint:
+        yield None
+        return
+    with proxied(stage.endpoint, rtt=stage.rtt, rate=stage.rate) as proxy:
+        yield proxy
+
+
+def _warm_up(arena: Arena, stage: Stage, one: Contestant, proxy: Proxy | None) -> Passed | None:
+    _reset(stage, one)
+    if proxy:
+        proxy.passed()
+    _run(arena, stage, one, proxy.endpoint if proxy else "")
+    return proxy.passed() if proxy else None
+
+
+def _reset(stage: Stage, one: Contestant) -> float:
+    one.reset()
+    return cpu_of(stage.pids)
+
+
+def _run(arena: Arena, stage: Stage, one: Contestant, endpoint: str) -> Cost:
+    cost = run(one.commands(), arena.env(endpoint, stage.bucket), one.folder)
+    one.check()
+    return cost
