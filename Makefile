@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 JOBS   ?= auto
 
-.PHONY: help tour test check format docs bench weeks mutate clean
+.PHONY: help tour test check format docs bench profile weeks mutate clean
 
 help:            ## this list
 	@sed -n 's/^\([a-z]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ docs: $(READY)   ## write the generated pages anew
 
 bench: $(READY)  ## measure; see tests/benchmarks
 	@$(BIN)/python -m tests.benchmarks $(SCENARIO) $(if $(SMALL),--small) $(if $(RUNS),--runs $(RUNS))
+
+profile: $(READY) ## where the CPU of a scenario of `bench` goes: make profile SCENARIO=plan-unchanged
+	@$(BIN)/python -m tests.benchmarks.profiled $(SCENARIO) $(if $(SMALL),--small)
 
 weeks: $(READY)  ## a week with 5,000 files on every kind of bucket; see tests/weeks.py
 	@$(BIN)/python -m tests.weeks $(BUCKETS)

@@ -92,7 +92,7 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def digest(value: object) -> str:
     """`sha256:` over the canonical form of a value: sorted keys, no white space, UTF-8."""
-    canonical = msgspec.json.encode(msgspec.to_builtins(value), order="sorted")
+    canonical = msgspec.json.encode(value, order="sorted")
     return "sha256:" + hashlib.sha256(canonical).hexdigest()
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 
 from msgspec import Struct
@@ -103,6 +103,12 @@ class Layout(Struct, frozen=True, dict=True):
     @cached_property
     def _ranked(self) -> tuple[Mapping, ...]:
         return tuple(sorted(self.mappings, key=lambda m: (not m.single, -len(m.prefix))))
+
+    @cached_property
+    def coverage(self) -> Callable[[str], bool]:
+        """Whether a key belongs to any mapping: told at once where one has all keys."""
+        whole = any(not (m.single or m.prefix or m.folders) for m in self.mappings)
+        return bool if whole else lambda key: self.owner(key) is not None
 
     def owner(self, key: str) -> Mapping | None:
         """The mapping a key belongs to: a single file before a folder, a longer prefix before a

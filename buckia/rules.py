@@ -139,6 +139,8 @@ class Rules(Struct, frozen=True, dict=True):
 
     def excludes(self, key: str) -> str | None:
         """Why a key is out of scope, or None when it is in scope."""
+        if self._unfiltered and not _ANY.search(key):
+            return None  # most keys of most buckets
         if built_in := built_in_exclude(key):
             return built_in
         if self._include and not self._include(key):
@@ -150,6 +152,11 @@ class Rules(Struct, frozen=True, dict=True):
         if self._exclude_pattern and self._exclude_pattern.search(key):
             return "matches `exclude_pattern`"
         return None
+
+    @cached_property
+    def _unfiltered(self) -> bool:
+        filters = (self.include, self.exclude, self.include_pattern, self.exclude_pattern)
+        return not any(filters)
 
     @cached_property
     def _protect(self) -> Matcher | None:

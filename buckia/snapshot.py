@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future
 from typing import BinaryIO, Final
 
@@ -26,7 +26,7 @@ from buckia.model import (
 from buckia.reconcile import is_base
 from buckia.rules import Rules
 from buckia.sqlite import SIDECARS
-from buckia.stores.base import Store
+from buckia.stores.base import Ranging, Store
 from buckia.stores.local import LocalStore
 
 _MULTIPART = re.compile(r"^([0-9a-f]{32})-([1-9]\d{0,4})$")
@@ -55,14 +55,16 @@ def take(
     progress: Progress,
     workers: int,
     within: tuple[str, ...] = EVERYWHERE,
+    known: Collection[str] = (),
 ) -> Sides:
-    """Scan and list at the same time, what lies `within` these key prefixes and no more.
+    """Scan and list at the same time, what lies `within` these key prefixes and no more. `known`
+    are keys that may be in the bucket.
 
     Raises what either side raises: a doubt is no listing.
     """
     with pool.threads(1, "list") as lister:
         theirs: Future[Listing] = lister.submit(
-            list_remote, remote, layout, rules.excludes, progress, within
+            list_remote, remote, layout, rules.excludes, progress, within, known
         )
         mine = local.listing(within, progress=progress)
         return Sides(mine, theirs.result())
@@ -74,19 +76,22 @@ def list_remote(
     refuse: Callable[[str], str | None],
     progress: Progress,
     within: tuple[str, ...] = EVERYWHERE,
+    known: Collection[str] = (),
 ) -> Listing:
     """Everything a bucket holds in scope. Keys that cannot be files are set aside, not repaired.
 
-    `refuse` says why a key is out of scope, or None. Only what lies `within` is asked for.
+    `refuse` says why a key is out of scope, or None. Only what lies `within` is asked for. `known`
+    are keys that may be there: a large bucket is listed in parts that are cut between them.
     """
     entries: dict[str, Entry] = {}
     skipped: list[Skipped] = []
     sidecars: list[Entry] = []
-    for entry in _objects(store, layout, within):
+    covers = layout.coverage
+    for entry in _objects(store, layout, within, known):
         key = entry.key
         if key.endswith(SIDECARS):
             sidecars.append(entry)
-        if layout.owner(key) is None or refuse(key):
+        if not covers(key) or refuse(key):
             continue
         why = refuse_key(key)
         if why is None:
@@ -99,9 +104,14 @@ def list_remote(
     return Listing(entries, tuple(skipped), tuple(sidecars))
 
 
-def _objects(store: Store, layout: Layout, within: tuple[str, ...]) -> Iterable[Entry]:
+def _objects(
+    store: Store, layout: Layout, within: tuple[str, ...], known: Collection[str]
+) -> Iterable[Entry]:
     for prefix in overlap(layout.prefixes, within):
-        yield from store.entries(prefix)
+        if known and isinstance(store, Ranging):
+            yield from store.ranged(prefix, known)
+        else:
+            yield from store.entries(prefix)
     for key in layout.single_keys:
         entry = store.head(key) if key.startswith(within) else None
         if entry is not None:
@@ -134,8 +144,8 @@ def prove(
     doubtful = [
         entry
         for key, entry in sides.remote.entries.items()
-        if _doubtful(sides.local.entries.get(key), base.get(key), entry)
-        or _undressed(base.get(key), entry, wants)
+        if not ((then := base.get(key)) and entry.version == then.version)  # nothing new about it
+        if _doubtful(sides.local.entries.get(key), then, entry) or _undressed(then, entry, wants)
     ]
     if not doubtful:
         return sides

@@ -187,7 +187,14 @@ class Workspace:
         That are digests, and the headers of new objects where these rules want some.
         """
         sides = snapshot.take(
-            local, remote, bucket.layout, bucket.rules, self.progress, bucket.max_workers, within
+            local,
+            remote,
+            bucket.layout,
+            bucket.rules,
+            self.progress,
+            bucket.max_workers,
+            within,
+            base,
         )
 
         def wants(key: str) -> Headers | None:

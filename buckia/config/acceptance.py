@@ -120,7 +120,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 def _size(value: object, kind: type[Any] | tuple[type[Any], ...]) -> int | None:
-    return len(value) if isinstance(value, kind) else None  # type: ignore[arg-type]
+    return len(value) if isinstance(value, kind) else None
 
 
 def _number(value: object) -> int | float | None:

@@ -190,6 +190,15 @@ class Remembering(Protocol):
 
 
 @runtime_checkable
+class Ranging(Protocol):
+    """What a store is beside, that can list parts of a bucket at the same time."""
+
+    def ranged(self, prefix: str, known: Iterable[str]) -> Iterator[Entry]:
+        """The same as `entries`, whatever is `known`: keys that may be there. It says only where
+        to cut."""
+
+
+@runtime_checkable
 class Sweeping(Protocol):
     """What a store is beside, that can delete many objects with few requests."""
 

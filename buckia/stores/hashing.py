@@ -39,7 +39,10 @@ class Digests(Struct, frozen=True, gc=False):
 
     def covers(self, wanted: Iterable[str]) -> bool:
         """Whether every wanted digest is known."""
-        return all(getattr(self, name) for name in wanted)
+        for name in wanted:  # noqa: SIM110  (asked for every file: a generator costs more)
+            if not getattr(self, name):
+                return False
+        return True
 
 
 def hash_file(file: BinaryIO, wanted: Iterable[str] = (), most: int | None = None) -> Digests:
@@ -93,8 +96,15 @@ class HashCache:
             self._load()
         assert self._known is not None  # noqa: S101  (for the type checker)
         at = (stat.st_dev, stat.st_ino)
-        found = self._fresh.get(at) or self._known.get(at)
-        return found[1] if found and found[0] == _times(stat, path) else None
+        found = (self._fresh.get(at) if self._fresh else None) or self._known.get(at)
+        if found is None:
+            return None
+        size, mtime, ctime = found[0]
+        if size != stat.st_size or mtime != stat.st_mtime_ns:
+            return None
+        if mtime % 1_000_000_000:  # as in `_times`
+            return found[1] if ctime == stat.st_ctime_ns else None
+        return found[1] if found[0] == _times(stat, path) else None
 
     def remember(self, stat: os.stat_result, path: str, digests: Digests, read_at: int) -> None:
         """Keep what a read that began at `read_at` (ns since 1970) told, unless it is too fresh."""

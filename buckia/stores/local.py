@@ -107,11 +107,11 @@ class LocalStore:
             name = self.root.name
             raise NotFoundError(f"there is no folder {name!r} to be the bucket; create it")
         skipped: list[Skipped] = []
-        found = [
-            file
-            for file in walk(self.root, self._paths.reach(within), self._refuse, skipped.append)
-            if file.key.startswith(within) and not file.path.startswith(self._scratch)
-        ]
+        scratch = self._scratch
+        found = walk(self.root, self._paths.reach(within), self._refuse, skipped.append)
+        found = [file for file in found if not file.path.startswith(scratch)]
+        if within != EVERYWHERE:
+            found = [file for file in found if file.key.startswith(within)]
         entries = read_all(
             found,
             self._reader,
@@ -121,7 +121,7 @@ class LocalStore:
             progress=progress,
         )
         ordered = {file.key: entries[file.key] for file in found if file.key in entries}
-        self._paths.remember((file.key, file.path) for file in found)
+        self._paths.remember({file.key: file.path for file in found})
         return Listing(ordered, tuple(skipped))
 
     @property
@@ -215,7 +215,7 @@ class LocalStore:
                     place.put(temporary, replacing, inherit=mode is None)
         except OSError as problem:
             raise files.explain(path, problem) from None
-        self._paths.remember([(entry.key, path)])
+        self._paths.remember({entry.key: path})
         stored = self.head(entry.key)
         if stored is None:
             raise PreconditionError(f"{path}: the file vanished as it was written; plan again")

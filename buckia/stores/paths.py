@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import stat as modes
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -40,7 +40,7 @@ class Paths:
             mapping.key_of(path) == key for mapping in self.layout.mappings
         )
 
-    def remember(self, found: Iterable[tuple[str, str]]) -> None:
+    def remember(self, found: Mapping[str, str]) -> None:
         """Take these paths for these keys from now on."""
         self._spelt.update(found)
 

@@ -141,13 +141,14 @@ def _entry(file: Found, known: Digests) -> Entry:
     return Entry(
         file.key,
         known.size,
-        sha256=known.sha256,
-        md5=known.md5,
-        sha1=known.sha1,
-        logical=known.logical,
-        version=known.logical or known.sha256,
-        modified=file.stat.st_mtime_ns,
-        path=file.path,
+        known.sha256,
+        known.md5,
+        known.sha1,
+        known.logical,
+        known.logical or known.sha256,
+        file.stat.st_mtime_ns,
+        None,
+        file.path,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import BinaryIO, Final
@@ -24,7 +24,7 @@ from buckia.stores.s3_copies import change_headers, copy
 from buckia.stores.s3_errors import BORDER, FAILURES, persist
 from buckia.stores.s3_guard import Guard
 from buckia.stores.s3_headers import for_boto
-from buckia.stores.s3_listing import entry_of, is_md5, list_objects
+from buckia.stores.s3_listing import Listed, entry_of, is_md5, keeps_versions, list_pages
 from buckia.stores.s3_parts import (
     Part,
     Request,
@@ -34,6 +34,7 @@ from buckia.stores.s3_parts import (
     read_parts,
     send_parts,
 )
+from buckia.stores.s3_ranges import list_ranges
 from buckia.stores.s3_services import Conditions
 from buckia.stores.s3_session import S3Options as S3Options
 from buckia.stores.s3_session import S3Session
@@ -91,10 +92,9 @@ class S3Store:
         if self._options.versions is not None:
             return self._options.versions
         try:
-            found = self._session.client.get_bucket_versioning(Bucket=self._options.bucket)
+            return keeps_versions(self._session)
         except FAILURES:
             return False
-        return found.get("Status") == "Enabled"
 
     @property
     def bench(self) -> S3Bench:
@@ -118,14 +118,26 @@ class S3Store:
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         """Every object below `prefix`; complete, or it raises."""
-        cut = len(self._options.prefix)
-        for key, fields in list_objects(self._session, self._options.prefix + prefix):
-            try:
-                yield entry_of(key[cut:], fields, md5_etags=self._guard.md5_etags)
-            except (KeyError, ValueError):
-                raise StoreError(
-                    f"{self._guard.place(key[cut:])}: listed without ETag, size or date"
-                ) from None
+        for page in list_pages(self._session, self._options.prefix + prefix):
+            yield from self._listed(page)
+
+    def ranged(self, prefix: str, known: Iterable[str]) -> Iterator[Entry]:
+        """See `Ranging.ranged`."""
+        full = self._options.prefix
+        cuts = (full + key for key in known) if full else known
+        return list_ranges(self._session, full + prefix, cuts, self._listed)
+
+    def _listed(self, page: Sequence[Listed]) -> list[Entry]:
+        cut, md5_etags = len(self._options.prefix), self._guard.md5_etags
+        key = ""
+        try:
+            return [
+                entry_of(key := listed[0][cut:], listed, md5_etags=md5_etags) for listed in page
+            ]
+        except ValueError:
+            raise StoreError(
+                f"{self._guard.place(key)}: listed without ETag, size or date"
+            ) from None
 
     def head(self, key: str) -> Entry | None:
         """The object at `key`, with its sha256 where its writer left one."""

@@ -19,7 +19,7 @@ from buckia.stores.reaching import server_time
 from buckia.stores.s3_carriers import Condition, conditions
 from buckia.stores.s3_errors import persist, shown
 from buckia.stores.s3_extras import for_http
-from buckia.stores.s3_listing import list_objects
+from buckia.stores.s3_listing import list_pages
 from buckia.stores.s3_parts import Request, complete, multipart
 from buckia.stores.s3_services import Conditions
 from buckia.stores.s3_session import S3Session
@@ -143,8 +143,8 @@ class S3Bench:
     def erase(self, scratch: str) -> None:
         """Objects whatever their versions, versions, markers and uploads."""
         full, client = self._full(scratch), self._session.client
-        for key, _ in list(list_objects(self._session, full)):
-            self._delete(key.removeprefix(self._prefix), None)
+        for listed in [one for page in list_pages(self._session, full) for one in page]:
+            self._delete(listed[0].removeprefix(self._prefix), None)
         for upload in unfinished_uploads(self._session, full):
             abort_upload(self._session, upload)
         place = f"versions below s3://{self._bucket}/{shown(full)}"

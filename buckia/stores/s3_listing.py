@@ -5,10 +5,13 @@ A listing is complete or it raises. Keys are taken byte for byte as the service 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
+from itertools import islice
+from operator import lt
 from typing import Final
 from urllib.parse import quote, unquote_to_bytes
 from xml.etree import ElementTree
@@ -27,30 +30,38 @@ from buckia.stores.s3_traffic import asking
 from buckia.stores.usage import Kind
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MD5: Final = re.compile("[0-9a-f]{32}")
 
-Fields = dict[str, str]
+Listed = tuple[str, str, str, str]
+"""One object: its key, byte for byte, and its date, ETag and size as they are told."""
 
 
 class Page(Struct, frozen=True):
-    """One answer: keys as bytes with their objects, and where to go on (None: that was all)."""
+    """One answer: objects in order, and where to go on (None: that was all)."""
 
-    objects: list[tuple[bytes, Fields]]
+    objects: list[Listed]
     following: str | None
 
 
-def list_objects(session: S3Session, prefix: str) -> Iterator[tuple[str, Fields]]:
-    """Every object below `prefix`: its key and what ListObjectsV2 tells of it, by element name."""
+class Elsewhere(StoreError):
+    """The service did not begin a listing where it was told."""
+
+
+def list_pages(session: S3Session, prefix: str, after: bytes = b"") -> Iterator[list[Listed]]:
+    """Every object below `prefix` whose key comes after `after`, page by page in order.
+
+    Raises `StoreError` for any doubt, `Elsewhere` where the first key does not come after `after`.
+    """
     place = f"listing of s3://{session.options.bucket} at {session.endpoint}"
     start = prefix.encode("utf-8", "surrogateescape")
     seen: set[str] = set()
-    token, last = None, b""
+    token, last = None, after
     while True:
-        page = persist(partial(_fetch, session, prefix, token), place)
-        for key, fields in page.objects:
-            if key <= last or not key.startswith(start):
-                raise StoreError(f"{place}: keys out of order or out of place; nothing was used")
-            last = key
-            yield key.decode("utf-8", "surrogateescape"), fields
+        page = persist(partial(_fetch, session, prefix, token, after), place)
+        if after and last is after and page.objects and as_bytes(page.objects[0][0]) <= after:
+            raise Elsewhere(f"{place}: it does not begin after a key; nothing was used")
+        last = _demand_order(page.objects, last, start, place)
+        yield page.objects
         token = page.following
         if token is None:
             return
@@ -59,25 +70,35 @@ def list_objects(session: S3Session, prefix: str) -> Iterator[tuple[str, Fields]
         seen.add(token)
 
 
-def entry_of(key: str, fields: Fields, *, md5_etags: bool) -> Entry:
+def _demand_order(objects: list[Listed], last: bytes, start: bytes, place: str) -> bytes:
+    """The last key of a page whose keys are proved to ascend from `last`, all below `start`."""
+    if not objects:
+        return last
+    keys = [item[0].encode("utf-8", "surrogateescape") for item in objects]
+    ascending = keys[0] > last and all(map(lt, keys, islice(keys, 1, None)))
+    if not (ascending and keys[0].startswith(start) and keys[-1].startswith(start)):
+        raise StoreError(f"{place}: keys out of order or out of place; nothing was used")
+    return keys[-1]
+
+
+def as_bytes(key: str) -> bytes:
+    """A key as the bucket has it, and by which it is sorted."""
+    return key.encode("utf-8", "surrogateescape")
+
+
+def entry_of(key: str, listed: Listed, *, md5_etags: bool) -> Entry:
     """What a listing tells of one object. Raises `ValueError` where it tells too little."""
-    etag = fields.get("ETag", "").strip('"')
-    size = int(fields.get("Size", ""))
+    _, date, told, length = listed
+    etag, size = told.strip('"'), int(length)
     if not etag or size < 0:
         raise ValueError(key)
-    changed = datetime.fromisoformat(fields["LastModified"])
-    return Entry(
-        key,
-        size,
-        md5=etag if md5_etags and is_md5(etag) else None,
-        version=etag,
-        modified=nanoseconds(changed),
-    )
+    md5 = etag if md5_etags and _MD5.fullmatch(etag) else None
+    return Entry(key, size, None, md5, None, None, etag, nanoseconds(datetime.fromisoformat(date)))
 
 
 def is_md5(etag: str) -> bool:
     """Whether an ETag has the form of an md5. Those of multipart uploads have not."""
-    return len(etag) == 32 and all(letter in "0123456789abcdef" for letter in etag)
+    return _MD5.fullmatch(etag) is not None
 
 
 def nanoseconds(moment: datetime) -> int:
@@ -86,7 +107,7 @@ def nanoseconds(moment: datetime) -> int:
     return (passed.days * 86_400 + passed.seconds) * 1_000_000_000 + passed.microseconds * 1000
 
 
-def _fetch(session: S3Session, prefix: str, token: str | None) -> Page:
+def _fetch(session: S3Session, prefix: str, token: str | None, after: bytes) -> Page:
     query = {
         "list-type": "2",
         "encoding-type": "url",
@@ -95,6 +116,15 @@ def _fetch(session: S3Session, prefix: str, token: str | None) -> Page:
     }
     if token is not None:
         query["continuation-token"] = token
+    elif after:
+        query["start-after"] = after.decode("utf-8", "surrogateescape")
+    page = _parse(ask_bucket(session, query, Kind.LIST))
+    session.traffic.listed(len(page.objects))
+    return page
+
+
+def ask_bucket(session: S3Session, query: Mapping[str, str], kind: Kind) -> bytes:
+    """The answer to a signed GET of the bucket itself. Raises `BadAnswer` for any but success."""
     url = f"{session.bucket_url}/?" + "&".join(
         f"{name}={quote(value, safe='', errors='surrogateescape')}"
         for name, value in sorted(query.items())
@@ -103,7 +133,7 @@ def _fetch(session: S3Session, prefix: str, token: str | None) -> Page:
     S3SigV4Auth(session.credentials.get_frozen_credentials(), "s3", session.region).add_auth(
         request
     )
-    with asking(session.traffic, Kind.LIST):
+    with asking(session.traffic, kind):
         answer = session.http.get(
             url,
             headers=dict(request.headers),
@@ -113,46 +143,76 @@ def _fetch(session: S3Session, prefix: str, token: str | None) -> Page:
         if answer.status_code != HTTPStatus.OK:
             after = answer.headers.get("Retry-After", "")
             raise BadAnswer(answer.status_code, _error_code(answer.content), after)
-    page = _parse(answer.content)
-    session.traffic.listed(len(page.objects))
-    return page
+    return answer.content
+
+
+def keeps_versions(session: S3Session) -> bool:
+    """Whether the bucket is told to keep what is overwritten in it."""
+    try:
+        root = ElementTree.fromstring(  # noqa: S314  (expat bounds what entities expand to)
+            ask_bucket(session, {"versioning": ""}, Kind.SETTINGS)
+        )
+    except ElementTree.ParseError:
+        raise BadAnswer(HTTPStatus.OK, "bad answer") from None
+    return any(_name(child) == "Status" and child.text == "Enabled" for child in root)
+
+
+_OBJECT: Final = re.compile(
+    r"<Contents><Key>([!-%\'-;=-~]+)</Key><LastModified>([0-9TZ:.+-]+)</LastModified>"
+    r"<ETag>(?:&quot;|&#34;|\")([0-9A-Za-z-]+)(?:&quot;|&#34;|\")</ETag>"
+    r"(?:<ChecksumAlgorithm>\w*</ChecksumAlgorithm>|<ChecksumType>\w*</ChecksumType>)*"
+    r"<Size>([0-9]+)</Size>(?:<StorageClass>\w*</StorageClass>)?"
+    r"(?:<Owner><ID>[\w-]*</ID>(?:<DisplayName>[\w-]*</DisplayName>)?</Owner>)?"
+    r"(?:<StorageClass>\w*</StorageClass>)?(?:<Type>Normal</Type>)?</Contents>",
+    re.ASCII,
+)
+"""An object as most services spell it. What is spelt otherwise is left to a real parser."""
 
 
 def _parse(body: bytes) -> Page:
+    quick: list[Listed] = []
+    if body.isascii():
+        text = body.decode("ascii")
+        quick = _OBJECT.findall(text)
+        rest = _OBJECT.sub("", text)
+        if "<Contents" in rest:
+            quick = []
+        else:
+            body = rest.encode()  # a whole document still, without the objects
     try:
         root = ElementTree.fromstring(body)  # noqa: S314  (expat bounds what entities expand to)
     except ElementTree.ParseError:
         raise BadAnswer(HTTPStatus.OK, "bad answer") from None
     if _name(root) == "Error":
         raise BadAnswer(HTTPStatus.OK, _error_code(body))
-    top = _fields(root)
-    more = {"true": True, "false": False}.get(top.get("IsTruncated", ""))
-    following = top.get("NextContinuationToken")
+    space = root.tag[: root.tag.rindex("}") + 1] if "}" in root.tag else ""
+    more = {"true": True, "false": False}.get(root.findtext(f"{space}IsTruncated", ""))
+    following = root.findtext(f"{space}NextContinuationToken")
     if _name(root) != "ListBucketResult" or more is None or (more and not following):
         raise BadAnswer(HTTPStatus.OK, "bad answer")
-    coded = top.get("EncodingType") == "url"
-    objects = [_object(node, coded) for node in root if _name(node) == "Contents"]
+    coded = root.findtext(f"{space}EncodingType") == "url"
+    names = [space + name for name in ("Key", "LastModified", "ETag", "Size")]
+    objects: list[Listed] = quick or [
+        tuple(node.findtext(name, "") for name in names)  # type: ignore[misc]
+        for node in root.findall(f"{space}Contents")
+    ]
+    if not all(item[0] for item in objects):
+        raise BadAnswer(HTTPStatus.OK, "bad answer")
+    if coded and any("%" in item[0] or "+" in item[0] for item in objects):
+        objects = [(_decoded(item[0]), *item[1:]) for item in objects]
     return Page(objects, following if more else None)
 
 
-def _object(node: ElementTree.Element, coded: bool) -> tuple[bytes, Fields]:
-    fields = _fields(node)
-    key = fields.get("Key", "")
-    raw = unquote_to_bytes(key.replace("+", " ")) if coded else key.encode()
-    if not raw:
-        raise BadAnswer(HTTPStatus.OK, "bad answer")
-    return raw, fields
+def _decoded(key: str) -> str:
+    return unquote_to_bytes(key.replace("+", " ")).decode("utf-8", "surrogateescape")
 
 
 def _error_code(body: bytes) -> str:
     try:
-        return _fields(ElementTree.fromstring(body)).get("Code", "")  # noqa: S314  (as above)
+        root = ElementTree.fromstring(body)  # noqa: S314  (as above)
     except ElementTree.ParseError:
         return ""
-
-
-def _fields(node: ElementTree.Element) -> Fields:
-    return {_name(child): child.text or "" for child in node}
+    return next((child.text or "" for child in root if _name(child) == "Code"), "")
 
 
 def _name(node: ElementTree.Element) -> str:

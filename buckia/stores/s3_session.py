@@ -19,6 +19,7 @@ from botocore.configprovider import ConfiguredEndpointProvider
 from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError
 from botocore.session import get_session
+from botocore.utils import is_valid_endpoint_url
 from obstore.store import S3Store as Bucket
 
 from buckia.errors import AccessError, ConfigError
@@ -115,7 +116,7 @@ class S3Session:
                 shares(options.workers), tariff=self.service.name, rates=options.rates
             )
             self.region = self.boto.region_name or self.service.region
-            self.endpoint: str = self.client.meta.endpoint_url
+            self.endpoint: str = self._proved(self._given) or self.client.meta.endpoint_url
             self.credentials: Credentials = self._find_credentials()
         except BotoCoreError as problem:
             raise translate(problem, f"s3://{options.bucket}") from None
@@ -226,6 +227,14 @@ class S3Session:
         if self.boto.region_name is None:
             raise ConfigError(f"s3://{self.options.bucket}: set `region` or `domain`")
         return rule.format(region=self.boto.region_name)
+
+    @staticmethod
+    def _proved(given: str | None) -> str | None:
+        """The URL, if boto3 would take it; `ValueError` if not. Without one it has to be asked, for
+        which its client is made: that takes longer than to plan most buckets."""
+        if given is not None and not is_valid_endpoint_url(given):
+            raise ValueError(given)
+        return given
 
     def _configured_endpoint(self) -> str | None:
         """What AWS_ENDPOINT_URL_S3, its like and the profile say, as boto3 would follow it."""

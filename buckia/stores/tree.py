@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat as modes
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from msgspec import Struct
@@ -34,35 +34,42 @@ def walk(
     Links, devices, sockets and names that cannot be keys are handed to `skip`, not followed. What
     cannot be read is handed to `skip` as unknown. Two files for one key: `ConfigError`.
     """
-    found: dict[str, Found] = {}
+    found: list[Found] = []
     for mapping in layout.mappings:
-        for file in _walk_mapping(root, mapping, refuse, skip):
-            twin = found.setdefault(file.key, file)
-            if twin.path != file.path:
-                raise ConfigError(
-                    f"two local files map to the key {file.key!r}: {twin.path!r} and "
-                    f"{file.path!r}; rename one, or give one mapping a `prefix`"
-                )
-    return [found[key] for key in sorted(found, key=_key_bytes)]
+        if mapping.single:
+            _single(root, mapping, refuse, skip, found)
+        else:
+            _walk_mapping(root, mapping, refuse, skip, found)
+    by_key = {file.key: file for file in found}
+    if len(by_key) != len(found):
+        _refuse_twins(found, by_key)
+    return [by_key[key] for key in sorted(by_key)]  # by code points, and so by bytes
 
 
-def _key_bytes(key: str) -> bytes:
-    return key.encode("utf-8", "surrogatepass")
+def _refuse_twins(found: list[Found], by_key: dict[str, Found]) -> None:
+    for file in found:
+        twin = by_key[file.key]
+        if twin.path != file.path:
+            raise ConfigError(
+                f"two local files map to the key {file.key!r}: {file.path!r} and "
+                f"{twin.path!r}; rename one, or give one mapping a `prefix`"
+            )
 
 
 def _walk_mapping(
-    root: Path, mapping: Mapping, refuse: Refuse, skip: Callable[[Skipped], None]
-) -> Iterator[Found]:
-    if mapping.single:
-        yield from _single(root, mapping, refuse, skip)
-        return
+    root: Path,
+    mapping: Mapping,
+    refuse: Refuse,
+    skip: Callable[[Skipped], None],
+    found: list[Found],
+) -> None:
     for place in mapping.roots:
         pending = [place]
         if place != mapping.path and (root / place.rstrip("/")).is_symlink():
             skip(Skipped(mapping.prefix + place[len(mapping.path) :], "is a symbolic link"))
             continue
         while pending:
-            yield from _folder(root, pending.pop(), mapping, refuse, skip, pending)
+            _folder(root, pending.pop(), mapping, refuse, skip, pending, found)
 
 
 def _folder(
@@ -72,19 +79,23 @@ def _folder(
     refuse: Refuse,
     skip: Callable[[Skipped], None],
     pending: list[str],
-) -> Iterator[Found]:
+    found: list[Found],
+) -> None:
     parts = Path(folder[len(mapping.path) :]).parts
+    above = (mapping.key_of(folder + "x") or "")[:-1] if folder else mapping.prefix
     try:
         with folders.opened(root / mapping.path, parts) as inside, os.scandir(inside) as items:
             for item in items:
-                path = folder + item.name
+                name = item.name
+                path = folder + name
                 if item.is_dir(follow_symlinks=False):
-                    if not _own(f"{mapping.key_of(path + '/x') or item.name}", refuse):
+                    if not _own(f"{mapping.key_of(path + '/x') or name}", refuse):
                         pending.append(path + "/")
                     continue
-                key = mapping.key_of(path)
+                # a name of ASCII letters is in NFC, and so is what ends in a slash before it
+                key = above + name if above and name.isascii() else mapping.key_of(path)
                 if key is not None and not refuse(key):
-                    yield from _file(key, path, item, skip)
+                    _file(key, path, item, skip, found)
     except FileNotFoundError:
         return
     except (OSError, LocalError) as problem:
@@ -99,8 +110,12 @@ def _own(key: str, refuse: Refuse) -> bool:
 
 
 def _file(
-    key: str, path: str, item: os.DirEntry[str], skip: Callable[[Skipped], None]
-) -> Iterator[Found]:
+    key: str,
+    path: str,
+    item: os.DirEntry[str],
+    skip: Callable[[Skipped], None],
+    found: list[Found],
+) -> None:
     if why := refuse_key(key):
         skip(Skipped(as_text(key), f"the name {why}"))
         return
@@ -116,14 +131,18 @@ def _file(
         skip(Skipped(key, f"cannot be read: {problem.strerror}", unknown=True))
         return
     if modes.S_ISREG(stat.st_mode):
-        yield Found(key, path, stat)
+        found.append(Found(key, path, stat))
     else:
         skip(Skipped(key, "is not a regular file"))
 
 
 def _single(
-    root: Path, mapping: Mapping, refuse: Refuse, skip: Callable[[Skipped], None]
-) -> Iterator[Found]:
+    root: Path,
+    mapping: Mapping,
+    refuse: Refuse,
+    skip: Callable[[Skipped], None],
+    found: list[Found],
+) -> None:
     if refuse(mapping.prefix):
         return
     parent = (root / mapping.path).parent
@@ -136,4 +155,4 @@ def _single(
         skip(Skipped(mapping.prefix, f"cannot be read: {problem.strerror}", unknown=True))
         return
     if match is not None and not match.is_dir(follow_symlinks=False):
-        yield from _file(mapping.prefix, mapping.path, match, skip)
+        _file(mapping.prefix, mapping.path, match, skip, found)

@@ -11,6 +11,8 @@ from buckia.snapshot import list_remote
 
 if __name__ == "__main__":
     with Project(load(Path(".buckia"))) as project:
-        bucket = project.config.bucket("demo")
-        found = list_remote(project.remote("demo"), bucket.layout, bucket.rules.excludes, silent)
+        known = project.load_state().lock.state("demo").entries
+        bucket, store = project.config.bucket("demo"), project.remote("demo")
+        rules = bucket.rules.excludes
+        found = list_remote(store, bucket.layout, rules, silent, known=known)
         print(len(found.entries))
