@@ -316,9 +316,11 @@ def refuse_unfit(plan: Plan) -> None:
         )
     if not plan.applyable:
         count = len(plan.conflicts)
+        between = any(head.promotion for head in plan.buckets.values())
         raise ConflictError(
             f"the plan has {count} unresolved conflict{'' if count == 1 else 's'}; nothing was "
-            "changed; `buckia resolve` settles them, or plan with `--skip-conflicts`"
+            f"changed; `buckia resolve` settles them, or {'promote' if between else 'plan'} with "
+            "`--skip-conflicts`"
         )
 
 

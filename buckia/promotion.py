@@ -249,7 +249,7 @@ def _moves_blocked(
     """Why a move may not be made: part of the folder would stay, or a key may not go."""
     stay = sum(item.code in _LEFT for item in source.skipped)
     if stay:
-        yield f"left_behind: {pair.source}: {stay} objects would stay"
+        yield f"left_behind: {pair.source}: {stay} object{'' if stay == 1 else 's'} would stay"
     for item in actions:
         if item.op is Op.MOVE and rules.protects(item.key):
             yield f"protect: {pair.source}/{item.key}: move"

@@ -32,8 +32,8 @@ _ADVICE: Final = {
     "with `--accept-empty`",
     "unrecognised_source": "nothing in the source is as it was promoted: is it the right bucket? "
     "If it is, plan with `--accept-empty`",
-    "left_behind": "a folder moves whole or not at all: apply the source first, or plan with "
-    "`--allow-drift`",
+    "left_behind": "a folder moves whole or not at all: apply the source first, or promote "
+    "with `--allow-drift`",
     "foreign_there": "limit that bucket's `folders`, or let it delete less than "
     "`delete_orphaned: all`",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -175,6 +175,19 @@ def moving(root: Path) -> tuple[Tiers, Cached]:
     return tiers, cached
 
 
+def refuse_deletion(cached: Cached, key: str) -> Callable[[], None]:
+    """Have a bucket keep an object whatever it is told; what ends that."""
+    real = cached.delete
+
+    def refuse(entry: Entry) -> None:
+        if entry.key == key:
+            raise UnavailableError("the service is busy")
+        real(entry)
+
+    cached.delete = refuse  # type: ignore[method-assign]
+    return lambda: setattr(cached, "delete", real)
+
+
 def move(tiers: Tiers, **options: Any) -> Plan:
     return tiers.promotion("premium", move=True, **options)
 
@@ -219,20 +232,27 @@ def test_what_could_not_leave_is_purged_when_it_has(tmp_path: Path) -> None:
     """A purge that is too early would only bring the object back into the caches."""
     tiers, cached = moving(tmp_path)
     plan, key = move(tiers), f"{FOLDER}/b"
-    real = cached.delete
-
-    def refuse(entry: Entry) -> None:
-        if entry.key == key:
-            raise UnavailableError("the service is busy")
-        real(entry)
-
-    cached.delete = refuse  # type: ignore[method-assign]
+    end = refuse_deletion(cached, key)
     assert [item.key for item in tiers.apply(plan).failed] == [key]
     assert key not in cached.purged and cached.stale() == set()
-    cached.delete = real  # type: ignore[method-assign]
+    end()
     assert not tiers.apply(plan).failed
     assert key in cached.purged and cached.stale() == set()
     assert tiers.apply(plan).already
+
+
+def test_a_folder_is_purged_again_after_what_may_have_left_it(tmp_path: Path) -> None:
+    """A deletion that failed may have been done all the same."""
+    tiers, cached = moving(tmp_path)
+    tiers.applied({f"{FOLDER}/{name}": b"more" for name in ("d", "e")})
+    end = refuse_deletion(cached, f"{FOLDER}/b")
+    plan = move(tiers)
+    assert purged(plan) == [f"{FOLDER}/"]
+    assert tiers.apply(plan).failed and cached.purged == [f"{FOLDER}/"]
+    assert purged(tiers.plan([SOURCE])) == [f"{FOLDER}/"]
+    end()
+    assert not tiers.apply(move(tiers)).failed
+    assert purged(tiers.plan([SOURCE])) == []
 
 
 @pytest.mark.parametrize("after", [False, True])
