@@ -241,7 +241,8 @@ def test_what_could_not_leave_is_purged_when_it_has(tmp_path: Path) -> None:
     assert tiers.apply(plan).already
 
 
-def test_a_folder_is_purged_again_after_what_may_have_left_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("anew", [False, True], ids=["the same plan", "a new plan"])
+def test_a_folder_is_purged_again_after_what_may_have_left_it(tmp_path: Path, anew: bool) -> None:
     """A deletion that failed may have been done all the same."""
     tiers, cached = moving(tmp_path)
     tiers.applied({f"{FOLDER}/{name}": b"more" for name in ("d", "e")})
@@ -250,8 +251,10 @@ def test_a_folder_is_purged_again_after_what_may_have_left_it(tmp_path: Path) ->
     assert purged(plan) == [f"{FOLDER}/"]
     assert tiers.apply(plan).failed and cached.purged == [f"{FOLDER}/"]
     assert purged(tiers.plan([SOURCE])) == [f"{FOLDER}/"]
+    cached.visit()
     end()
-    assert not tiers.apply(move(tiers)).failed
+    assert not tiers.apply(move(tiers) if anew else plan).failed
+    assert cached.stale() == set()
     assert purged(tiers.plan([SOURCE])) == []
 
 
