@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from buckia import results
+from buckia.app import Adapt, App
 from buckia.config import BucketConfig, Config, Settings
 from buckia.errors import BuckiaError, ConfigError, LocalError, NotFoundError
 from buckia.model import Entry, Op, Progress, Tick, silent
@@ -164,11 +165,17 @@ class BuckiaClient:
                 overrides=Overrides(allow_drift=drift, keep_going=keep_going),
             )
 
+    @property
+    def app(self) -> App:
+        """The folders that an app keeps for its users in this bucket: see `buckia.app.App`."""
+        return App(lambda adapt: self._open(adapt=adapt), self.config.name)
+
     def _open(
         self,
         local_path: str | Path | None = None,
         bucket: BucketConfig | None = None,
         progress: Progress = silent,
+        adapt: Adapt = lambda config: config,
     ) -> Project:
         root = Path(local_path) if local_path is not None else self._root or Path()
         if not root.is_dir():
@@ -176,7 +183,7 @@ class BuckiaClient:
         bucket = bucket or self.config
         buckets = {**self._buckets, bucket.name: bucket}
         config = Config(root.resolve(), self._path, buckets, self._settings)
-        return Project(config, progress=progress)
+        return Project(adapt(config), progress=progress)
 
     # -- single objects -----------------------------------------------------------------------
 
