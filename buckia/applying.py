@@ -18,6 +18,7 @@ from buckia import (
     journal,
     leases,
     planner,
+    publications,
     recorder,
     safeguards,
     staging,
@@ -37,8 +38,10 @@ from buckia.leases import Leases
 from buckia.lockfile import Held, Lockfile
 from buckia.model import Action, Listing, Op, Outcome, is_staged, left_by
 from buckia.pairs import buckets_of, pair_of, written_by
+from buckia.passing import Passing
 from buckia.planfile import Plan
 from buckia.preflight import State
+from buckia.publications import Draft
 from buckia.rules import Overrides
 from buckia.steps import Stores, Task
 from buckia.stores.base import Store
@@ -143,6 +146,7 @@ def _refuse_unsound(space: Workspace, plan: Plan) -> None:
         kept = planner.kept_by(told, trash=bucket.keeps_trash, actions=mine)
         caches = told.caches is not None
         bounds.demand_within(plan, name, bucket.layout, refuse, kept, caches=caches)
+        bounds.demand_published(plan, name, publishes=bucket.manifest)
         bounds.demand_declared(plan, name, space.declared(name))
 
 
@@ -234,7 +238,8 @@ def _inspect(space: Workspace, plan: Plan, name: str, lock: Lockfile, leases: Le
     seen = space.take(bucket, local, remote, base, within) if many else None
     if not many and not all(action.key.isascii() for action in looked):
         local.listing(within, progress=space.progress)  # only a walk tells which form a disk has
-    sides = Stores(local, remote, plan.digest, leases.halt)
+    passing = Passing() if bucket.manifest else None
+    sides = Stores(local, remote, plan.digest, leases.halt, passing=passing)
     return inspection.inspect(actions, sides, bucket.max_workers, space.progress, seen)
 
 
@@ -277,6 +282,7 @@ def _run(
             executor=executor,
             turns={name: promotion.turn for name, promotion in promotions.items()},
             keep_going=Overrides.of(plan.overrides).keep_going,
+            drafts=lambda name: _drafts(space, plan, name, record.lock),
         )
         outcomes = run.execute()
         whole = run.finished.issuperset(names)
@@ -290,6 +296,12 @@ def _run(
     if space.stop.is_set():
         raise Interrupted("stopped; what was done is saved; run the same plan again to resume")
     return Applied(plan.digest, tuple(outcomes), serials=_serials(plan, lock))
+
+
+def _drafts(space: Workspace, plan: Plan, name: str, lock: Lockfile) -> dict[str, Draft]:
+    """What each manifest of a bucket will name, now that all else is written."""
+    headers = space.manifest_headers(written_by(name))
+    return publications.drafts(lock, name, plan.actions, headers)
 
 
 def _mark(space: Workspace, plan: Plan, name: str, lock: Lockfile) -> None:

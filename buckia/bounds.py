@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from buckia import planner, purges
+from buckia import phases, planner, purges
 from buckia.errors import DocumentError, StaleError
 from buckia.layout import Layout
 from buckia.model import KEPT, Action, Op, Undo, Value, in_place, is_kept, is_staged
@@ -79,7 +79,7 @@ def _idle(plan: Plan, name: str) -> dict[str, str]:
     }
 
 
-_BETWEEN: Final = (Op.COPY, Op.MOVE, Op.ADOPT, Op.DELETE_REMOTE, Op.FORGET)
+_BETWEEN: Final = (Op.COPY, Op.MOVE, Op.ADOPT, Op.DELETE_REMOTE, Op.FORGET, Op.PUBLISH)
 """What can be done between two buckets."""
 
 
@@ -91,14 +91,36 @@ def _crosses(action: Action, plan: Plan, pair: Pair, refuse: Refuse) -> str | No
         return None
     if not action.key.startswith(tuple(f"{folder}/" for folder in plan.scope.paths)):
         return f"names the key {action.key!r}, which is in none of the folders"
+    source = action.source
+    if action.op is Op.PUBLISH:
+        return _mispublishes(action, plan, pair)
     if why := refuse(action.key):
         return f"names the key {action.key!r}: {why}"
-    source = action.source
     if source and (source.bucket, source.key, source.path) != (pair.source, action.key, None):
         return "takes its bytes from somewhere else"
     if action.op is not Op.DELETE_REMOTE and source is None:
         return "has no source"
     return None
+
+
+def _mispublishes(action: Action, plan: Plan, pair: Pair) -> str | None:
+    """Why the manifest of a source may not go."""
+    source = action.source
+    if source is None:
+        return None
+    if plan.kind != "move" or (source.bucket, source.key) != (pair.source, action.key):
+        return "takes away another manifest than that of a folder that moves"
+    return None
+
+
+def demand_published(plan: Plan, name: str, *, publishes: bool) -> None:
+    """Raise `DocumentError` for a manifest that is published where the bucket is to have none."""
+    for action in plan.actions:
+        if action.bucket == name and action.publication is not None and not publishes:
+            raise DocumentError(
+                f"the plan is not sound: it publishes {action.key!r}, and `manifest` is not set "
+                "for that bucket; nothing was changed; plan again"
+            )
 
 
 def demand_declared(plan: Plan, bucket: str, declared: Mapping[str, Value | None]) -> None:
@@ -121,13 +143,13 @@ def demand_declared(plan: Plan, bucket: str, declared: Mapping[str, Value | None
 def _contradictions(plan: Plan) -> Iterator[str]:
     if plan.conflicts or plan.blocked:
         yield "it says that it is applyable, and has conflicts or is blocked"
-    if planner.order(plan.actions) != plan.actions:
+    if phases.order(plan.actions) != plan.actions:
         yield "its actions are not in order"
     for name, head in plan.buckets.items():
         pair, told = pair_of(name), head.promotion
         if (pair.source if pair else None) != (told.source if told else None):
             yield f"`{name}` says of another bucket that it is promoted from"
-    if not plan.complete and any(action.op in planner.DELETIONS for action in plan.actions):
+    if not plan.complete and any(action.op in phases.DELETIONS for action in plan.actions):
         yield "it says that a side was not seen complete, and deletes"
     comes = {(action.bucket, action.key) for action in plan.actions if action.op is Op.DOWNLOAD}
     yield from (
@@ -165,6 +187,8 @@ def _strays(action: Action, layout: Layout, refuse: Refuse) -> str | None:
     if action.op is Op.CONFIGURE:  # its key is the name of a setting
         return None
     source = action.source
+    if action.op is Op.PUBLISH:
+        return "has a source, where nothing moves" if source else _unmapped(action.key, layout)
     origin = source.key if source else None
     if source and source.bucket is not None:
         return f"takes its bytes from the bucket {source.bucket!r}"
@@ -184,6 +208,16 @@ def _strays(action: Action, layout: Layout, refuse: Refuse) -> str | None:
     if path is not None and all(item.key_of(path) != action.key for item in layout.mappings):
         return f"takes its bytes from {path!r}, which is another file"
     return None
+
+
+def _unmapped(key: str, layout: Layout) -> str | None:
+    """Why the manifest of a folder is none of the bucket's."""
+    folder = key.rpartition("/")[0] + "/"
+    if any(prefix.startswith(folder) or folder.startswith(prefix) for prefix in layout.prefixes):
+        return None
+    if any(single.startswith(folder) for single in layout.single_keys):
+        return None
+    return f"names the key {key!r}, in whose folder no mapping leads"
 
 
 def _misstages(action: Action) -> str | None:

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 from buckia import mime, pool
 from buckia.errors import BuckiaError, IntegrityError
-from buckia.flight import watched
 from buckia.model import Action, Content, Entry, Op, Outcome, Undo, replace, same_content
 from buckia.preflight import State
 from buckia.steps import Task, entry_of, keep
@@ -93,8 +92,6 @@ def _arrived(task: Task, stored: Entry) -> Outcome:
     if same_content(stored, action.content) is False:
         words = f"{task.stores.remote.url}/{action.key} holds other bytes than were promoted"
         return _outcome(action, error=f"{words}; plan again")
-    if action.op is Op.MOVE:
-        return _outcome(action)
     known = entry_of(action.key, action.content)
     kind = action.content.type or stored.type
     return _outcome(action, entry=replace(known, version=stored.version, type=kind))
@@ -128,7 +125,7 @@ def _stream(tasks: Sequence[Task]) -> list[Outcome]:
             stores.source.open(origin) as body,
             pool.threads(len(tasks), "tee") as threads,
         ):
-            flying = watched(body, stores.stop, stores.flight, tasks[0].action.id)
+            flying = stores.watch(body, tasks[0].action)
             tee = Tee(flying, len(tasks))
             sent = [
                 threads.submit(_send, task, dress, tee, place) for place, task in enumerate(tasks)

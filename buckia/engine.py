@@ -11,17 +11,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Final
 
-from buckia import copies, pool, purges
+from buckia import copies, pool, publisher, purges
 from buckia.flight import WORTH
-from buckia.model import Action, Op, Outcome, Progress, Tick, promotes
-from buckia.planner import REMOTE, phase
+from buckia.model import Action, Op, Outcome, Progress, Tick, promotes, replace
+from buckia.phases import PHASES, REMOTE, phase
 from buckia.preflight import State
+from buckia.publications import Draft
 from buckia.steps import Task, leave, perform
 
 _FIRST_WRITE: Final = 1
-_DELETES: Final = 4
-_LAST_WRITE: Final = 2
-"""The phase after which every copy has been made and old keys may go."""
+_PUBLISH: Final = PHASES[Op.PUBLISH]
+"""The phase after which old keys may go: every copy is made, and no manifest names them."""
+_DELETES: Final = PHASES[Op.DELETE_REMOTE]
+_RECORDS: Final = PHASES[Op.ADOPT]
 
 
 Group = tuple[Task, ...]
@@ -35,6 +37,7 @@ class Run:
     progress    called on the main thread after every batch
     turns       buckets with a higher number begin when those with a lower one are finished
     keep_going  or when something of those failed
+    drafts      what each manifest of a bucket will name, by the id of its action
     """
 
     def __init__(
@@ -48,10 +51,12 @@ class Run:
         executor: Executor | None = None,
         turns: Mapping[str, int] | None = None,
         keep_going: bool = False,
+        drafts: Callable[[str], Mapping[str, Draft]] = lambda name: {},
     ) -> None:
         self._tasks = tasks
         self._turns = turns or {}
         self._keep_going = keep_going
+        self._drafts = drafts
         self._record = record
         self._progress = progress
         self._stop = stop
@@ -86,11 +91,13 @@ class Run:
         return self._turns.get(task.action.bucket, 0)
 
     def _take_turn(self, tasks: list[Task]) -> None:
-        phases = sorted({phase(task.action) for task in tasks})
-        for number in [number for number in phases if number <= _LAST_WRITE]:
+        phases = {phase(task.action) for task in tasks}
+        first = _RECORDS if _PUBLISH in phases else _PUBLISH  # manifests tell of them, too
+        early = sorted((n for n in phases if n <= _PUBLISH or n == first), key=_rank)
+        for number in early:
             self._phase([task for task in tasks if phase(task.action) == number])
         self._leave_old_keys(tasks)
-        for number in [number for number in phases if number > _LAST_WRITE]:
+        for number in sorted(phases.difference(early)):
             self._phase([task for task in tasks if phase(task.action) == number])
 
     @property
@@ -109,9 +116,18 @@ class Run:
         todo = [task for task in tasks if not self._forbidden(task)]
         idle = self._idle([task.action for task in todo if task.action.op is Op.PURGE])
         todo = [task for task in todo if task.action.id not in idle]
+        todo = self._drafted(todo)
         configures = any(task.action.op is Op.CONFIGURE for task in todo)
         groups = [(task, *self._riders(task)) for task in todo]
         self._drain(_carry_out, groups, alone=configures)
+
+    def _drafted(self, tasks: list[Task]) -> list[Task]:
+        """The tasks, those that publish with what they will name."""
+        names = {task.action.bucket for task in tasks if task.action.op is Op.PUBLISH}
+        drafts = {id_: draft for name in names for id_, draft in self._drafts(name).items()}
+        return (
+            [replace(task, draft=drafts.get(task.action.id)) for task in tasks] if drafts else tasks
+        )
 
     def _idle(self, actions: list[Action]) -> set[str]:
         """Purges, by id, whose changes all failed or have not begun: the caches are still right."""
@@ -219,7 +235,14 @@ class Run:
 
 def _carry_out(group: Group) -> list[Outcome]:
     """Each action, or its first half."""
+    if group[0].action.op is Op.PUBLISH:
+        return [publisher.publish(task) for task in group]
     return copies.carry(group) if promotes(group[0].action) else [perform(task) for task in group]
+
+
+def _rank(number: int) -> tuple[bool, int]:
+    """What is only recorded comes right before the manifests."""
+    return number == _PUBLISH, number
 
 
 def _leave(group: Group) -> list[Outcome]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from buckia import configuring, contents, copies, pool
+from buckia import configuring, contents, copies, pool, publisher
 from buckia.errors import StaleError
 from buckia.model import (
     Action,
@@ -57,6 +57,12 @@ def inspect(
             state, why = judge(action, view)
         if state is State.DIVERGED and _may_be_done(action, view):
             state, why = judge(_read_up(action, view, stores), view)
+        if (
+            action.op is Op.PUBLISH
+            and state is State.HALF
+            and not _is_published(action, view, stores)
+        ):
+            state, why = State.DIVERGED, "somebody else has published a manifest"
         if state is State.DIVERGED and _may_be_copied(action, view):
             assert view.remote  # noqa: S101  (just asked)
             view = replace(view, remote=copies.proved(stores.remote, view.remote))
@@ -69,6 +75,7 @@ def inspect(
             if task.state is State.DIVERGED:
                 diverged.append(f"{task.action.key}: {why}")
         progress(Tick("preflight", "", len(tasks), 0, len(wanted)))
+    diverged += _early(tasks)
     if diverged:
         shown = "; ".join(sorted(diverged)[:_SHOWN])
         more = f"; and {len(diverged) - _SHOWN} more" if len(diverged) > _SHOWN else ""
@@ -82,6 +89,8 @@ def _view(action: Action, stores: Stores, seen: Sides | None) -> View:
         return View(None, None)  # nothing to see; out of scope there may be no path to look at
     here = seen.local.entries.get if seen else stores.near.head
     there = seen.remote.entries.get if seen else stores.remote.head
+    if action.op is Op.PUBLISH:
+        return View(None, stores.remote.head(action.key))
     if promotes(action):
         mine = here(action.key)
         return View(mine, there(action.key), mine)
@@ -99,6 +108,22 @@ def _view(action: Action, stores: Stores, seen: Sides | None) -> View:
         assert action.source and action.source.key  # noqa: S101  (a staged upload names it)
         return View(None, there(action.key), stores.remote.head(action.source.key))
     return View(mine, there(action.key))
+
+
+def _is_published(action: Action, view: View, stores: Stores) -> bool:
+    """Whether a manifest is of the generation that an action would publish."""
+    told = publisher.read(stores.remote, view.remote) if view.remote else None
+    wanted = action.publication
+    return bool(told and wanted and told.generation == wanted.generation)
+
+
+def _early(tasks: Iterable[Task]) -> list[str]:
+    """The manifests that nobody can have published for this plan, since something that comes before
+    is not done."""
+    before = {Op.UPLOAD, Op.DOWNLOAD, Op.COPY, Op.MOVE}
+    waits = any(t.state is State.PENDING and t.action.op in before for t in tasks)
+    half = (t for t in tasks if t.action.op is Op.PUBLISH and t.state is State.HALF)
+    return [f"{t.action.key}: somebody else has published a manifest" for t in half if waits]
 
 
 def _may_be_done(action: Action, view: View) -> bool:

@@ -19,7 +19,7 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Struct
 
-from buckia import lockfile
+from buckia import folding
 from buckia.errors import DocumentError, LocalError
 from buckia.lockfile import BucketState, Lockfile
 from buckia.model import Outcome
@@ -218,17 +218,17 @@ def absorb(lock: Lockfile, found: Iterable[Record]) -> Lockfile:
             state = lock.state(name)
             if not _continues(state, record.header.plan, origin):
                 continue
-            seen = list(lockfile.share(record.outcomes, name))
+            seen = list(folding.share(record.outcomes, name))
             if any(item.done for item in seen) or not set(origin.purges) <= set(state.purges):
-                new = lockfile.fold(state, seen, origin.purges)
-                moved = lockfile.advance(
+                new = folding.fold(state, seen, origin.purges)
+                moved = folding.advance(
                     state,
                     new,
                     record.header.plan,
                     origin.lineage,
                     partial=True,
                     source=origin.source,
-                    configured=lockfile.configures(seen),
+                    configured=folding.configures(seen),
                 )
                 lock = lock.with_state(name, moved)
     return lock

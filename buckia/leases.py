@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from pathlib import Path
 from typing import Final
 
-from buckia import lease, planner
+from buckia import lease, phases
 from buckia.errors import AccessError, IncompleteError, LocalError, LockedError, NotFoundError
 from buckia.layout import Layout, Mapping
 from buckia.lease import Held
@@ -68,7 +68,7 @@ class _Any(threading.Event):
 def wanted(plan: Plan) -> dict[str, bool]:
     """The buckets a plan has actions for, and whether something is written to them."""
     busy = {written_by(action.bucket) for action in plan.actions}
-    written = {written_by(action.bucket) for action in plan.actions if action.op in planner.REMOTE}
+    written = {written_by(action.bucket) for action in plan.actions if action.op in phases.REMOTE}
     written |= {left for action in plan.actions if (left := left_by(action))}
     return {name: name in written for name in sorted(busy | written)}
 

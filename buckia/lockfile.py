@@ -7,17 +7,17 @@ into a state that never was: git reports a conflict there.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from io import BytesIO
 from typing import Final
 
 import msgspec
 from msgspec import Struct
 
-from buckia import documents, purges
+from buckia import documents
 from buckia.errors import DocumentError, NotFoundError, PreconditionError, StaleError
 from buckia.hygiene import CARELESS, Hygiene
-from buckia.model import Count, Entry, Headers, Op, Outcome, Source, replace
+from buckia.model import Count, Entry, Headers, Published, replace
 from buckia.planfile import BaseRef
 from buckia.rules import RESERVED_PREFIX
 from buckia.stores.base import Store
@@ -65,6 +65,9 @@ class BucketState(Struct, frozen=True, forbid_unknown_fields=True):
     partial  that plan was not finished
     source   of a promotion, the state of the source that the target holds
     purges   what caches in front may still hold of before: purges that were begun and are not done
+    published  the manifests, by folder
+    brought  of a promotion, what was moved to the target: not remembered for a later promotion, but
+             known to be there
     """
 
     lineage: str | None
@@ -75,6 +78,8 @@ class BucketState(Struct, frozen=True, forbid_unknown_fields=True):
     entries: dict[str, Locked]
     source: BaseRef | None = None
     purges: tuple[str, ...] = ()
+    published: dict[str, Published] = {}
+    brought: dict[str, Locked] = {}
 
     @property
     def ref(self) -> BaseRef:
@@ -134,103 +139,6 @@ def digest(entries: Mapping[str, Locked]) -> str:
     return documents.digest(entries)
 
 
-def fold(
-    state: BucketState, outcomes: Iterable[Outcome], begun: Collection[str] = ()
-) -> BucketState:
-    """The state after these outcomes: pure, and the same however often an outcome is repeated.
-
-    `begun` are the purges of the run. Each is owed until it is done, and all it follows: what
-    failed may have been written all the same.
-    """
-    entries = dict(state.entries)
-    doubtful: list[str] = []
-    purged: set[str] = set()
-    for outcome in outcomes:
-        if not outcome.done:
-            doubtful += [outcome.key]
-            continue
-        if outcome.op is Op.PURGE:
-            purged.add(outcome.key)
-        elif outcome.op in _DELETIONS or _moves_out(outcome):
-            entries.pop(outcome.key, None)
-        elif outcome.entry is not None:
-            entries[outcome.key] = _locked(outcome.entry, outcome.source)
-        if outcome.left is not None:
-            entries.pop(outcome.left, None)
-    owed = {*state.purges, *begun} - (purged - purges.due(purged, doubtful))
-    return replace(state, entries=entries, purges=tuple(sorted(owed, key=str.encode)))
-
-
-_DELETIONS: Final = (Op.DELETE_REMOTE, Op.DELETE_LOCAL, Op.FORGET)
-
-
-def _moves_out(outcome: Outcome) -> bool:
-    """Whether content is on its way from one bucket to another for good. What was remembered of
-    the two goes before the old object does: nothing may take its absence for a deletion."""
-    return outcome.op is Op.MOVE and outcome.source is not None
-
-
-def _locked(entry: Entry, source: Source | None) -> Locked:
-    assert entry.sha256  # noqa: S101  (an outcome without its content's digest is a bug)
-    return Locked(
-        entry.size,
-        entry.sha256,
-        entry.version,
-        entry.logical,
-        entry.path,
-        entry.type,
-        source.version if source else None,
-        entry.headers or None,
-    )
-
-
-def share(outcomes: Iterable[Outcome], name: str) -> Iterator[Outcome]:
-    """The outcomes that change what is known under one name: its own, and for each object that was
-    moved out of that bucket that it is gone, or that it may be."""
-    for item in outcomes:
-        if item.bucket == name:
-            yield item
-        elif item.op is Op.MOVE and item.source and item.source.bucket == name:
-            gone = [Outcome(item.id, Op.FORGET, name, item.left or item.key, item.done)]
-            yield from gone if item.left is not None or not item.done else ()
-
-
-def configures(outcomes: Iterable[Outcome]) -> bool:
-    """Whether a setting of the bucket was set."""
-    return any(outcome.done and outcome.op is Op.CONFIGURE for outcome in outcomes)
-
-
-def advance(
-    old: BucketState,
-    new: BucketState,
-    plan: str,
-    lineage: str,
-    *,
-    partial: bool,
-    source: BaseRef | None = None,
-    configured: bool = False,
-) -> BucketState:
-    """`new` as the successor of `old`: the serial moves only if an entry did, or a setting of the
-    bucket (`configured`), which is remembered nowhere else.
-
-    A run that finishes what the same plan began belongs to the same serial. `lineage` is the name
-    a history gets at its first apply, `source` what a promotion promoted.
-    """
-    value = digest(new.entries)
-    moved = configured or value != (old.digest or digest({}))
-    resumed = old.partial and old.plan == plan
-    return BucketState(
-        lineage=old.lineage or lineage,
-        serial=old.serial + (1 if moved and not resumed else 0),
-        digest=value,
-        plan=plan,
-        partial=partial,
-        entries=new.entries,
-        source=source or old.source,
-        purges=new.purges,
-    )
-
-
 def write(lock: Lockfile) -> bytes:
     """The document. Equal lockfiles are equal bytes."""
     buckets = ",\n".join(
@@ -252,6 +160,11 @@ def _state(state: BucketState) -> str:
     if state.purges:
         owed = ",\n".join(map(_json, state.purges))
         head += f'"purges": [\n{owed}\n],\n'
+    for name in ("published", "brought"):
+        if items := getattr(state, name):
+            order = sorted(items, key=str.encode)
+            told = ",\n".join(f"{_json(key)}: {_json(items[key])}" for key in order)
+            head += f'"{name}": {{\n{told}\n}},\n'
     lines = "".join(f"{_json(key)}: {_json(state.entries[key])},\n" for key in keys)
     return f'{{\n{head}"entries": {{\n{lines}{_LAST}\n}}\n}}'
 

@@ -86,12 +86,14 @@ class Skipped(Struct, frozen=True):
 class Listing(Struct, frozen=True):
     """Everything one side holds in scope, complete by construction, and what was left alone.
 
-    `sidecars` are objects named as SQLite names what it keeps beside a database in use.
+    `sidecars` are objects named as SQLite names what it keeps beside a database in use,
+    `manifests` those that are manifests of folders, by key.
     """
 
     entries: dict[str, Entry]
     skipped: tuple[Skipped, ...] = ()
     sidecars: tuple[Entry, ...] = ()
+    manifests: dict[str, Entry] = {}
 
     @property
     def complete(self) -> bool:
@@ -154,6 +156,30 @@ class Setting(Struct, frozen=True, forbid_unknown_fields=True):
     then: Value | None
 
 
+class Publication(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What an action publishes: the manifest of which generation, and without which keys, since the
+    bucket does not hold them as the lockfile knows them. Its bytes are composed by apply."""
+
+    generation: Annotated[int, Meta(ge=1)]
+    omits: tuple[str, ...] = ()
+
+
+class Published(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What is remembered of a folder's manifest.
+
+    token      the bucket's token for the object; None: it was taken away
+    sha256     of the document
+    named      digest of what the lockfile knew of the files in it
+    databases  of the databases in it, the bucket's tokens by path
+    """
+
+    generation: Annotated[int, Meta(ge=1)]
+    token: str | None = None
+    sha256: str | None = None
+    named: str | None = None
+    databases: dict[str, str] = {}
+
+
 class Action(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """One reviewed step: what it does, what it expects to find, what it leaves behind.
 
@@ -161,7 +187,8 @@ class Action(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
     (None: nothing), `undo` where bytes that are lost there can be found (None: none are lost).
     `id` depends on op, bucket and key alone, so that it survives a new plan. `changes` tells a
     reviewer, in lines, what becomes different in a database, a setting or the headers, and
-    `setting` holds the whole of both documents.
+    `setting` holds the whole of both documents. `publication` tells of a manifest; without one,
+    `publish` takes the manifest away.
     """
 
     id: str
@@ -175,6 +202,7 @@ class Action(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
     undo: Undo | None
     changes: tuple[str, ...] = ()
     setting: Setting | None = None
+    publication: Publication | None = None
 
 
 def promotes(action: Action) -> bool:
@@ -195,7 +223,8 @@ def is_there(action: Action) -> bool:
 
 def left_by(action: Action) -> str | None:
     """The other bucket that an action takes an object away from, or None."""
-    return action.source.bucket if action.op is Op.MOVE and action.source else None
+    takes = action.op in (Op.MOVE, Op.PUBLISH)
+    return action.source.bucket if takes and action.source else None
 
 
 KEPT: Final = "keep_both"
@@ -255,7 +284,7 @@ class Outcome(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tru
 
     `entry` is what the remote side is now known to hold at `key`; `left` is the key that a move
     took the content from. `source` is the object of another bucket that was promoted; `left` is in
-    that bucket then.
+    that bucket then. `published` is what is known of a manifest.
     """
 
     id: str
@@ -267,6 +296,7 @@ class Outcome(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tru
     left: str | None = None
     error: str | None = None
     source: Source | None = None
+    published: Published | None = None
 
 
 class Tick(Struct, frozen=True):

@@ -16,6 +16,7 @@ from buckia.errors import DocumentError
 from buckia.headers import TYPE
 from buckia.headers import refuse as refuse_headers
 from buckia.layout import refuse_key
+from buckia.manifest import is_manifest
 from buckia.model import (
     Action,
     Conflict,
@@ -195,6 +196,7 @@ _NEEDS: Final[dict[Op, tuple[str, ...]]] = {
     Op.FORGET: (),
     Op.PURGE: (),
     Op.CONFIGURE: ("setting",),
+    Op.PUBLISH: (),
 }
 """The parts without which an op cannot be carried out. Ops that are not here this buckia cannot."""
 
@@ -215,6 +217,8 @@ def _unsound(action: Action, plan: Plan) -> str | None:
     if missing:
         return f"has no {missing}"
     if action.setting is not None and (why := _misstates(action, action.setting)):
+        return why
+    if why := _mispublishes(action):
         return why
     origin = action.source.key if action.source else None
     if origin is None and action.op in (Op.COPY, Op.MOVE):
@@ -237,6 +241,19 @@ def _misstates(action: Action, setting: Setting) -> str | None:
     sides = settings.content(setting.now), settings.content(setting.then)
     if sides != (action.expect, action.content) or sides[0] == sides[1]:
         return "does not lead from what it expects to its content"
+    return None
+
+
+def _mispublishes(action: Action) -> str | None:
+    """Why an action is none on a manifest, where it says so, or is one and says too much."""
+    if action.op is not Op.PUBLISH:
+        return "has a publication, which only `publish` has" if action.publication else None
+    if not is_manifest(action.key):
+        return "names a key where no manifest is"
+    if (action.content, action.undo) != (None, None):
+        return "has a content or an `undo`, which no manifest has"
+    if not (action.publication or action.expect or action.source):
+        return "neither publishes anything nor takes it away"
     return None
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from buckia import header_changes, headers, moves, planfile, purges, safeguards, settings
+from buckia import header_changes, headers, moves, planfile, purges, safeguards
 from buckia.model import (
     KEPT,
     Action,
@@ -22,43 +22,16 @@ from buckia.model import (
     Undo,
     action_id,
     content_of,
-    in_place,
     is_there,
     replace,
     same_content,
 )
 from buckia.moves import plain
+from buckia.phases import DELETIONS, order, phase
 from buckia.planfile import BucketHead, Guards, Plan, PlanScope, Resolution, Summary
 from buckia.reconcile import Decision, Verdict
 from buckia.rules import NO_OVERRIDES, Overrides, Rules
 from buckia.stores.base import Capabilities
-
-PHASES: Final = {
-    Op.CONFIGURE: 0,
-    Op.UPLOAD: 1,
-    Op.DOWNLOAD: 1,
-    Op.COPY: 1,
-    Op.MOVE: 1,
-    Op.DELETE_REMOTE: 4,
-    Op.DELETE_LOCAL: 4,
-    Op.ADOPT: 5,
-    Op.FORGET: 5,
-    Op.PURGE: 6,
-}
-"""When an action runs. Databases are one phase later than other writes, the manifest two; settings
-come before everything else, in an order of their own (`settings.rank`)."""
-
-_HEADERS: Final = 3
-"""When headers change: once all content is where it belongs."""
-
-_KEEPING: Final = (Op.DOWNLOAD, Op.COPY, Op.UPLOAD)
-"""Where both sides of a conflict are kept: the other is safe on both before its key is overwritten,
-which makes one phase of each."""
-
-DELETIONS: Final = (Op.DELETE_REMOTE, Op.DELETE_LOCAL)
-
-REMOTE: Final = (Op.CONFIGURE, Op.UPLOAD, Op.COPY, Op.MOVE, Op.DELETE_REMOTE, Op.PURGE)
-"""What changes something at the bucket."""
 
 _REPORTS: Final = {
     Verdict.ORPHAN: "gone locally, kept in the bucket: deletions do not travel here",
@@ -67,6 +40,15 @@ _REPORTS: Final = {
     Verdict.DRIFT: "the sides differ and this mapping's direction or policy leaves it so",
 }
 _UNSURE: Final = " (nothing is deleted while a side is not wholly known)"
+
+
+Publish = Callable[[Sequence[Action]], Iterable[Action]]
+"""The manifests to be published after some actions."""
+
+
+def publishes_nothing(actions: Sequence[Action]) -> Iterable[Action]:
+    """A `Publish` for buckets without manifests."""
+    return ()
 
 
 class BucketPlan(Struct, frozen=True):
@@ -78,24 +60,6 @@ class BucketPlan(Struct, frozen=True):
     blocked: list[str]
     unchanged: int
     complete: bool
-
-
-def phase(action: Action) -> int:
-    """The place of an action in the order of execution."""
-    if action.op is Op.CONFIGURE:
-        then = action.setting.then if action.setting else None
-        return PHASES[action.op] + settings.rank(action.key, then) - settings.LAST
-    if in_place(action):
-        return _HEADERS
-    if action.reason == KEPT and action.op in _KEEPING:
-        return _KEEPING.index(action.op) + 1
-    database = action.content is not None and action.content.logical is not None
-    return PHASES[action.op] + (1 if database and PHASES[action.op] == 1 else 0)
-
-
-def order(actions: Iterable[Action]) -> tuple[Action, ...]:
-    """Actions as they are written and executed: by phase, bucket, bytes of the key."""
-    return tuple(sorted(actions, key=lambda a: (phase(a), a.bucket, a.key.encode())))
 
 
 def plan_bucket(
@@ -113,13 +77,15 @@ def plan_bucket(
     obstacles: Mapping[str, str] = safeguards.NONE,
     owed: tuple[str, ...] = (),
     configure: Sequence[Action] = (),
+    publish: Publish = publishes_nothing,
 ) -> BucketPlan:
     """Everything the plan says about one bucket.
 
     `trash` keeps what is overwritten or deleted remotely where the bucket has no versions. `known`
     names the sides that carry the marker of this history (`safeguards.Scene`). `obstacles` are keys
     for which there is no room, with the reason. `owed` are purges that earlier runs left undone,
-    `configure` the actions on the settings of the bucket, which the caller adds.
+    `configure` the actions on the settings of the bucket, which the caller adds. `publish` tells
+    which manifests follow.
     """
     complete = local.complete and remote.complete
     notices = [
@@ -136,6 +102,7 @@ def plan_bucket(
     actions += [made for item in rest if (made := _action(bucket, item, undo))]
     actions += header_changes.changes(bucket, rest, capabilities)
     actions += [_kept(bucket, item) for item in rest if _keeps_other(item)]
+    actions += publish(actions)
     if capabilities.caches:
         actions += purges.plan(bucket, actions, capabilities.caches, owed)
     conflicts = [conflict_of(bucket, item) for item in rest if item.verdict is Verdict.CONFLICT]

@@ -10,6 +10,7 @@ import msgspec
 from buckia import (
     configuring,
     identity,
+    manifests,
     planner,
     promotion,
     purges,
@@ -114,8 +115,10 @@ def _plan_bucket(space: Workspace, name: str, lock: Lockfile, wish: Wish) -> Buc
         obstacles=_obstacles(decisions, local, remote),
         owed=() if wish.paths or wish.direction is Direction.DOWNLOAD else state.purges,
         configure=configure,
+        publish=manifests.of_bucket(space, name, lock, sides.remote, wish, within),
     )
     part = databases.describe(part, sides) if wish.told else part
+    part = manifests.references_of_bucket(space, name, lock, part, sides, wish, local)
     notices = [*clashes, *_unpurged(space, name, part), *configuring.notices(name, found)]
     return replace(part, actions=[*configure, *part.actions], notices=[*part.notices, *notices])
 

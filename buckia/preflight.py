@@ -30,7 +30,8 @@ class State(StrEnum):
     PENDING = "pending"
     """The destination is what the action expects: it can be done."""
     HALF = "half"
-    """A copy that is made, and whose old key or whose old headers may still be there."""
+    """A copy that is made, and whose old key or whose old headers may still be there; a manifest
+    that may be the one to be published."""
     SATISFIED = "satisfied"
     """The destination already is what the action leaves behind."""
     DIVERGED = "diverged"
@@ -62,7 +63,7 @@ _STAGING: Final = "`buckia plan --stage` puts into the bucket what a plan needs"
 
 def judge(action: Action, view: View) -> Judgement:
     """Whether an action is pending, satisfied or diverged; for the last, what happened to what."""
-    judges = _BETWEEN if promotes(action) else _JUDGES
+    judges = _BETWEEN if promotes(action) and action.op in _BETWEEN else _JUDGES
     return judges[action.op](action, view)
 
 
@@ -231,6 +232,18 @@ def _configure(action: Action, view: View) -> Judgement:
     return State.PENDING, ""
 
 
+def _publish(action: Action, view: View) -> Judgement:
+    """Another manifest than expected may be the one that a run published before it was cut."""
+    expect, found = action.expect, view.remote
+    if is_version(found, expect.version) if expect else found is None:
+        return State.PENDING, ""
+    if action.publication is None and found is None:
+        return State.PENDING, ""  # gone already, the source's may not be
+    if action.publication is not None and found is not None:
+        return State.HALF, ""
+    return _difference(found, expect, "the manifest in the bucket")
+
+
 def _promotion(action: Action, view: View) -> Judgement:
     """A copy from another bucket; `view.local` is the object there."""
     content, expect, source, found = action.content, action.expect, action.source, view.remote
@@ -287,4 +300,5 @@ _JUDGES: Final[Mapping[Op, Callable[[Action, View], Judgement]]] = {
     Op.FORGET: _forget,
     Op.PURGE: lambda action, view: (State.PENDING, ""),  # no cache tells what it holds
     Op.CONFIGURE: _configure,
+    Op.PUBLISH: _publish,
 }

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import msgspec
 from msgspec import Struct
 
-from buckia import identity, planner, promotion, purges, selection, sidecars, tiers
+from buckia import identity, manifests, planner, promotion, purges, selection, sidecars, tiers
 from buckia.config.schema import suggest
 from buckia.describing import Describer
 from buckia.errands import MOVE, Errand
@@ -156,7 +156,9 @@ def _plan_pair(task: _Task, pair: Pair, sides: Sides) -> BucketPlan:
         move=errand.move,
         overrides=task.overrides,
         known=_known(space, pair, task.lock) if selection.deletes(decisions) else frozenset(),
+        publish=manifests.of_pair(space, pair, task.lock, sides, errand.folders),
     )
+    part = manifests.references_of_pair(space, pair, task.lock, part, sides.remote)
     part = replace(part, notices=[*part.notices, *_unpurged(space, pair, part)])
     return _advised(space, pair, part) if errand.move else part
 

@@ -147,12 +147,13 @@ def plan_pair(
     move: bool = False,
     overrides: Overrides = NO_OVERRIDES,
     known: frozenset[str] = frozenset(),
+    publish: planner.Publish = planner.publishes_nothing,
 ) -> BucketPlan:
     """Everything a plan says about one target.
 
     `rules` are those of the source and of the target, `trash` keeps what is overwritten or deleted
     in a target without versions, `owed` are purges that earlier runs left to be done. `known` names
-    the sides that carry the marker of their history.
+    the sides that carry the marker of their history. `publish` tells which manifests follow.
     """
     name, complete = pair.name, source.complete and target.complete
     decisions, clashes = safeguards.refuse_clashes(name, decisions, source, target)
@@ -160,6 +161,7 @@ def plan_pair(
     blocked = safeguards.blocks(scene, rules[1], overrides)
     kept = planner.kept_by(capabilities, trash=trash)
     actions = [made for d in decisions if (made := _action(pair, d, kept, move=move))]
+    actions += publish(actions)
     if capabilities.caches:
         fresh = [item for item in actions if not is_there(item)]
         actions += purges.plan(name, fresh, capabilities.caches, owed)

@@ -31,6 +31,8 @@ def changed(action: Action) -> str | None:
     """
     if action.op is Op.DELETE_REMOTE:
         return action.key
+    if action.op is Op.PUBLISH:
+        return action.key if action.expect else None
     if action.op is Op.MOVE and action.source and action.source.bucket is None:
         return action.source.key
     if action.op in _WRITES and (action.expect or action.reason not in ("local_new", "renamed")):
@@ -41,7 +43,8 @@ def changed(action: Action) -> str | None:
 def taken(action: Action, bucket: str) -> str | None:
     """The key that an action of a promotion takes away in the bucket it comes from."""
     source = action.source
-    moves = action.op is Op.MOVE and source is not None and source.bucket == bucket
+    takes = action.op in (Op.MOVE, Op.PUBLISH)
+    moves = takes and source is not None and source.bucket == bucket
     return source.key if moves and source else None
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from buckia import journal, lockfile
+from buckia import folding, journal, lockfile
 from buckia.errors import (
     BuckiaError,
     IncompleteError,
@@ -73,6 +73,11 @@ class Recorder:
         if time.monotonic() - self._saved > CHECKPOINT:
             self._checkpoint()
 
+    @property
+    def lock(self) -> Lockfile:
+        """The lockfile as it would be if the run ended here."""
+        return self._lock(())
+
     def _checkpoint(self) -> None:
         try:
             self._write(finished=())
@@ -116,16 +121,16 @@ class Recorder:
         lock = self._held.lock
         for name, origin in self._origins.items():
             before = self._first.state(name)
-            mine = list(lockfile.share(self._outcomes, name))
-            after = lockfile.fold(before, mine, origin.purges)
-            state = lockfile.advance(
+            mine = list(folding.share(self._outcomes, name))
+            after = folding.fold(before, mine, origin.purges)
+            state = folding.advance(
                 before,
                 after,
                 self._plan,
                 origin.lineage,
                 partial=name not in finished,
                 source=origin.source,
-                configured=lockfile.configures(mine),
+                configured=folding.configures(mine),
             )
             lock = lock.with_state(name, state)
         return lock

@@ -34,6 +34,7 @@ _ADVICE: Final = {
     "If it is, plan with `--accept-empty`",
     "left_behind": "a folder moves whole or not at all: apply the source first, or promote "
     "with `--allow-drift`",
+    "media_refs": "put the files there, take the rows out of the database, or leave them undeleted",
     "foreign_there": "limit that bucket's `folders`, or let it delete less than "
     "`delete_orphaned: all`",
 }

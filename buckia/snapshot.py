@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from buckia import pool
 from buckia.layout import EVERYWHERE, Layout, as_text, overlap, refuse_key
+from buckia.manifest import is_manifest
 from buckia.model import (
     Base,
     Entry,
@@ -86,11 +87,14 @@ def list_remote(
     entries: dict[str, Entry] = {}
     skipped: list[Skipped] = []
     sidecars: list[Entry] = []
+    manifests: dict[str, Entry] = {}
     covers = layout.coverage
     for entry in _objects(store, layout, within, known):
         key = entry.key
         if key.endswith(SIDECARS):
             sidecars.append(entry)
+        elif is_manifest(key):
+            manifests[key] = entry
         if not covers(key) or refuse(key):
             continue
         why = refuse_key(key)
@@ -101,7 +105,7 @@ def list_remote(
         if len(entries) % _TICK == 0:
             progress(Tick("list", key, len(entries)))
     progress(Tick("list", "", len(entries), 0, len(entries)))
-    return Listing(entries, tuple(skipped), tuple(sidecars))
+    return Listing(entries, tuple(skipped), tuple(sidecars), manifests)
 
 
 def _objects(

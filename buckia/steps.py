@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable
-from typing import Final, cast
+from typing import BinaryIO, Final, cast
 
 from msgspec import Struct, field
 
@@ -31,7 +31,9 @@ from buckia.model import (
     replace,
     same_content,
 )
+from buckia.passing import Passing
 from buckia.preflight import State, View
+from buckia.publications import Draft
 from buckia.rules import RESERVED_PREFIX
 from buckia.stores.base import Purging, Store, settings_of
 from buckia.stores.local import LocalStore
@@ -44,7 +46,8 @@ class Stores(Struct, frozen=True):
 
     In a promotion `source` is the bucket that content comes from; it takes the place of the local
     side, which then only has room for temporary files. `through` is whether the bytes pass through
-    this machine. `flight` is told how far each file is.
+    this machine. `flight` is told how far each file is, `passing` what large ones held, where a
+    manifest is to tell of it.
     """
 
     local: LocalStore
@@ -54,6 +57,13 @@ class Stores(Struct, frozen=True):
     source: Store | None = None
     through: bool = False
     flight: Flight = field(default_factory=Flight)
+    passing: Passing | None = None
+
+    def watch(self, body: BinaryIO, action: Action) -> BinaryIO:
+        """A body that ends with the run and tells how far it is, and what it held where wanted."""
+        flying = watched(body, self.stop, self.flight, action.id)
+        size = action.content.size if action.content else 0
+        return self.passing.metered(flying, size) if self.passing else flying
 
     @property
     def near(self) -> Store:
@@ -72,12 +82,16 @@ class Stores(Struct, frozen=True):
 
 
 class Task(Struct, frozen=True):
-    """An action together with how the world stood to it before the first change."""
+    """An action together with how the world stood to it before the first change.
+
+    `draft` is what a manifest will name, known once all else is written.
+    """
 
     action: Action
     state: State
     view: View
     stores: Stores
+    draft: Draft | None = None
 
 
 def perform(task: Task) -> Outcome:
@@ -192,7 +206,7 @@ def _upload(task: Task) -> Outcome:
     if replacing is not None and action.undo is Undo.TRASH:
         keep(stores, replacing)
     with stores.local.open(local) as body:
-        flying = watched(body, stores.stop, stores.flight, action.id)
+        flying = stores.watch(body, action)
         stored = stores.remote.put(wanted, flying, replacing=replacing)
     return _outcome(action, entry=_stored(task, stored))
 
@@ -211,7 +225,7 @@ def _from_stage(task: Task, wanted: Entry) -> Outcome:
         stored = stores.remote.copy(stores.remote, origin, key=action.key, replacing=replacing)
     if stored is None:
         with stores.remote.open(staged) as body:
-            flying = watched(body, stores.stop, stores.flight, action.id)
+            flying = stores.watch(body, action)
             stored = stores.remote.put(wanted, flying, replacing=replacing)
     _demand_copy(stores.remote, action.key, wanted)
     return _outcome(action, entry=_stored(task, stored))
@@ -228,7 +242,7 @@ def _download(task: Task) -> Outcome:
     wanted = entry_of(action.key, action.content)
     seen = task.view.local if action.expect else None  # preflight held it against `expect`
     with stores.remote.open(replace(wanted, key=action.source.key or action.key)) as body:
-        flying = watched(body, stores.stop, stores.flight, action.id)
+        flying = stores.watch(body, action)
         stored = stores.local.put(replace(wanted, version=None), flying, replacing=seen)
     if action.reason == KEPT:  # the lockfile takes note of it when the bucket has it, too
         return _outcome(action)

@@ -32,6 +32,7 @@ class Op(StrEnum):
     DOWNLOAD = "download"
     COPY = "copy"
     MOVE = "move"
+    PUBLISH = "publish"
     DELETE_REMOTE = "delete_remote"
     DELETE_LOCAL = "delete_local"
     ADOPT = "adopt"

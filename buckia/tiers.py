@@ -17,6 +17,7 @@ from buckia.layout import Layout
 from buckia.layout import Mapping as Place
 from buckia.model import Base, Entry, Listing, Op, Tick, replace, same_content
 from buckia.pairs import Pair
+from buckia.passing import Passing
 from buckia.planfile import Plan
 from buckia.reconcile import is_base
 from buckia.snapshot import Sides
@@ -76,6 +77,7 @@ def demand_within(space: Workspace, plan: Plan, pair: Pair) -> None:
     kept = planner.kept_by(told, trash=target.keeps_trash)
     caches = told.caches is not None
     bounds.demand_between(plan, pair, refuse(space, pair), kept, caches=caches)
+    bounds.demand_published(plan, pair.name, publishes=target.manifest)
 
 
 def place(space: Workspace, name: str) -> tuple[str | None, ...]:
@@ -103,7 +105,8 @@ def inspect(
     sides = Sides(seen[pair.source], seen[pair.target]) if many else None
     source, target = space.remote(pair.source), space.remote(pair.target)
     through = not target.copies(source)
-    stores = Stores(room(space), target, plan.digest, stop, source, through)
+    passing = Passing() if space.config.bucket(pair.target).manifest else None
+    stores = Stores(room(space), target, plan.digest, stop, source, through, passing=passing)
     workers = space.config.bucket(pair.target).max_workers
     return inspection.inspect(actions, stores, workers, space.progress, sides)
 

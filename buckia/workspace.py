@@ -14,6 +14,7 @@ from buckia import (
     folder_lock,
     journal,
     lockfile,
+    publications,
     sidecars,
     snapshot,
 )
@@ -209,6 +210,12 @@ class Workspace:
     def declared(self, name: str) -> dict[str, Value | None]:
         """The settings that a bucket declares. `ConfigError` for a policy whose file is none."""
         return self.config.bucket(name).declared(self.root)
+
+    def manifest_headers(self, name: str) -> Callable[[str], Headers]:
+        """What the manifests of a bucket are served with, by key, as far as it can set that."""
+        able = self.remote(name).capabilities
+        rules = self.config.bucket(name).rules.headers
+        return lambda key: publications.headers_for(rules.wanted(key), able.headers)
 
     def refuse(self, name: str) -> Callable[[str], str | None]:
         """Why a key of a bucket is out of scope, or None."""

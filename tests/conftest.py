@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from buckia.lease import claims
 from buckia.stores.hashing import HashCache
@@ -27,6 +27,7 @@ settings.register_profile(
     suppress_health_check=_SLOW_IS_FINE,
 )
 settings.register_profile("nightly", settings.get_profile("default"), max_examples=5000)
+settings.register_profile("quick", settings.get_profile("default"), phases=[Phase.generate])
 settings.register_profile("steady", settings.get_profile("default"), derandomize=True)
 
 if os.environ.pop("CI", None):  # no test but those that say so tries what a pipeline is refused

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -145,7 +145,7 @@ class World:
         twin.config = dataclasses.replace(self.config, root=twin.root, path=twin.root / ".buckia")
         return twin
 
-    def under(self, **options: Any) -> World:
+    def under(self, **options: Any) -> Self:
         """The same folder and buckets under other options."""
         twin = copy.copy(self)
         buckets = {

@@ -83,11 +83,13 @@ class Reports:
 
 
 @contextmanager
-def cut_world(history: History, step: int, where: str) -> Iterator[tuple[World, planfile.Plan]]:
+def cut_world(
+    history: History, step: int, where: str, **more: Any
+) -> Iterator[tuple[World, planfile.Plan]]:
     """A world in which a run was cut, and the plan it was carrying out."""
     store = Cutting()
     with TemporaryDirectory() as folder:
-        world = history.build(Path(folder), {"main": store})
+        world = history.build(Path(folder), {"main": store}, **more)
         first = not world.lock().state("main").entries
         assume(not (first and history.options["delete_orphaned"] == "all"))
         plan = world.plan(skip_conflicts=True)

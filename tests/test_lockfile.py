@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from buckia import lockfile
+from buckia import folding, lockfile
 from buckia.errors import DocumentError, StaleError
-from buckia.lockfile import BucketState, Locked, Lockfile, advance, digest
+from buckia.folding import advance
+from buckia.lockfile import BucketState, Locked, Lockfile, digest
 from buckia.model import Entry, Op, Outcome, replace
 from buckia.stores.local import LocalStore
 from tests.helpers import World, ops
@@ -148,9 +149,9 @@ def test_only_what_was_done_is_folded_in() -> None:
         Outcome("4", Op.MOVE, "main", "new", True, entry),
         Outcome("4", Op.MOVE, "main", "new", True, left="c"),
     ]
-    folded = lockfile.fold(state(some("a", "b", "c")), outcomes)
+    folded = folding.fold(state(some("a", "b", "c")), outcomes)
     assert list(folded.entries) == ["a", "new"]
-    assert lockfile.fold(folded, outcomes) == folded
+    assert folding.fold(folded, outcomes) == folded
 
 
 # -- where it is kept ------------------------------------------------------------------------------

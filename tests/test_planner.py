@@ -11,8 +11,8 @@ import pytest
 
 from buckia.errors import ConflictError, UsageError
 from buckia.model import Action, Conflict, Direction, Op, Policy, Undo
+from buckia.phases import phase
 from buckia.planfile import Guards
-from buckia.planner import phase
 from buckia.reconcile import Decision
 from buckia.stores.base import Capabilities, Store
 from buckia.stores.memory import MemoryStore
@@ -138,7 +138,7 @@ def test_the_plan_says_what_the_bucket_can_do(
 @pytest.mark.parametrize("op", Op)
 def test_every_op_has_a_phase(op: Op) -> None:
     """An action of any kind knows its turn."""
-    assert phase(Action("i", op, "b", "k", "r", None, None, None, None)) in range(7)
+    assert phase(Action("i", op, "b", "k", "r", None, None, None, None)) in range(8)
 
 
 # -- conflicts, scope, direction -------------------------------------------------------------------

@@ -6,9 +6,11 @@ from typing import Any, Final
 
 import pytest
 
-from buckia.model import Action, Content, Entry, Listing, Notice, Op, Skipped, Undo
+from buckia import manifest
+from buckia.model import Action, Content, Entry, Listing, Notice, Op, Skipped, Undo, replace
+from buckia.phases import order, phase
 from buckia.planfile import Plan, PlanScope
-from buckia.planner import BucketPlan, assemble, guards, order, phase, plan_bucket
+from buckia.planner import BucketPlan, assemble, guards, plan_bucket
 from buckia.reconcile import Decision, Verdict
 from buckia.rules import Rules
 from buckia.stores.base import Capabilities
@@ -106,15 +108,18 @@ def test_warnings_have_one_order() -> None:
 
 @pytest.mark.promise("INV-17")
 def test_phases_are_these() -> None:
-    """Settings, files, databases, deletions, the lockfile's own, the service's caches."""
+    """Settings, files, databases, manifests, deletions, the lockfile's own, the service's caches,
+    and last of all what they hold of manifests."""
     phases = {op: phase(action(op)) for op in Op}
     files = dict.fromkeys((Op.UPLOAD, Op.DOWNLOAD, Op.COPY, Op.MOVE), 1)
-    gone = dict.fromkeys((Op.DELETE_REMOTE, Op.DELETE_LOCAL), 4)
-    memory = dict.fromkeys((Op.ADOPT, Op.FORGET), 5)
-    assert phases == {Op.CONFIGURE: 0, **files, **gone, **memory, Op.PURGE: 6}
+    gone = dict.fromkeys((Op.DELETE_REMOTE, Op.DELETE_LOCAL), 5)
+    memory = dict.fromkeys((Op.ADOPT, Op.FORGET), 6)
+    rest = {Op.CONFIGURE: 0, Op.PUBLISH: 4, Op.PURGE: 7}
+    assert phases == {**files, **gone, **memory, **rest}
+    assert phase(replace(action(Op.PURGE), key=manifest.key_of("a"))) == 8
     for op in files:
         assert phase(action(op, logical="rows")) == 2
-    assert phase(action(Op.ADOPT, logical="rows")) == 5
+    assert phase(action(Op.ADOPT, logical="rows")) == 6
     made = [action(op, key, logical=rows) for key in "ba" for op, rows in _MIXED]
     told = [f"{item.op} {item.key}" for item in order(made)]
     assert told == [

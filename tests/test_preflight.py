@@ -6,7 +6,17 @@ from typing import Any, Final
 
 import pytest
 
-from buckia.model import Action, Content, Entry, Headers, Op, Source, content_of, replace
+from buckia.model import (
+    Action,
+    Content,
+    Entry,
+    Headers,
+    Op,
+    Publication,
+    Source,
+    content_of,
+    replace,
+)
 from buckia.preflight import State, View, judge
 
 OLD: Final = Entry("k", 1, sha256="a" * 64, version="v1")
@@ -41,6 +51,8 @@ DELETE_REMOTE = action(Op.DELETE_REMOTE, None, content_of(OLD))
 DELETE_LOCAL = action(Op.DELETE_LOCAL, None, content_of(OLD))
 ADOPT = action(Op.ADOPT, content_of(OLD), None, AT)
 FORGET = action(Op.FORGET, reason="both_deleted")
+UNPUBLISH = action(Op.PUBLISH, None, content_of(OLD))
+PUBLISH = replace(UNPUBLISH, publication=Publication(2))
 FORGET_SCOPE = action(Op.FORGET, reason="scope_left")
 
 
@@ -148,6 +160,14 @@ CASES: list[tuple[str, Action, View, State]] = [
     ("forget: object is back", FORGET, View(None, OLD), DIVERGED),
     ("forget: out of scope", FORGET_SCOPE, View(OLD, OTHER), PENDING),
     ("purge", action(Op.PURGE, None, None), View(OLD, OTHER), PENDING),
+    ("publish", PUBLISH, View(None, OLD), PENDING),
+    ("publish: first", replace(PUBLISH, expect=None), View(None, None), PENDING),
+    ("publish: another is there", PUBLISH, View(None, OTHER), HALF),
+    ("publish: one is there", replace(PUBLISH, expect=None), View(None, OTHER), HALF),
+    ("publish: it is gone", PUBLISH, View(None, None), DIVERGED),
+    ("unpublish", UNPUBLISH, View(None, OLD), PENDING),
+    ("unpublish: it is gone", UNPUBLISH, View(None, None), PENDING),
+    ("unpublish: another is there", UNPUBLISH, View(None, OTHER), DIVERGED),
 ]
 
 
@@ -166,7 +186,7 @@ def test_the_cases_are_whole() -> None:
     for op in set(Op) - {Op.CONFIGURE, Op.PURGE}:
         assert (op, PENDING) in seen
         assert (op, DIVERGED) in seen
-        assert ((op, DONE) in seen) == (op not in (Op.ADOPT, Op.FORGET))
+        assert ((op, DONE) in seen) == (op not in (Op.ADOPT, Op.FORGET, Op.PUBLISH))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import pytest
 
-from buckia import journal, lockfile, recorder
+from buckia import folding, journal, lockfile, recorder
 from buckia.config import BucketConfig, Settings
 from buckia.errors import (
     BuckiaError,
@@ -91,7 +91,7 @@ def finish(store: Store, name: str, key: str) -> None:
     held = lockfile.load(store, BUCKET_KEY)
     state = held.lock.state(name)
     new = replace(state, entries={**state.entries, key: Locked(1, "0" * 64)})
-    moved = lockfile.advance(state, new, "sha256:other", "lineage", partial=False)
+    moved = folding.advance(state, new, "sha256:other", "lineage", partial=False)
     lockfile.save(store, held, held.lock.with_state(name, moved), BUCKET_KEY)
 
 

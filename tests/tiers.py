@@ -104,11 +104,11 @@ class Past:
     drift: bool = False
     more: dict[str, Any] = field(default_factory=dict)
 
-    def build(self, root: Path, stores: Mapping[str, Store] | None = None) -> Tiers:
+    def build(self, root: Path, stores: Mapping[str, Store] | None = None, **options: Any) -> Tiers:
         """The tiers that this past makes, the last edits not yet promoted."""
         kind = Apart if self.apart else MemoryStore
         made = stores or {name: kind(name) for name in (SOURCE, *TARGETS)}
-        tiers = Tiers(root, made, **self.options)
+        tiers = Tiers(root, made, **{**self.options, **options})
         for number, edits in enumerate(self.rounds):
             if number:
                 self.promote_what_goes(tiers)

@@ -127,6 +127,7 @@ def _tiers(tiers: Sequence[Standing]) -> Iterator[Text]:
 _TODO: Final = {
     Op.COPY: "copy",
     Op.MOVE: "move",
+    Op.PUBLISH: "publish",
     Op.DELETE_REMOTE: "delete",
     Op.ADOPT: "adopt",
     Op.FORGET: "forget",

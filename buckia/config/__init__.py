@@ -81,6 +81,8 @@ class BucketConfig:
     exclude: Sequence[str] = ()
     protect: Sequence[str] = ()
     headers: Sequence[Mapping[str, Any]] = ()
+    manifest: bool = False
+    media_refs: str | None = None
     storage_class: str | None = None
     encryption: str = "none"
     kms_key: str | None = None
@@ -204,6 +206,8 @@ class BucketConfig:
             "limits": {"max_delete": rules.limits.max_delete, "min": rules.limits.min},
             "conflict_resolution": rules.policy.value,
             "checksum_algorithm": self.checksum_algorithm,
+            **({"manifest": True} if self.manifest else {}),
+            **({"media_refs": self.media_refs} if self.media_refs else {}),
             **({} if self.conditions is None else {"conditions": sorted(self.conditions)}),
             **({"settings": self._settings_identity()} if self.settings else {}),
         }

@@ -66,6 +66,26 @@ def settings_of(actions: Sequence[Action]) -> tuple[Group, ...]:
     return (Group(Kind.SETTING, word, "", "", about, tuple(rows)),) if rows else ()
 
 
+def manifests_of(actions: Sequence[Action]) -> tuple[Group, ...]:
+    """The manifests that are published or taken away, by folder."""
+    rows = tuple(_manifest(item) for item in actions)
+    about = text.count_of(len(rows), "folder")
+    word = OPS[Op.PUBLISH].todo
+    return (Group(Kind.MANIFEST, word, "", "manifests", about, rows),) if rows else ()
+
+
+def _manifest(item: Action) -> Row:
+    folder, told = text.name(item.key.partition("/")[0] + "/"), item.publication
+    if told is None:
+        return Row("-", folder, "taken away", id=item.id)
+    notes = [f"generation {told.generation:,}"]
+    if told.omits:
+        notes.append(
+            f"without {text.count_of(len(told.omits), 'file')} that differ from what is known"
+        )
+    return Row("~" if item.expect else "+", folder, ", ".join(notes), id=item.id)
+
+
 def purges_of(actions: Sequence[Action]) -> tuple[Group, ...]:
     """What caches in front of a bucket drop."""
     rows = tuple(

@@ -17,6 +17,7 @@ class Kind(StrEnum):
     SETTING = "setting"
     WRITE = "write"
     DELETE = "delete"
+    MANIFEST = "manifest"
     RECORD = "record"
     CACHE = "cache"
 
@@ -37,6 +38,7 @@ OPS: Final = {
     Op.DOWNLOAD: Words(Kind.WRITE, "download", "downloaded"),
     Op.COPY: Words(Kind.WRITE, "copy", "copied"),
     Op.MOVE: Words(Kind.WRITE, "move", "moved"),
+    Op.PUBLISH: Words(Kind.MANIFEST, "publish", "published"),
     Op.DELETE_REMOTE: Words(Kind.DELETE, "delete remote", "deleted"),
     Op.DELETE_LOCAL: Words(Kind.DELETE, "delete local", "deleted"),
     Op.ADOPT: Words(Kind.RECORD, "adopt", "adopted", "the same on both sides, now remembered"),

@@ -96,6 +96,7 @@ def _places(plan: Plan) -> Iterator[Place]:
         found = (
             *groups.settings_of(of_kind[Kind.SETTING]),
             *groups.by_folder(calm),
+            *groups.manifests_of(of_kind[Kind.MANIFEST]),
             *groups.purges_of(of_kind[Kind.CACHE]),
         )
         records = groups.records(of_kind[Kind.RECORD])

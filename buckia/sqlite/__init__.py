@@ -24,6 +24,7 @@ from buckia.sqlite.merge import TableMerge as TableMerge
 from buckia.sqlite.merge import demand_free as demand_free
 from buckia.sqlite.merge import merge as merge
 from buckia.sqlite.merge import rehearse as rehearse
+from buckia.sqlite.references import referred as referred
 from buckia.sqlite.removal import discard as discard
 from buckia.sqlite.removal import displace as displace
 from buckia.sqlite.replacement import replace as replace
