@@ -80,9 +80,7 @@ def _manifest(item: Action) -> Row:
         return Row("-", folder, "taken away", id=item.id)
     notes = [f"generation {told.generation:,}"]
     if told.omits:
-        notes.append(
-            f"without {text.count_of(len(told.omits), 'file')} that differ from what is known"
-        )
+        notes.append(f"without {text.count_of(len(told.omits), 'unsettled file')}")
     return Row("~" if item.expect else "+", folder, ", ".join(notes), id=item.id)
 
 
