@@ -60,11 +60,11 @@ def resolve(
 ) -> None:
     """Settle the conflicts of a plan and write a new one.
 
-    In a terminal one is asked about after another. Both sides of each conflict are described; the answer is to keep local, remote, both (the other
-    gets a new name) or to skip it, and a capital letter answers for all like it. The new plan has a
-    digest of its own and records every answer. Nothing but the answers may be different in it: if
-    something else changed since, that is told, exit code 4, and nothing is written. Exit code 3
-    means that conflicts are left.
+    In a terminal one is asked about after another. Both sides of each conflict are described; the
+    answer is to keep local, remote, both (the other gets a new name) or to skip it, and a capital
+    letter answers for all like it. The new plan has a digest of its own and records every answer.
+    Nothing but the answers may be different in it: if something else changed since, that is told,
+    exit code 4, and nothing is written. Exit code 3 means that conflicts are left.
     """
     from buckia import planfile, resolving
 

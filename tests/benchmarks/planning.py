@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from buckia import lockfile
+from buckia import folding, lockfile
 from buckia.lockfile import Locked, Lockfile
 from tests.benchmarks import listing
 from tests.benchmarks.contestants import Maker
@@ -141,7 +141,7 @@ def _synthetic(
             age()
         sha = {size: listing.sha256_of(size) for size in {size for _, size, _ in keys}}
         entries = {key: Locked(size, sha[size], etag) for key, size, etag in keys}
-        state = lockfile.advance(
+        state = folding.advance(
             lockfile.NEW, _with(entries), "sha256:" + "0" * 64, listing.FOLDER, partial=False
         )
         lock = Lockfile(lockfile.FORMAT, lockfile.VERSION, {"demo": state})
