@@ -176,7 +176,7 @@ def plan_pair(
         for d in decisions
         if d.verdict in _REPORTS
     ]
-    conflicts = [_conflict(name, item) for item in decisions if item.verdict is Verdict.CONFLICT]
+    conflicts = [conflict_of(name, item) for item in decisions if item.verdict is Verdict.CONFLICT]
     keys = len(source.entries.keys() | target.entries.keys())
     touched = sum(item.local is not None or item.remote is not None for item in decisions)
     return BucketPlan(actions, conflicts, notices, blocked, keys - touched, complete)
@@ -234,7 +234,8 @@ def _seen(item: Decision) -> Content | None:
     return content_of(found) if found else None
 
 
-def _conflict(name: str, item: Decision) -> Conflict:
+def conflict_of(name: str, item: Decision) -> Conflict:
+    """A conflict as a plan tells it: what the source holds, and the target."""
     return Conflict(
         bucket=name,
         key=item.key,

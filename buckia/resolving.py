@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from buckia import planner
+from buckia import planner, promotion
 from buckia.errors import StaleError, UsageError
 from buckia.globs import matcher
 from buckia.model import Action, Conflict, Op, Policy, replace
+from buckia.pairs import pair_of
 from buckia.planfile import Plan
+from buckia.reconcile import Decision
 from buckia.selection import Ask, Conflicts
 
 _NAMED = 3
@@ -37,10 +39,14 @@ def again(old: Plan, ask: Ask) -> Ask:
     given = answers_of(old)
     known = {(item.bucket, item.key): replace(item, changes=()) for item in old.conflicts}
 
+    def told(bucket: str, item: Decision) -> Conflict:
+        made = promotion.conflict_of if pair_of(bucket) else planner.conflict_of
+        return made(bucket, item)
+
     def answer(bucket: str, conflicts: Conflicts) -> Mapping[str, Policy]:
         open_ = [item for item in conflicts if (bucket, item.key) not in given]
         for item in open_:
-            if planner.conflict_of(bucket, item) != known.get((bucket, item.key)):
+            if told(bucket, item) != known.get((bucket, item.key)):
                 raise _moved([f"{bucket}/{item.key}"])
         before = {i.key: given[bucket, i.key] for i in conflicts if (bucket, i.key) in given}
         left = Conflicts(open_, conflicts.look, conflicts.keepable)

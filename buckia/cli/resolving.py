@@ -24,12 +24,16 @@ class Use(StrEnum):
 
     LOCAL = "local"
     REMOTE = "remote"
+    SOURCE = "source"
+    TARGET = "target"
     BOTH = "both"
 
 
 _POLICIES: Final = {
     Use.LOCAL: Policy.LOCAL_WINS,
     Use.REMOTE: Policy.REMOTE_WINS,
+    Use.SOURCE: Policy.LOCAL_WINS,
+    Use.TARGET: Policy.REMOTE_WINS,
     Use.BOTH: Policy.KEEP_BOTH,
 }
 
@@ -43,7 +47,10 @@ def resolve(
     plan: Annotated[str, typer.Argument(metavar="PLAN", help="A plan file; `-` is stdin.")],
     use: Annotated[
         Use | None,
-        typer.Option(help="Do not ask: keep this side of every conflict, or both sides."),
+        typer.Option(
+            help="Do not ask: keep this side of every conflict, or both sides. Of a promotion the "
+            "sides are source and target."
+        ),
     ] = None,
     path: Annotated[
         str | None,
