@@ -22,7 +22,7 @@ tour: $(READY)   ## see buckia do its job, in a folder of its own
 	@$(BIN)/buckia tour
 
 test: $(READY)   ## the whole suite that needs no root
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 check: $(READY)  ## format, lint, types, import layers, generated pages
 	@$(BIN)/ruff format --check .

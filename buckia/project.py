@@ -6,39 +6,31 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager, nullcontext
-from typing import cast
-
-from msgspec import Struct
 
 from buckia import (
     appdata,
     appfolders,
-    configuring,
+    audit,
     doctor,
     errands,
     explaining,
     importing,
     leftovers,
-    lockfile,
-    pool,
     promoting,
-    purges,
-    selection,
+    purging,
     staging,
     standing,
-    verify,
-    whole,
 )
 from buckia.appdata import Reset, Updated
 from buckia.appfolders import Folder
 from buckia.applying import Applied as Applied
 from buckia.applying import apply_plan
+from buckia.audit import BucketStatus as BucketStatus
 from buckia.doctor import Report
-from buckia.errors import ConfigError, Interrupted, UsageError
+from buckia.errors import Interrupted, UsageError
 from buckia.explanation import Explanation
 from buckia.importing import Imported
 from buckia.leftovers import Leftover
-from buckia.lockfile import BucketState
 from buckia.model import Direction
 from buckia.planfile import Plan
 from buckia.planning import make_plan
@@ -46,22 +38,10 @@ from buckia.rules import NO_OVERRIDES, Overrides
 from buckia.selection import Ask, Wish
 from buckia.staging import Staged
 from buckia.standing import Standing
-from buckia.stores.base import Purging, Signing
+from buckia.stores.base import Signing
 from buckia.trash import Trash
 from buckia.verify import Verified
 from buckia.workspace import Workspace
-
-
-class BucketStatus(Struct, frozen=True):
-    """Where one bucket stands: what the lockfile says, and what a plan would say now."""
-
-    name: str
-    provider: str
-    url: str
-    serial: int
-    files: int
-    unfinished: bool
-    plan: Plan
 
 
 class Project(Workspace):
@@ -184,20 +164,7 @@ class Project(Workspace):
 
     def status(self, names: Sequence[str] = ()) -> list[BucketStatus]:
         """Where each bucket stands, without changing anything."""
-        lock, pending = lockfile.load(self.state, self.state_key).lock, self.unfinished()
-        return [
-            BucketStatus(
-                name=name,
-                provider=self.config.bucket(name).provider,
-                url=self.remote(name).url,
-                serial=lock.state(name).serial,
-                files=len(lock.state(name).entries),
-                unfinished=lock.state(name).partial
-                or any(name in record.header.buckets for record in pending),
-                plan=self.plan([name], told=False),
-            )
-            for name in self.names(names)
-        ]
+        return audit.status(self, self.names(names))
 
     def why(self, name: str, key: str) -> Explanation:
         """Why a key, or the key of a local path, is treated as it is in a bucket. Looks at that one
@@ -265,26 +232,7 @@ class Project(Workspace):
         lockfile changes. Raises `ConfigError` for a bucket without caches that buckia reaches,
         `UsageError` for what is no key, and `Interrupted` after a signal.
         """
-        store, bucket = self.remote(name), self.config.bucket(name)
-        caches = store.capabilities.caches
-        if caches is None:
-            why = "set `pull_zone` and `api_key`, the account's key"
-            if bucket.provider != "bunny":
-                why = f"the provider `{bucket.provider}` has none that buckia purges"
-            raise ConfigError(f"`{name}`: no caches to purge: {why}")
-        for key in keys:
-            if refused := purges.refuse(key):
-                raise UsageError(f"{key!r} is no key: it {refused}")
-        folders = [key for key in keys if key.endswith("/")]
-        wanted = purges.of(
-            set(keys) - set(folders), caches, [purges.ALL] if everything else folders
-        )
-        purge = cast(Purging, store).purge
-        done = pool.each(purge, wanted, workers=bucket.max_workers, name="purge", stop=self.stop)
-        count = sum(map(len, done))
-        if count < len(wanted):
-            raise Interrupted(f"stopped; {count} of {len(wanted)} were purged; run it again")
-        return list(wanted)
+        return purging.purge(self, name, keys, everything=everything)
 
     def public_url(self, name: str, key: str) -> str:
         """Where an object is for everybody, if the bucket lets everybody read.
@@ -316,25 +264,4 @@ class Project(Workspace):
         `deep` says which objects and local files are also read whole: `all`, a number of each, or a
         share such as "5%".
         """
-        lock = self.load_state().lock
-        return [self._verify(name, lock.state(name), deep) for name in self.names(names)]
-
-    def _verify(self, name: str, state: BucketState, deep: str | None) -> Verified:
-        bucket, remote, base = self.config.bucket(name), self.remote(name), state.base()
-        local = self.local(name, base)
-        sides = self.take(bucket, local, remote, base)
-        direction_of = selection.scope(bucket.layout, self.refuse(name), ()).direction_of
-        base = {key: entry for key, entry in base.items() if direction_of(key, entry.path)}
-        read = whole.look(
-            name,
-            base,
-            sides,
-            deep,
-            state.digest,
-            local,
-            remote,
-            bucket.max_workers,
-            self.progress,
-        )
-        settings = configuring.compare(name, self.declared(name), remote)
-        return verify.summary(bucket, state, base, sides, read, settings)
+        return audit.verify(self, self.names(names), deep)

@@ -197,6 +197,7 @@ def test_a_local_file_that_decayed(
         )
         monkeypatch.setattr(hashing, "_FINE_SLACK", -(10**15))
         monkeypatch.setattr(hashing, "_COARSE_SLACK", -(10**15))
+        os.utime(world.tree / "d/c", ns=(10**18, 10**18))  # whole seconds: `_times` has a say
         world.plan()
     decay(world, "d/c")
     expected = "local damaged d/c" if known else "local changed d/c"
