@@ -16,6 +16,7 @@ from buckia import (
     explaining,
     importing,
     leftovers,
+    previews,
     promoting,
     purging,
     staging,
@@ -34,6 +35,7 @@ from buckia.leftovers import Leftover
 from buckia.model import Direction
 from buckia.planfile import Plan
 from buckia.planning import make_plan
+from buckia.report.previews import Previews
 from buckia.rules import NO_OVERRIDES, Overrides
 from buckia.selection import Ask, Wish
 from buckia.staging import Staged
@@ -98,6 +100,13 @@ class Project(Workspace):
         return promoting.make_promotion(
             self, wanted, skip_conflicts=skip_conflicts, ask=ask, overrides=overrides
         )
+
+    def previews(self, plan: Plan, most: int = previews.MOST_BYTES) -> Previews:
+        """What a plan changes inside pictures, texts and databases, at most so many bytes of it.
+
+        Read from both sides; nothing is changed.
+        """
+        return previews.previews(self, plan, most)
 
     def stage(self, plan: Plan) -> Staged:
         """Put what a plan uploads into its buckets, so that it can be applied without the files.

@@ -10,6 +10,7 @@ import typer
 
 from buckia.cli import papers
 from buckia.cli.options import Buckets, Choice, Shared, unfold
+from buckia.cli.reporting import Page
 from buckia.cli.session import Session, opened
 from buckia.errors import StaleError, UsageError
 
@@ -49,6 +50,7 @@ def plan(
         typer.Option(metavar="PLAN", help="Plan anew what a plan file was about, and compare."),
     ] = None,
     *,
+    page: Page,
     shared: Shared,
 ) -> None:
     """Say what apply would do. Changes neither side.
@@ -59,20 +61,25 @@ def plan(
 
     With --stage apply can run where the files are not, in CI say: their content waits in the bucket
     below .buckia/stage/ until the plan is applied, and no key of a folder changes.
+
+    With --html a page for a browser is written besides, with pictures and texts before and after
+    and the rows that change in databases, which are read from both sides for it.
     """
     if check is not None:
-        if choice != Choice() or out is not None or detailed_exitcode or stage:
+        if choice != Choice() or out is not None or detailed_exitcode or stage or page != Page():
             raise UsageError("--check plans what the plan file was about: give it no other options")
         _check(check, shared)
         return
     if out is not None:
         papers.refuse_target(out)
+    page.refuse()
     if stage and out is None and sys.stdout.isatty():
         raise UsageError("--stage is for a plan that is applied elsewhere: add --out FILE")
     with opened(shared) as session:
         made = session.plan(choice)
         if stage and made.applyable:
             made = _staged(session, made)
+        page.write(session, made)
         deliver(made, out, session)
         session.account()
         refuse_doubtful(made)

@@ -27,6 +27,7 @@ _STAGES: Final = {
     "list": "Listing the bucket",
     "hash": "Reading files",
     "compare": "Comparing databases",
+    "preview": "Reading what changes",
     "verify": "Reading objects",
     "preflight": "Checking the plan",
     "fetch": "Fetching",

@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from buckia.model import Tick
     from buckia.planfile import Plan
     from buckia.project import Applied, Project
+    from buckia.report.previews import Previews
     from buckia.rules import Overrides
     from buckia.selection import Ask
     from buckia.staging import Staged
 
-_LOOKING: Final = ("list", "hash", "compare", "verify", "preflight")
+_LOOKING: Final = ("list", "hash", "compare", "verify", "preflight", "preview")
 
 log = logging.getLogger(__name__)
 
@@ -137,6 +138,11 @@ class Session:
             return self.project.apply(
                 plan, preflight_only=preflight_only, lock_timeout=lock_timeout
             )
+
+    def previews(self, plan: Plan, most: int) -> Previews:
+        """What a plan changes inside files, to be looked at."""
+        with self._display:
+            return self.project.previews(plan, most)
 
     def publish(self, report: bytes) -> None:
         """Print a report as JSON, if it holds nothing that none may hold."""
