@@ -374,6 +374,13 @@ def test_a_stop_keeps_what_was_fetched(server: WebFolder, folder: Path) -> None:
     assert len(tree(folder)) == 20
 
 
+@pytest.mark.parametrize("name", ["a b", "a#b", "a?b=c", "100%25", "a+b&c", "é/日本.jpg", "~'(!)"])
+def test_every_name_is_asked_for_as_it_is(server: WebFolder, folder: Path, name: str) -> None:
+    publish(server, {name: b"1"})
+    pull(server.url, folder)
+    assert tree(folder) == {name: b"1"} and server.requests[1:] == [(name, None)]
+
+
 def test_a_folder_without_files_is_one_too(server: WebFolder, folder: Path) -> None:
     publish(server, {"empty": b""})
     pull(server.url, folder)

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from buckia import BuckiaError, pull
 from buckia.layout import collisions, refuse_key, shadowed
 from tests.publishing import publish, trashed, tree
 from tests.servers.folder import WebFolder, serve_folder
+from tests.strategies import examples
 
 NAMES = ("a", "b", "A", "a/b", "a/c", "a/b/c", "d/a", "d/b", "e", "e-wal", "é", "../x", ".buckia")
 CONTENTS = (b"", b"1", b"2", b"3", bytes(1_100_000), bytes(1_000_000) + b"\1" * 100_000)
@@ -55,7 +56,7 @@ def edit(folder: Path, changes: dict[str, bytes | None]) -> None:
 
 @pytest.mark.usefixtures("hurried")
 @pytest.mark.promise("L1", "L2", "INV-23")
-@settings(max_examples=60)
+@examples(60)
 @given(before=folders.filter(sound) | st.none(), changes=edits, after=folders)
 def test_it_is_what_is_published_or_as_it_was(
     server: WebFolder,

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -57,9 +58,13 @@ class Switches:
 
 
 class WebFolder:
-    """The files below `FOLDER`, by path; what was asked; what was sent."""
+    """The files below `FOLDER`, by path; what was asked; what was sent.
+
+    With `root` they are those of a folder on the disk, as they are at the moment.
+    """
 
     def __init__(self) -> None:
+        self.root: Path | None = None
         self.files: dict[str, bytes] = {}
         self.switches = Switches()
         self.asked: list[Asked] = []
@@ -98,6 +103,9 @@ class WebFolder:
         seen = sum(one.path == path for one in self.asked)
         if path in switches.stale and seen < switches.stale_for:
             return switches.stale[path]
+        if self.root is not None:
+            file = self.root / path
+            return file.read_bytes() if file.is_file() else None
         return self.files.get(path)
 
 
