@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
 
 from buckia import (
+    auditing,
     bounds,
     engine,
     identity,
@@ -49,6 +51,14 @@ from buckia.stores.local import LocalStore
 from buckia.stores.usage import Usage
 from buckia.workspace import Workspace
 
+Observe = Callable[[list[Outcome]], None]
+"""Told every batch of outcomes once it is on the disk, on the main thread."""
+
+
+def unobserved(outcomes: list[Outcome]) -> None:
+    """An `Observe` to which nothing is worth a word."""
+
+
 _FEW: Final = 32
 _PER_LOOK: Final = 500
 """Preflight asks for each key alone while that is fewer requests than listing the bucket anew."""
@@ -79,6 +89,7 @@ def apply_plan(
     preflight_only: bool = False,
     lock_timeout: float = 0.0,
     executor: Executor | None = None,
+    observe: Observe = unobserved,
 ) -> Applied:
     """Execute exactly this plan. `lock_timeout` is how many seconds to wait for other runs, in this
     folder and in the buckets together.
@@ -108,7 +119,7 @@ def apply_plan(
             if not preflight_only:  # a run that was cut may have left it
                 staging.clear(space, plan, busy)
             return Applied(plan.digest, already=bool(busy and not tasks), serials=serials)
-        return _run(space, plan, tasks, held, leases, executor, began)
+        return _run(space, plan, tasks, held, leases, executor, began, observe)
 
 
 def _refuse_other_config(space: Workspace, plan: Plan) -> None:
@@ -251,6 +262,7 @@ def _run(
     leases: Leases,
     executor: Executor | None,
     began: Usage,
+    observe: Observe,
 ) -> Applied:
     names = sorted({task.action.bucket for task in tasks})
     left = sorted({bucket for task in tasks if (bucket := left_by(task.action))})
@@ -275,7 +287,7 @@ def _run(
     ) as record:
         run = engine.Run(
             tasks,
-            record=record.add,
+            record=lambda batch: observe(record.add(batch)),
             progress=space.progress,
             stop=leases.halt,
             workers=max(space.config.bucket(written_by(name)).max_workers for name in names),
@@ -288,6 +300,7 @@ def _run(
         whole = run.finished.issuperset(names)
         done = run.finished.union(known) if whole else run.finished.difference(left)
         lock = record.save(done, lambda: space.used - began)
+    _keep_record(space, plan, record.path, names, lock)
     for name in run.finished:
         _mark(space, plan, name, lock)
     staging.clear(space, plan, run.finished)
@@ -302,6 +315,19 @@ def _drafts(space: Workspace, plan: Plan, name: str, lock: Lockfile) -> dict[str
     """What each manifest of a bucket will name, now that all else is written."""
     headers = space.manifest_headers(written_by(name))
     return publications.drafts(lock, name, plan.actions, headers)
+
+
+def _keep_record(
+    space: Workspace, plan: Plan, path: Path, names: Sequence[str], lock: Lockfile
+) -> None:
+    """Copy the journal into the buckets that want it, and let old ones go."""
+    for name in names:
+        bucket = written_by(name)
+        if space.config.bucket(bucket).audit:
+            serial = lock.state(name).serial
+            auditing.copy(path, serial, plan.digest, [space.remote(bucket)], space.hygiene)
+    settings = space.config.settings
+    auditing.rotate(path.parent, settings.journal_count, settings.journal_keep)
 
 
 def _mark(space: Workspace, plan: Plan, name: str, lock: Lockfile) -> None:

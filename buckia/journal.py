@@ -11,7 +11,7 @@ import getpass
 import os
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Literal
@@ -19,10 +19,10 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Struct
 
-from buckia import folding
+from buckia import folding, pipelines
 from buckia.errors import DocumentError, LocalError
 from buckia.lockfile import BucketState, Lockfile
-from buckia.model import Outcome
+from buckia.model import Count, Outcome
 from buckia.planfile import BaseRef
 from buckia.stores import files
 from buckia.stores.usage import NOTHING, Usage
@@ -44,8 +44,11 @@ class Origin(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
     purges: tuple[str, ...] = ()
 
 
-class Header(Struct, frozen=True, forbid_unknown_fields=True):
-    """The first line: which plan, by whom, where, when (UTC), from which state."""
+class Header(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The first line: which plan, by whom, where, when (UTC), from which state.
+
+    `approver` and `run` are what a build service tells: who approved, and its address of the run.
+    """
 
     format: str
     format_version: str
@@ -55,17 +58,22 @@ class Header(Struct, frozen=True, forbid_unknown_fields=True):
     user: str = ""
     host: str = ""
     pid: int = 0
+    approver: str = ""
+    run: str | None = None
 
 
 class Finish(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """The last line: the lockfile holds every outcome above.
 
-    `used` is what the run asked of all buckets until then; a run that was cut short has none.
+    `used` is what the run asked of all buckets until then, `seconds` how long it took, `serials`
+    those it left; a run that was cut short has none of them.
     """
 
     event: Literal["finish"]
     at: str = ""
     used: Usage = NOTHING
+    seconds: float | None = None
+    serials: dict[str, Count] = {}
 
 
 class Record(Struct, frozen=True):
@@ -75,6 +83,7 @@ class Record(Struct, frozen=True):
     header: Header
     outcomes: list[Outcome]
     finished: bool
+    finish: Finish | None = None
 
 
 class Journal:
@@ -82,6 +91,7 @@ class Journal:
 
     def __init__(self, path: Path, header: Header) -> None:
         self.path = path
+        self._began = time.monotonic()
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
@@ -98,9 +108,10 @@ class Journal:
         """Put outcomes on the disk, all with one flush. Raises `LocalError` when that fails."""
         self._write(outcomes)
 
-    def finish(self, used: Usage = NOTHING) -> None:
-        """Say that the lockfile holds every outcome, and what the run used."""
-        self._write([Finish("finish", _utc(), used)])
+    def finish(self, used: Usage = NOTHING, serials: Mapping[str, int] | None = None) -> None:
+        """Say that the lockfile holds every outcome, what was used, and which serials are left."""
+        took = round(time.monotonic() - self._began, 3)
+        self._write([Finish("finish", _utc(), used, took, dict(serials or {}))])
 
     def close(self) -> None:
         """Close the file; without `finish` the next run picks it up."""
@@ -135,6 +146,8 @@ def start(folder: Path, plan: str, origins: dict[str, Origin]) -> Journal:
         user=_user(),
         host=socket.gethostname(),
         pid=os.getpid(),
+        approver=pipelines.approver(os.environ),
+        run=pipelines.run(os.environ),
     )
     return Journal(folder / f"{latest + 1:06}-{short}.jsonl", header)
 
@@ -173,7 +186,7 @@ def _paths(folder: Path) -> list[Path]:
     return []
 
 
-_LONGEST_FINISH: Final = 1000
+_LONGEST_FINISH: Final = 64 * 1024
 """Bytes that are more than a last line has."""
 
 
@@ -203,12 +216,13 @@ def read(path: Path) -> Record:
         finished = _is_finish(whole[-1])
         body = whole[1:-1] if finished else whole[1:]
         outcomes = [msgspec.json.decode(line, type=Outcome) for line in body]
+        ended = msgspec.json.decode(whole[-1], type=Finish) if finished else None
     except (msgspec.DecodeError, ValueError) as problem:
         raise DocumentError(
             f"the journal {path.name} is damaged ({problem}); move it away and run `buckia plan` "
             "to see where things stand"
         ) from None
-    return Record(path, header, outcomes, finished)
+    return Record(path, header, outcomes, finished, ended)
 
 
 def absorb(lock: Lockfile, found: Iterable[Record]) -> Lockfile:
@@ -253,3 +267,20 @@ def _finish(record: Record) -> None:
         file.write(msgspec.json.encode(Finish("finish", _utc())) + b"\n")
         file.flush()
         os.fsync(file.fileno())
+
+
+def rotate(folder: Path, count: int, seconds: int | None, now: float) -> list[str]:
+    """Delete the oldest journals, and say which: those beyond `count`, and those older than
+    `seconds` (None: of any age) before `now`, a time in seconds since 1970.
+
+    A journal that no lockfile is known to hold stays, and so does the newest, which numbers them.
+    """
+    gone: list[str] = []
+    paths = _paths(folder)
+    for left, path in zip(range(len(paths), 1, -1), paths, strict=False):
+        with suppress(OSError):
+            old = seconds is not None and now - path.stat().st_mtime > seconds
+            if (left > count or old) and _closed(path):
+                path.unlink()
+                gone.append(path.name)
+    return gone

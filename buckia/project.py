@@ -15,7 +15,9 @@ from buckia import (
     errands,
     explaining,
     importing,
+    journal,
     leftovers,
+    logbook,
     previews,
     promoting,
     purging,
@@ -25,13 +27,14 @@ from buckia import (
 from buckia.appdata import Reset, Updated
 from buckia.appfolders import Folder
 from buckia.applying import Applied as Applied
-from buckia.applying import apply_plan
+from buckia.applying import Observe, apply_plan, unobserved
 from buckia.audit import BucketStatus as BucketStatus
 from buckia.doctor import Report
 from buckia.errors import Interrupted, UsageError
 from buckia.explanation import Explanation
 from buckia.importing import Imported
 from buckia.leftovers import Leftover
+from buckia.logbook import Run
 from buckia.model import Direction
 from buckia.planfile import Plan
 from buckia.planning import make_plan
@@ -122,6 +125,7 @@ class Project(Workspace):
         preflight_only: bool = False,
         lock_timeout: float = 0.0,
         executor: Executor | None = None,
+        observe: Observe = unobserved,
     ) -> Applied:
         """Execute exactly this plan. `lock_timeout` is how many seconds to wait for other runs, in
         this folder and in the buckets together.
@@ -137,6 +141,7 @@ class Project(Workspace):
             preflight_only=preflight_only,
             lock_timeout=lock_timeout,
             executor=executor,
+            observe=observe,
         )
 
     def plan_reset(self, user: str, demo: str, bucket: str | None = None) -> Reset:
@@ -179,6 +184,10 @@ class Project(Workspace):
         """Why a key, or the key of a local path, is treated as it is in a bucket. Looks at that one
         key on both sides, and changes nothing."""
         return explaining.explain(self, name, key)
+
+    def runs(self) -> list[Run]:
+        """Every apply that has a journal, the oldest first. `DocumentError` for a damaged one."""
+        return list(logbook.runs(journal.records(self.work / "journal")))
 
     def standings(self, names: Sequence[str] = ()) -> list[Standing]:
         """Where each target of a promotion between these buckets stands. Changes nothing."""

@@ -60,8 +60,13 @@ class Recorder:
         self._outcomes: list[Outcome] = []
         self._saved = time.monotonic()
 
-    def add(self, outcomes: list[Outcome]) -> None:
-        """Remember a batch: it is on the disk when this returns."""
+    @property
+    def path(self) -> Path:
+        """The journal of the run."""
+        return self._journal.path
+
+    def add(self, outcomes: list[Outcome]) -> list[Outcome]:
+        """Remember a batch: it is on the disk when this returns, as it is given back."""
         outcomes = self._hygiene.scrubbed(outcomes)
         try:
             self._journal.record(outcomes)
@@ -72,6 +77,7 @@ class Recorder:
             log.info("%s %s/%s: %s", item.op, item.bucket, item.key, item.error or "done")
         if time.monotonic() - self._saved > CHECKPOINT:
             self._checkpoint()
+        return outcomes
 
     @property
     def lock(self) -> Lockfile:
@@ -153,7 +159,8 @@ class Recorder:
                 "journal holds it and the next plan or apply picks it up"
             ) from None
         try:
-            self._journal.finish(used())
+            serials = {name: self._held.lock.state(name).serial for name in self._origins}
+            self._journal.finish(used(), serials)
         except LocalError as problem:  # the lockfile holds it all; the next run says so
             log.info("%s", problem)
         return self._held.lock

@@ -35,6 +35,7 @@ _SAME = (
     (re.compile(r"\bin \d+\.\d s\b"), "in N s"),
     (re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\b"), "YYYY-MM-DD hh:mm:ss"),
     (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "UUID"),
+    (re.compile(r"\S+@\S+(?=  (?:done|failed|cut|open))"), "YOU@HOST"),
     (re.compile(r"(?<=\.buckia/trash/)[0-9a-f]{12}"), "PLAN"),
     (re.compile(r"(?<=^index )[0-9a-f]{7}\.\.[0-9a-f]{7}", re.M), "OLD..NEW"),
 )

@@ -85,11 +85,13 @@ def journal_lines() -> list[Any]:
             "u",
             "h",
             1,
+            "someone",
+            "https://ci.example/1",
         ),
         model.Outcome("id", model.Op.MOVE, "main", "a", True, entry, "old", source=source),
         model.Outcome("id", model.Op.UPLOAD, "main", "a", False, error="no"),
         journal.Finish("finish", "t"),
-        journal.Finish("finish", "t", Usage(list=1, write=2, retries=1, sent=300)),
+        journal.Finish("finish", "t", Usage(list=1, write=2, sent=300), 1.5, {"main": 4}),
     ]
     return [json.loads(msgspec.json.encode(line)) for line in lines]
 
@@ -205,6 +207,7 @@ def test_a_schema_is_valid_closed_and_explains_everything(name: str) -> None:
         ("plan", "setting", model.Setting),
         ("plan", "content", model.Content),
         ("plan", "conflict", model.Conflict),
+        ("plan", "resolution", planfile.Resolution),
         ("plan", "notice", model.Notice),
         ("lock", "", lockfile.Lockfile),
         ("lock", "bucket", lockfile.BucketState),

@@ -28,6 +28,7 @@ from buckia.cli import (
     promoting,
     pulling,
     purging,
+    recalling,
     resolving,
     showing,
     touring,
@@ -101,6 +102,7 @@ for module in (
     explaining,
     pulling,
     resolving,
+    recalling,
 ):
     module.register(app)
 

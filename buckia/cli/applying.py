@@ -51,12 +51,17 @@ def apply(
     ] = None,
     allow_local: AllowLocal = False,
     lock_timeout: LockTimeout = 0.0,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print what happens as JSON, one event a line.")
+    ] = False,
     *,
     shared: Shared,
 ) -> None:
     """Execute a plan, exactly. Without a plan: plan, show, ask, then apply.
 
     The same plan can be applied again: what is done is not done twice, what was cut short goes on.
+    The events that --json prints are described by schemas/events.schema.json; the last one has the
+    exit code.
     """
     if plan is None and expect_digest is not None:
         raise UsageError("--expect-digest needs a plan file: `buckia apply PLAN --expect-digest`")
@@ -77,7 +82,7 @@ def apply(
                 checkout.refuse_plan(made, _UPLOAD_ALONE)
             if made.actions and not (yes or preflight_only):
                 demand_yes(made)
-        carry_out(session, made, lock_timeout, preflight_only=preflight_only)
+        carry_out(session, made, lock_timeout, preflight_only=preflight_only, json=json)
 
 
 def _read(name: str, expected: str | None) -> Plan:
@@ -136,9 +141,17 @@ def sync(
 
 
 def carry_out(
-    session: Session, made: Plan, lock_timeout: float, *, preflight_only: bool = False
+    session: Session,
+    made: Plan,
+    lock_timeout: float,
+    *,
+    preflight_only: bool = False,
+    json: bool = False,
 ) -> None:
     """Apply a plan and tell what was done."""
+    if json:
+        _stream(session, made, lock_timeout, preflight_only)
+        return
     began = time.monotonic()
     applied = session.apply(made, lock_timeout, preflight_only=preflight_only)
     took = time.monotonic() - began
@@ -153,6 +166,27 @@ def carry_out(
     session.account()
     _refuse_failed(made, applied)
     refuse_incomplete(made)
+
+
+def _stream(session: Session, made: Plan, lock_timeout: float, preflight_only: bool) -> None:
+    """Apply a plan and print what happens, the end with its exit code in any case."""
+    from buckia.cli import events
+
+    stream = events.for_session(session)
+    stream.start(made)
+    applied: Applied | None = None
+    problem: BaseException | None = None
+    try:
+        applied = session.apply(
+            made, lock_timeout, preflight_only=preflight_only, observe=stream.outcomes
+        )
+        _refuse_failed(made, applied)
+        refuse_incomplete(made)
+    except BaseException as raised:
+        problem = raised
+        raise
+    finally:
+        stream.end(applied, problem, session.project.used)
 
 
 def _actions(made: Plan) -> str:

@@ -1,7 +1,8 @@
-"""What `-v`, `-vv`, `--quiet` and `--log-file` make of the log."""
+"""What `-v`, `-vv`, `--quiet`, `--log-file` and `--log-format` make of the log."""
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import time
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from buckia.cli.options import Telling
+from buckia.cli.options import LogFormat, Telling
 from buckia.cli.text import visible
 from buckia.errors import UsageError
 
@@ -23,6 +24,9 @@ def narrating(shared: Telling) -> Iterator[None]:
     handlers: list[logging.Handler] = [_to_stderr(shared)]
     if shared.log_file:
         handlers.append(_to_file(shared.log_file))
+    if shared.log_format is LogFormat.JSON:
+        for handler in handlers:
+            handler.setFormatter(_Json())
     level = log.level
     log.setLevel(min(handler.level for handler in handlers))
     for handler in handlers:
@@ -69,3 +73,19 @@ class _OneLine(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return visible(super().format(record))
+
+
+class _Json(logging.Formatter):
+    """A record is a JSON object on a line of its own: when (UTC), how grave, who says what."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        told = {
+            "at": f"{at}.{int(record.msecs):03}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            told["exception"] = self.formatException(record.exc_info)
+        return json.dumps(told)

@@ -40,6 +40,13 @@ class Configured:
     ] = None
 
 
+class LogFormat(StrEnum):
+    """How the log is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Telling:
     """How much is told."""
@@ -56,6 +63,9 @@ class Telling:
     log_file: Annotated[
         str | None, typer.Option(metavar="FILE", help="Append everything that is told to a file.")
     ] = None
+    log_format: Annotated[
+        LogFormat, typer.Option(help="How the log is written: as text, or JSON, one object a line.")
+    ] = LogFormat.TEXT
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ from buckia.errors import Interrupted, StaleError
 if TYPE_CHECKING:
     from buckia.cli.progress import Display
     from buckia.config import Config
-    from buckia.model import Tick
+    from buckia.model import Outcome, Tick
     from buckia.planfile import Plan
     from buckia.project import Applied, Project
     from buckia.report.previews import Previews
@@ -131,12 +131,17 @@ class Session:
             return self.project.stage(plan)
 
     def apply(
-        self, plan: Plan, lock_timeout: float = 0.0, *, preflight_only: bool = False
+        self,
+        plan: Plan,
+        lock_timeout: float = 0.0,
+        *,
+        preflight_only: bool = False,
+        observe: Callable[[list[Outcome]], None] = lambda batch: None,
     ) -> Applied:
-        """Apply a plan; after a first signal it ends saved."""
+        """Apply a plan; after a first signal it ends saved. `observe` is told every outcome."""
         with self._display, self._stop.changing():
             return self.project.apply(
-                plan, preflight_only=preflight_only, lock_timeout=lock_timeout
+                plan, preflight_only=preflight_only, lock_timeout=lock_timeout, observe=observe
             )
 
     def previews(self, plan: Plan, most: int) -> Previews:

@@ -97,6 +97,7 @@ class BucketConfig:
     conflict_resolution: str = Policy.ASK
     checksum_algorithm: str = "sha256"
     settings: Mapping[str, Any] = field(default_factory=dict)
+    audit: bool = False
     max_workers: int = 8
     rate_limit: Mapping[str, str] = field(default_factory=dict)
     missing_env: tuple[str, ...] = ()
@@ -224,13 +225,16 @@ class Settings:
     """What `buckia:` says of the file as a whole.
 
     `state_bucket` names the bucket that keeps the lockfile, None means beside `.buckia`. `sets`
-    are folders by the name of their group.
+    are folders by the name of their group. `journal_count` is how many journals are kept at most,
+    `journal_keep` for how many seconds, None for ever.
     """
 
     version: int = 1
     state_bucket: str | None = None
     sets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     limits: Limits = Limits()  # noqa: RUF009 - frozen
+    journal_count: int = 1000
+    journal_keep: int | None = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,9 @@ from msgspec import Struct, field
 from buckia.config.schema import SECRETS, Path, Problem, dotted
 
 _REFERENCE: Final = re.compile(r"\$\$\{|\$\{(?:([A-Za-z_][A-Za-z0-9_]*)\})?")
-_NOT_TEXT: Final = frozenset({"max_workers", "min", "max_delete", "delete_orphaned", "trash"})
+_NOT_TEXT: Final = frozenset(
+    {"max_workers", "min", "max_delete", "delete_orphaned", "trash", "audit", "count"}
+)
 """Options for which `${NAME}` may bring a number, or true or false."""
 
 

@@ -19,6 +19,7 @@ from buckia.config.env import Expanded, expand
 from buckia.config.schema import Problem, dotted, one_line, suggest
 from buckia.config.source import MAX_BYTES, Source, kind_of, read
 from buckia.errors import ConfigError
+from buckia.rules import seconds
 
 NAMES: Final = (".buckia", ".buckia.yaml", ".buckia.toml")
 """What a configuration is called, the first found counts."""
@@ -215,7 +216,10 @@ class _Draft:
             for name, folders in said.get("sets", {}).items()
         }
         limits = limits_from(said.get("limits", {}))
-        return Settings(int(said.get("version", 1)), state, sets, limits)
+        journal = said.get("journal", {})
+        keep = seconds(journal["keep"]) if "keep" in journal else None
+        count = int(journal.get("count", Settings.journal_count))
+        return Settings(int(said.get("version", 1)), state, sets, limits, count, keep)
 
     def unset_secrets(self) -> Iterator[Problem]:
         for name, missing in self.expanded.missing.items():

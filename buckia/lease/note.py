@@ -13,7 +13,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta, Struct
 
-from buckia import documents
+from buckia import documents, pipelines
 from buckia.errors import NotFoundError, PreconditionError, UnavailableError
 from buckia.model import Entry
 from buckia.rules import RESERVED_PREFIX
@@ -38,9 +38,6 @@ _LOOKS: Final = 16
 
 _SHOWN: Final = 200
 """Characters of a foreign name that are repeated to a person."""
-
-_RUNS: Final = ("CI_JOB_URL", "BUILDKITE_BUILD_URL", "CIRCLE_BUILD_URL", "BUILD_URL")
-"""Where build services tell the address of the run that is under way."""
 
 
 class Holder(Struct, frozen=True):
@@ -93,7 +90,7 @@ def here(run_id: str, plan: str, environ: Mapping[str, str] = os.environ) -> Hol
         renewed=moment,
         ttl_s=lifetime(environ),
         plan=plan,
-        run=_run(environ),
+        run=pipelines.run(environ),
     )
 
 
@@ -147,10 +144,3 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):
         return "somebody"
-
-
-def _run(environ: Mapping[str, str]) -> str | None:
-    if number := environ.get("GITHUB_RUN_ID"):
-        server = environ.get("GITHUB_SERVER_URL", "https://github.com")
-        return f"{server}/{environ.get('GITHUB_REPOSITORY', '')}/actions/runs/{number}"
-    return next((environ[name] for name in _RUNS if environ.get(name)), None)
