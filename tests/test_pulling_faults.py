@@ -6,7 +6,9 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import time
 from collections.abc import Callable, Iterator
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +184,18 @@ def test_without_etags_the_manifest_is_read_anew(server: WebFolder, folder: Path
     server.forget()
     done = pull(server.url, folder)
     assert server.requests == [(NAME, None)] and done.unchanged == 4
+
+
+@pytest.mark.parametrize("ago", [0, 3600])
+def test_a_time_tells_only_when_it_is_over(server: WebFolder, folder: Path, ago: int) -> None:
+    """Times have whole seconds: what is published twice in one must not look unchanged."""
+    server.switches.etags = False
+    server.switches.modified = formatdate(time.time() - ago + 1 * (not ago), usegmt=True)
+    pull(server.url, folder)
+    publish(server, {"notes.txt": b"3"}, 3)
+    done = pull(server.url, folder)
+    assert done.generation == (2 if ago else 3)
+    assert server.asked[-1].status == (304 if ago else 200)
 
 
 @pytest.mark.parametrize(

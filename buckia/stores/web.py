@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import BinaryIO, Final
 from urllib.parse import quote, urljoin, urlsplit
@@ -177,7 +178,7 @@ class Web:
                     raise DocumentError(
                         f"{self.url}{name} is larger than {most // 1024**2} MiB; it is refused"
                     )
-            told = Tag(answer.headers.get("ETag", ""), answer.headers.get("Last-Modified", ""))
+            told = Tag(answer.headers.get("ETag", ""), _settled(answer.headers))
             return Document(bytes(data), told)
 
     def open(
@@ -262,6 +263,17 @@ class Web:
         if scheme not in (urlsplit(url).scheme, "https"):
             raise StoreError(f"{self.url}: it is redirected to what is not https; refused")
         return target
+
+
+def _settled(headers: Mapping[str, str]) -> str:
+    """The time of the last change, if another one would have got another time: it has whole seconds
+    (RFC 9110, section 8.8.2.2)."""
+    changed = headers.get("Last-Modified", "")
+    try:
+        told = parsedate_to_datetime(headers.get("Date", ""))
+        return changed if (told - parsedate_to_datetime(changed)).total_seconds() >= 1 else ""
+    except (TypeError, ValueError):
+        return ""
 
 
 def _bad(answer: requests.Response) -> BadAnswer:

@@ -36,6 +36,7 @@ class Switches:
 
     ranges     whether `Range` is understood
     etags      whether there are any; `weak` ones, where that is set
+    modified   the Last-Modified of all files, if there is to be one
     lies       other bytes than those of the file, by path
     stale      the same for the first `stale_for` requests of each path, as an edge may have
     cut        how many bytes of a body come before the line breaks, the next `cuts` times
@@ -47,6 +48,7 @@ class Switches:
     ranges: bool = True
     etags: bool = True
     weak: bool = False
+    modified: str = ""
     lies: dict[str, bytes] = field(default_factory=dict)
     stale: dict[str, bytes] = field(default_factory=dict)
     stale_for: int = 1
@@ -154,6 +156,10 @@ class _Handler(BaseHTTPRequestHandler):
             digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
             headers["ETag"] = f'{"W/" if switches.weak else ""}"{digest}"'
             if self.headers.get("If-None-Match") == headers["ETag"]:
+                return 304, b"", headers
+        if switches.modified:
+            headers["Last-Modified"] = switches.modified
+            if self.headers.get("If-Modified-Since") == switches.modified:
                 return 304, b"", headers
         if switches.ranges:
             headers["Accept-Ranges"] = "bytes"
