@@ -11,7 +11,6 @@ import http.client
 import multiprocessing
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -39,7 +38,8 @@ class Told:
     reads         manifests that were read
     taken         of them, those that were new and fitted together with all they name
     retried       those that did not, so that the reader kept what it had
-    inconsistent  times that what it had named media it did not have
+    inconsistent  times that what it had named media it did not have, or that something was gone
+                  while a manifest or a database that names it was still there
     """
 
     reads: int = 0
@@ -63,6 +63,14 @@ class Reader:
     told: Told = field(default_factory=Told)
     files: dict[str, bytes] = field(default_factory=dict)
     generation: int = 0
+    _gone: bool = False
+
+    def look_at_rows(self) -> None:
+        """Go by the database alone: whatever a row names is there, unless the database is another
+        by now."""
+        data = self._get(DATABASE)
+        missing = any(self._get(path) is None for path, _ in rows_of(data)) if data else False
+        self.told.inconsistent += missing and self._get(DATABASE) == data
 
     def look(self) -> None:
         """Read the manifest, fetch what differs, take it if all of it fits together."""
@@ -72,7 +80,10 @@ class Reader:
         self.told.reads += 1
         if found.generation <= self.generation:
             return
+        self._gone = False
         fetched = {file.path: self._file(file) for file in found.files}
+        if self._gone and (now := self._manifest()) and now.generation == found.generation:
+            self.told.inconsistent += 1
         if any(data is None for data in fetched.values()):
             self.told.retried += 1
             return
@@ -95,6 +106,7 @@ class Reader:
         if hashlib.sha256(self.files.get(file.path, b"")).hexdigest() == file.sha256:
             return self.files.get(file.path, b"")
         data = self._get(file.path)
+        self._gone |= data is None
         return data if data and hashlib.sha256(data).hexdigest() == file.sha256 else None
 
     def _get(self, path: str) -> bytes | None:
@@ -107,13 +119,17 @@ class Reader:
 
 def is_consistent(files: dict[str, bytes]) -> bool:
     """Whether every row of the database names media that is there and holds what the row says."""
-    database = sqlite3.connect(":memory:")
-    with closing(database):
-        database.deserialize(files[DATABASE])
-        rows = database.execute("SELECT path, sha256 FROM media").fetchall()
     return all(
-        path in files and hashlib.sha256(files[path]).hexdigest() == sha256 for path, sha256 in rows
+        path in files and hashlib.sha256(files[path]).hexdigest() == sha256
+        for path, sha256 in rows_of(files[DATABASE])
     )
+
+
+def rows_of(data: bytes) -> list[tuple[str, str]]:
+    """The media that a database names, each with the digest of what it holds."""
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.deserialize(data)
+        return database.execute("SELECT path, sha256 FROM media").fetchall()
 
 
 class _Quiet(SimpleHTTPRequestHandler):
@@ -131,12 +147,15 @@ def _run(pipe: Connection, bucket: str, folder: str) -> None:
     """Serve a folder bucket and read it, until told to stop; then say what was seen."""
     with closing(_Stopping(_serve(bucket))) as serving:
         reader = Reader(serving.server.server_port, folder)
-        while not pipe.poll(_PAUSE):
+        told = False
+        while not told:
+            asked = pipe.recv() if pipe.poll(_PAUSE) else ""
             reader.look()
             Reader(reader.port, folder, reader.told).look()  # one that has nothing yet
-        pipe.recv()
-        reader.look()
-        pipe.send((reader.told, reader.generation))
+            reader.look_at_rows()
+            told = asked == "stop"
+            if asked:
+                pipe.send((reader.told, reader.generation))
 
 
 @dataclass
@@ -154,9 +173,16 @@ class Reading:
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
 
+    def look(self) -> tuple[Told, int]:
+        """Have it look at what is there now; what it saw so far, and the generation it has."""
+        return self._ask("look")
+
     def stop(self) -> tuple[Told, int]:
-        """Have it look once more; what it saw, and the generation it has."""
-        self._pipe.send("stop")
+        """The same for the last time."""
+        return self._ask("stop")
+
+    def _ask(self, question: str) -> tuple[Told, int]:
+        self._pipe.send(question)
         told: tuple[Told, int] = self._pipe.recv()
         return told
 
@@ -171,11 +197,5 @@ def reading(bucket: str, folder: str) -> Iterator[Reading]:
     try:
         yield Reading(here)
     finally:
-        process.join(timeout=0.1 if process.is_alive() else None)
         process.kill()
         process.join()
-
-
-def settle(seconds: float = 0.05) -> None:
-    """Give a reader time for a few looks; nothing depends on how many."""
-    time.sleep(seconds)

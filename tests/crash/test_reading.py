@@ -16,7 +16,7 @@ import pytest
 from buckia import planfile
 from buckia.project import Project
 from tests.crash.child import apply, forked, open_all
-from tests.reader import DATABASE, QUERY, SCHEMA, Told, is_consistent, reading, settle
+from tests.reader import DATABASE, QUERY, SCHEMA, Reading, Told, is_consistent, reading
 
 FOLDER: Final = "demo"
 FEW, MANY = 4, 50
@@ -74,7 +74,7 @@ class Home:
         return int((self.root.parent / "trace").read_text().rpartition("steps ")[2])
 
 
-def cut(home: Home, number: int, steps: int) -> None:
+def cut(home: Home, number: int, steps: int, reader: Reading) -> None:
     """Apply and be killed on the way, at another place each time; then finish, with the same plan
     or a new one."""
     with home.open() as project:
@@ -82,7 +82,7 @@ def cut(home: Home, number: int, steps: int) -> None:
     last = 1 + number * 7919 % steps
     code = forked(lambda: apply(home.open(), plan, last, "serial"), told=home.root.parent / "told")
     assert code in (0, -9), (home.root.parent / "told").read_text()
-    settle()
+    reader.look()
     with home.open() as project:
         again = plan if number % 2 else project.plan()
         assert not project.apply(planfile.read(planfile.write(again))).failed
@@ -109,10 +109,9 @@ def lived(place: Path, turns: int, *, killed: bool) -> Told:
         for number in range(2, turns + 2):
             home.edit(number)
             if killed:
-                cut(home, number, steps)
+                cut(home, number, steps, reader)
             else:
                 home.sync()
-        settle()
         told, generation = reader.stop()
     assert generation >= turns
     return told
