@@ -21,7 +21,9 @@ Rows = list[tuple[Any, ...]]
 Run = Callable[[str], Any]
 Keep = Callable[[Path], None]
 
-SPAWN = multiprocessing.get_context("spawn")
+OTHERS = multiprocessing.get_context("forkserver")
+"""Makes other processes, each a copy of one that has loaded this module and has no threads."""
+OTHERS.set_forkserver_preload([__name__])
 
 
 def sql(path: Path, *statements: str) -> Rows:
@@ -134,8 +136,8 @@ def state(folder: Path) -> dict[str, tuple[bytes, int]]:
 @contextmanager
 def program(path: Path) -> Iterator[Run]:
     """Another process with the database open, which runs what it is told."""
-    here, there = SPAWN.Pipe()
-    process = SPAWN.Process(target=_serve, args=(there, path), daemon=True)
+    here, there = OTHERS.Pipe()
+    process = OTHERS.Process(target=_serve, args=(there, path), daemon=True)
     process.start()
 
     def run(statement: str) -> Any:
@@ -178,7 +180,7 @@ def transfers(path: Path, count: int) -> None:
 
 def replace_until(step: int, new: Path, target: Path, kept: Path) -> bool:
     """Replace in another process that is killed at a step; False when it came to its end."""
-    process = SPAWN.Process(target=_replace_and_die, args=(step, new, target, kept))
+    process = OTHERS.Process(target=_replace_and_die, args=(step, new, target, kept))
     process.start()
     process.join(60)
     code = process.exitcode

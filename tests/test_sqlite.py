@@ -28,7 +28,7 @@ from buckia.sqlite import (
 )
 from buckia.sqlite.file import connect
 from tests.sqlite_helpers import (
-    SPAWN,
+    OTHERS,
     crashed,
     hash_of,
     interrupted,
@@ -142,7 +142,7 @@ def test_a_live_writer_never_spoils_a_snapshot(tmp_path: Path, mode: str) -> Non
         "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 99)"
         " INSERT INTO accounts SELECT i, 100 FROM n",
     )
-    writer = SPAWN.Process(target=transfers, args=(database, 400))
+    writer = OTHERS.Process(target=transfers, args=(database, 400))
     writer.start()
     try:
         for _ in range(12):

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from buckia.errors import LocalError
 from buckia.sqlite import TableMerge, logical_hash, merge, rehearse
 from buckia.sqlite.file import connect
-from tests.sqlite_helpers import SPAWN, hash_of, keeping, make, program, sql
+from tests.sqlite_helpers import OTHERS, hash_of, keeping, make, program, sql
 from tests.strategies import examples
 
 ODD = "{}[a] \"b'; --"
@@ -246,7 +246,7 @@ def _die_in(step: str, demo: Path, user: Path) -> None:
 def test_killed_in_the_middle_leaves_old_or_new(tmp_path: Path, mode: str, step: str) -> None:
     """Never some rows of the demo."""
     user, demo = make(tmp_path / "user", "a" * 3000, mode=mode), make(tmp_path / "demo", "b" * 4000)
-    process = SPAWN.Process(target=_die_in, args=(step, demo, user))
+    process = OTHERS.Process(target=_die_in, args=(step, demo, user))
     process.start()
     process.join(60)
     assert process.exitcode == (0 if step == "nothing" else 9)
