@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from copy import copy
 from io import TextIOWrapper
 from typing import Final
 
 import typer
+from typer.models import CommandInfo
 
 from buckia import __version__
 from buckia.cli import (
@@ -107,10 +109,25 @@ for module in (
     module.register(app)
 
 
+def _only(words: Sequence[str]) -> typer.Typer:
+    """The program with the command that is named first and no other: typer makes ready all that it
+    has, which takes longer than most of them run. Whole where none is named, for help say."""
+    one = copy(app)
+    one.registered_commands = [
+        item for item in app.registered_commands if [item.name or _name_of(item)] == list(words)
+    ]
+    one.registered_groups = [item for item in app.registered_groups if [item.name] == list(words)]
+    return one if len(one.registered_commands) + len(one.registered_groups) == 1 else app
+
+
+def _name_of(item: CommandInfo) -> str:
+    return typer.main.get_command_name(item.callback.__name__) if item.callback else ""
+
+
 def run(argv: Sequence[str]) -> int:
     """Run one command line and say how it ended, as an exit code."""
     try:
-        command = typer.main.get_command(app)
+        command = typer.main.get_command(_only(argv[:1]))
         ended = command.main(args=spread(argv), prog_name="buckia", standalone_mode=False)
     except BaseException as problem:
         return report(problem)

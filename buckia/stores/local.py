@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO
 
 from buckia import sqlite
-from buckia.errors import AccessError, NotFoundError, PreconditionError, StoreError
+from buckia.errors import AccessError, LocalError, NotFoundError, PreconditionError, StoreError
 from buckia.layout import EVERYTHING, EVERYWHERE, Layout
 from buckia.model import Entry, Listing, Progress, Skipped, replace, silent
 from buckia.stores import files, folders
 from buckia.stores.base import Capabilities, Store
 from buckia.stores.hashing import HashCache
+from buckia.stores.meter import Meter
 from buckia.stores.paths import Paths
 from buckia.stores.placement import Placement
 from buckia.stores.reading import Reader, read_all, told
@@ -115,7 +117,7 @@ class LocalStore:
         entries = read_all(
             found,
             self._reader,
-            lambda f: self.head(f.key, path=f.path),
+            self._read,
             skipped.append,
             workers=self._workers,
             progress=progress,
@@ -138,6 +140,13 @@ class LocalStore:
         file = Found(key, where, stat)
         try:
             return self._reader.known(file) or self._reader.read(file)
+        except NotFoundError:
+            return None
+
+    def _read(self, file: Found) -> Entry | None:
+        """A file that a walk has just found; None where it is gone."""
+        try:
+            return self._reader.read(file)
         except NotFoundError:
             return None
 
@@ -169,6 +178,10 @@ class LocalStore:
     def open(self, entry: Entry) -> Iterator[BinaryIO]:
         """See `Store.open`. A database is read as a snapshot."""
         path = self.path_of(entry.key)
+        if (quick := self._open_known(entry, path)) is not None:
+            with quick:
+                yield told(quick, path)
+            return
         found = self.head(entry.key)
         if found is None:
             raise NotFoundError(f"{entry.key}: the file is gone since the plan; plan again")
@@ -182,6 +195,17 @@ class LocalStore:
         else:
             with self._paths.open(path) as body:
                 yield told(body, path)
+
+    def _open_known(self, entry: Entry, path: str) -> BinaryIO | None:
+        """A plain file that the cache knows to hold this entry, opened: the one that was looked at.
+        None for all others, also where something is wrong."""
+        with contextlib.suppress(LocalError, NotFoundError):
+            body = self._paths.open(path)
+            known = self._reader.known(Found(entry.key, path, os.fstat(body.fileno())))
+            if known is not None and known.logical is None and _is(known, entry):
+                return body
+            body.close()
+        return None
 
     def _demand(self, expected: Entry | None, key: str) -> Entry | None:
         """The file at a key, proved to be what is expected: `PreconditionError` if it is not."""
@@ -212,17 +236,24 @@ class LocalStore:
                     temporary.chmod(mode)
                 with self._paths.folder(path) as inside:
                     place = self._placement(entry.key, inside)
-                    place.put(temporary, replacing, inherit=mode is None)
+                    database = place.put(temporary, replacing, inherit=mode is None)
         except OSError as problem:
             raise files.explain(path, problem) from None
         self._paths.remember({entry.key: path})
-        stored = self.head(entry.key)
-        if stored is None:
+        return self._stored(entry.key, path, written, database=database)
+
+    def _stored(self, key: str, path: str, written: Meter, *, database: bool) -> Entry:
+        """What was put here, whatever somebody may have made of it by now."""
+        found, told = (self.head(key) if database else None), written.digests
+        if found and (found.logical or found.sha256 == told["sha256"]):
+            return found
+        stat = self._paths.look(path)
+        if stat is None:
             raise PreconditionError(f"{path}: the file vanished as it was written; plan again")
-        if stored.logical or stored.sha256 == written.digests["sha256"]:
-            return stored
-        told = written.digests  # somebody edits it already: that is not what was put here
-        return replace(stored, size=written.size, version=told["sha256"], **told)
+        modified = stat.st_mtime_ns
+        return Entry(
+            key, written.size, version=told["sha256"], modified=modified, path=path, **told
+        )
 
     def place(self, entry: Entry, finished: Path, *, replacing: Entry | None) -> None:
         """`put` for a plain file in this file system that is proved to hold what `entry` says: it

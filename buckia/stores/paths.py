@@ -33,6 +33,8 @@ class Paths:
     def __init__(self, root: Path, layout: Layout, told: Mapping[str, str]) -> None:
         self.root = root
         self.layout = layout
+        self._usual: dict[str, str] = {}  # of each key that was asked for
+        self._ways: dict[str, tuple[Path, tuple[str, ...]]] = {}  # of each folder
         self._spelt = {key: path for key, path in told.items() if self._spells(path, key)}
 
     def _spells(self, path: str, key: str) -> bool:
@@ -46,11 +48,13 @@ class Paths:
 
     def of(self, key: str) -> str:
         """The path of a key relative to the root. `StoreError` for a key that can have none."""
-        if key in self._spelt:
-            return self._spelt[key]
-        path = self.layout.path_of(key)
-        if path is None or (why := refuse_key(key)):
-            raise StoreError(f"the key {key!r} {why if path else 'maps to no local path'}; skipped")
+        path = self._spelt.get(key) or self._usual.get(key)
+        if path is None:
+            path = self.layout.path_of(key)
+            if path is None or (why := refuse_key(key)):
+                why = why if path else "maps to no local path"
+                raise StoreError(f"the key {key!r} {why}; skipped")
+            self._usual[key] = path
         return path
 
     def full(self, path: str) -> Path:
@@ -64,6 +68,13 @@ class Paths:
 
     def way(self, path: str) -> tuple[Path, tuple[str, ...]]:
         """The folder of a path's mapping, which may be a link, and the way on from there."""
+        folder = path.rpartition("/")[0]
+        found = self._ways.get(folder)
+        if found is None:
+            found = self._ways[folder] = self._find_way(path)
+        return found
+
+    def _find_way(self, path: str) -> tuple[Path, tuple[str, ...]]:
         start = max(
             (m.path for m in self.layout.mappings if path.startswith(m.path) and not m.single),
             key=len,

@@ -35,31 +35,35 @@ class Placement:
     databases: bool
     demand: Callable[[Entry | None], Entry | None]
 
-    def put(self, temporary: Path, replacing: Entry | None, *, inherit: bool) -> None:
-        """Give a finished file its name. With `inherit` it has the permissions of the old one."""
+    def put(self, temporary: Path, replacing: Entry | None, *, inherit: bool) -> bool:
+        """Give a finished file its name; whether it is, or replaces, a database. With `inherit` it
+        has the permissions of the old one."""
         if replacing is None:
             folders.make_room(self.target.name, self.inside)
         if self.databases and sqlite.is_database(temporary):
             self.demand(replacing)
             sqlite.replace(temporary, self.target, self._keeper)
-        elif replacing is None:
+            return True
+        if replacing is None:
             try:
                 files.create(temporary, self.target.name, self.inside)
             except FileExistsError:
                 raise PreconditionError(f"{self.path}: a file has appeared; plan again") from None
         else:
-            self._supersede(temporary, replacing, inherit=inherit)
+            return self._supersede(temporary, replacing, inherit=inherit)
+        return False
 
-    def _supersede(self, temporary: Path, replacing: Entry, *, inherit: bool) -> None:
+    def _supersede(self, temporary: Path, replacing: Entry, *, inherit: bool) -> bool:
         found = self.demand(replacing)
         if inherit:
             files.inherit(temporary, self.target.name, self.inside)
         if found and found.logical:
             sqlite.displace(temporary, self.target, self._keeper)
-            return
+            return True
         if self.trash:
             files.keep(self.target, self.trash / self.path, self.room, self.inside)
         files.supersede(temporary, self.target.name, self.inside)
+        return False
 
     def discard(self, *, database: bool) -> None:
         """Take the file away, a database with its companions."""
