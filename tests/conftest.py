@@ -35,7 +35,7 @@ if os.environ.pop("CI", None):  # no test but those that say so tries what a pip
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
-_ASKED = ("full", "rgw")
+_ASKED = ("chromium", "full", "rgw")
 """What takes minutes, or Debian packages."""
 
 

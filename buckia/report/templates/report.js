@@ -10,7 +10,7 @@
   const [WORD, BUCKET, NAME, SIGN, SIZE, WAS, UNDO, REASON, AFTER, BEFORE, NOTE, ID, CHANGES] =
     Array.from({ length: 13 }, (_, at) => at);
   const actions = data.actions;
-  const lower = actions.map((item) => item[NAME].toLowerCase());
+  let lower; // made when somebody searches
   const at = (id) => document.getElementById(id);
   const high = Math.max(204, Math.min(476, actions.length * HEIGHT + 2));
   const number = new Intl.NumberFormat("en-US");
@@ -81,13 +81,14 @@
 
   const filter = () => {
     needle = search.value.toLowerCase();
+    if (needle) lower ??= actions.map((item) => item[NAME].toLowerCase());
     const words = wanted(), bucket = Number(at("bucket").value), last = at("irreversible-only").checked;
     found = [];
     let bytes = 0;
     for (let n = 0; n < actions.length; n += 1) {
       const item = actions[n];
       if ((words.size && !words.has(item[WORD])) || (bucket >= 0 && item[BUCKET] !== bucket) ||
-          (last && !irreversible(item)) || !item[NAME].startsWith(folder) || !lower[n].includes(needle)) continue;
+          (last && !irreversible(item)) || !item[NAME].startsWith(folder) || (needle && !lower[n].includes(needle))) continue;
       found.push(n);
       bytes += item[SIZE];
     }
@@ -141,19 +142,25 @@
 
   // -- bytes by folder -----------------------------------------------------------------------------
 
+  const weighed = new Map(); // a hundred thousand actions are gone through once a folder
   const weigh = (path) => {
-    const parts = new Map();
+    if (!weighed.has(path)) weighed.set(path, parts(path));
+    return weighed.get(path);
+  };
+
+  const parts = (path) => {
+    const found = new Map();
     for (const item of actions) {
       if (!item[NAME].startsWith(path) || !item[SIZE]) continue;
       const end = item[NAME].indexOf("/", path.length);
       const name = end < 0 ? item[NAME] : item[NAME].slice(0, end + 1);
-      const part = parts.get(name) ?? { name, folder: end >= 0, bytes: 0, count: 0, signs: {} };
+      const part = found.get(name) ?? { name, folder: end >= 0, bytes: 0, count: 0, signs: {} };
       part.bytes += item[SIZE];
       part.count += 1;
       part.signs[item[SIGN]] = (part.signs[item[SIGN]] ?? 0) + item[SIZE];
-      parts.set(name, part);
+      found.set(name, part);
     }
-    const order = [...parts.values()].sort((a, b) => b.bytes - a.bytes || (a.name < b.name ? -1 : 1));
+    const order = [...found.values()].sort((a, b) => b.bytes - a.bytes || (a.name < b.name ? -1 : 1));
     const rest = order.splice(60);
     if (rest.length) {
       const bytes = rest.reduce((sum, part) => sum + part.bytes, 0);
@@ -163,22 +170,22 @@
     return order;
   };
 
-  const lay = (parts, box, put) => { // squarified: rows whose worst ratio of sides is the best
-    let left = parts.reduce((sum, part) => sum + part.bytes, 0);
+  const lay = (tiles, box, put) => { // squarified: rows whose worst ratio of sides is the best
+    let left = tiles.reduce((sum, part) => sum + part.bytes, 0);
     let [x, y, wide, high] = box, n = 0;
-    while (n < parts.length && left > 0) {
+    while (n < tiles.length && left > 0) {
       const short = Math.min(wide, high), scale = (wide * high) / left;
       let taken = 0, worst = Infinity, m = n;
-      while (m < parts.length) {
-        const sum = taken + parts[m].bytes, side = (sum * scale) / short;
+      while (m < tiles.length) {
+        const sum = taken + tiles[m].bytes, side = (sum * scale) / short;
         const ratio = (part) => { const other = (part.bytes * scale) / side; return Math.max(side / other, other / side); };
-        const next = Math.max(ratio(parts[n]), ratio(parts[m]));
+        const next = Math.max(ratio(tiles[n]), ratio(tiles[m]));
         if (next > worst) break;
         worst = next; taken = sum; m += 1;
       }
       const side = (taken * scale) / short;
       let along = 0;
-      for (const part of parts.slice(n, m)) {
+      for (const part of tiles.slice(n, m)) {
         const length = (part.bytes * scale) / side;
         if (wide >= high) put(part, x, y + along, side, length); else put(part, x + along, y, length, side);
         along += length;
@@ -208,7 +215,7 @@
   };
 
   const only = (path) => { // the one folder that all is in, further down
-    for (let parts = weigh(path); parts.length === 1 && parts[0].folder; parts = weigh(path)) path = parts[0].name;
+    for (let all = weigh(path); all.length === 1 && all[0].folder; all = weigh(path)) path = all[0].name;
     return path;
   };
 
