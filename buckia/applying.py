@@ -14,19 +14,20 @@ from msgspec import Struct
 from buckia import (
     auditing,
     bounds,
+    drafts,
     engine,
     identity,
     inspection,
     journal,
     leases,
     planner,
-    publications,
     recorder,
     safeguards,
     staging,
     tiers,
 )
 from buckia.connect import WORK
+from buckia.drafts import Draft
 from buckia.errors import (
     BlockedError,
     ConflictError,
@@ -43,7 +44,6 @@ from buckia.pairs import buckets_of, pair_of, written_by
 from buckia.passing import Passing
 from buckia.planfile import Plan
 from buckia.preflight import State
-from buckia.publications import Draft
 from buckia.rules import Overrides
 from buckia.steps import Stores, Task
 from buckia.stores.base import Store
@@ -314,7 +314,7 @@ def _run(
 def _drafts(space: Workspace, plan: Plan, name: str, lock: Lockfile) -> dict[str, Draft]:
     """What each manifest of a bucket will name, now that all else is written."""
     headers = space.manifest_headers(written_by(name))
-    return publications.drafts(lock, name, plan.actions, headers)
+    return drafts.drafts(lock, name, plan.actions, headers)
 
 
 def _keep_record(

@@ -12,11 +12,11 @@ from concurrent.futures import Executor
 from typing import Final
 
 from buckia import copies, pool, publisher, purges
+from buckia.drafts import Draft
 from buckia.flight import WORTH
 from buckia.model import Action, Op, Outcome, Progress, Tick, promotes, replace
 from buckia.phases import PHASES, REMOTE, phase
 from buckia.preflight import State
-from buckia.publications import Draft
 from buckia.steps import Task, leave, perform
 
 _FIRST_WRITE: Final = 1

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from buckia import documents, mime
 from buckia.headers import STORAGE, kind_of
-from buckia.lockfile import BucketState, Locked, Lockfile
+from buckia.lockfile import Locked, Lockfile
 from buckia.manifest import folder_of, key_of
 from buckia.model import (
     Action,
@@ -26,7 +26,6 @@ from buckia.model import (
     Source,
     action_id,
     in_place,
-    promotes,
 )
 from buckia.pairs import pair_of, written_by
 
@@ -40,7 +39,7 @@ _FRESH: Final = {CACHE_CONTROL: "no-cache"}
 """What a manifest is served with unless rules say otherwise: kept, but asked for each time."""
 
 _TAKES_AWAY: Final = (Op.DELETE_REMOTE, Op.DELETE_LOCAL, Op.FORGET)
-_BRINGS: Final = (Op.UPLOAD, Op.DOWNLOAD, Op.COPY, Op.MOVE, Op.ADOPT)
+BRINGS: Final = (Op.UPLOAD, Op.DOWNLOAD, Op.COPY, Op.MOVE, Op.ADOPT)
 
 Candidates = dict[str, list[Locked]]
 """What is known of each key, the bucket's own knowledge first."""
@@ -125,7 +124,7 @@ def kind(key: str, item: Locked) -> str:
 
 def plan(wanted: Wanted, lock: Lockfile, actions: Iterable[Action], view: View) -> list[Action]:
     """The manifests to be published after these actions, or taken away."""
-    bucket, touched = written_by(wanted.name), _touched(actions)
+    bucket, touched = written_by(wanted.name), touched_by(actions)
     only = frozenset(touched) if wanted.touched else wanted.only
     every = known(lock, bucket, only)
     folders = {*every, *touched}
@@ -140,11 +139,11 @@ def plan(wanted: Wanted, lock: Lockfile, actions: Iterable[Action], view: View) 
     return made
 
 
-def _touched(actions: Iterable[Action]) -> dict[str, list[Action]]:
+def touched_by(actions: Iterable[Action]) -> dict[str, list[Action]]:
     """The actions after which a folder is another, by folder."""
     found: dict[str, list[Action]] = {}
     for action in actions:
-        if action.op not in (*_TAKES_AWAY, *_BRINGS):
+        if action.op not in (*_TAKES_AWAY, *BRINGS):
             continue
         keys = {action.key, *gone_by(action)}
         for folder in {folder for key in keys if (folder := folder_of(key)) is not None}:
@@ -175,7 +174,7 @@ class _Step(Struct, frozen=True):
         if not self.wanted.enabled:
             return self._removal(view, OFF) if self.record and self.record.token else None
         here = f"{self.folder}/"
-        brings = (item.key for item in self.actions if item.op in _BRINGS)
+        brings = (item.key for item in self.actions if item.op in BRINGS)
         brought = {key for key in brings if key.startswith(here)}
         gone = {key for item in self.actions for key in gone_by(item)}
         held = {
@@ -253,61 +252,3 @@ def make(
         undo=None,
         publication=publication,
     )
-
-
-class Draft(Struct, frozen=True):
-    """What apply knows of a manifest before it composes it.
-
-    record   what is remembered of the one before
-    files    what is known of every file it names, by key; several where only a look tells which
-    headers  those it is published with
-    """
-
-    record: Published | None
-    files: Candidates
-    headers: Headers
-
-
-def drafts(
-    lock: Lockfile,
-    name: str,
-    actions: Iterable[Action],
-    headers: Callable[[str], Headers],
-) -> dict[str, Draft]:
-    """What each manifest of a bucket will name, by the id of its action, by the lockfile as it is
-    after all writes. What the `actions` still delete is named no more."""
-    mine = [action for action in actions if action.bucket == name]
-    wanted = [action for action in mine if action.op is Op.PUBLISH]
-    only = frozenset(folder for item in wanted if (folder := folder_of(item.key)))
-    touched, every = _touched(mine), known(lock, written_by(name), only)
-    found = {}
-    for action in wanted:
-        folder = action.key.partition("/")[0]
-        files = _named(lock.state(name), action, touched.get(folder, []), every.get(folder, {}))
-        record = record_of(lock, written_by(name), folder)
-        found[action.id] = Draft(record, files, headers(action.key))
-    return found
-
-
-def _named(
-    state: BucketState, action: Action, mine: Iterable[Action], every: Candidates
-) -> Candidates:
-    """What a manifest names, with all that may be known of it: what was just written is known."""
-    gone = set(action.publication.omits if action.publication else ())
-    written: dict[str, Locked | None] = {}
-    for item in mine:
-        gone |= gone_by(item)
-        if item.op in _BRINGS:
-            moved = item.op is Op.MOVE and promotes(item)
-            written[item.key] = (state.brought if moved else state.entries).get(item.key)
-    files: Candidates = {}
-    for key, candidates in every.items():
-        if key in gone:
-            continue
-        if newest := written.get(key):
-            files[key] = [newest]
-        elif len({item.token for item in candidates}) == 1:
-            files[key] = candidates[:1]
-        else:
-            files[key] = candidates
-    return files

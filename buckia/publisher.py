@@ -11,6 +11,7 @@ from io import BytesIO
 from typing import Final
 
 from buckia import manifest
+from buckia.drafts import Draft
 from buckia.errors import BuckiaError, DocumentError, NotFoundError, PreconditionError
 from buckia.flight import watched
 from buckia.headers import TYPE, agrees
@@ -19,7 +20,7 @@ from buckia.manifest import Blocks, File, Manifest
 from buckia.model import Action, Entry, Outcome, Published
 from buckia.passing import Passing
 from buckia.preflight import State
-from buckia.publications import GONE, Draft, digest_of, kind
+from buckia.publications import GONE, digest_of, kind
 from buckia.steps import Task
 from buckia.stores.base import Store
 

@@ -13,6 +13,7 @@ from typing import BinaryIO, Final, cast
 
 from msgspec import Struct, field
 
+from buckia.drafts import Draft
 from buckia.errors import BuckiaError, IntegrityError, PreconditionError
 from buckia.flight import Flight, watched
 from buckia.headers import bare, wears
@@ -33,7 +34,6 @@ from buckia.model import (
 )
 from buckia.passing import Passing
 from buckia.preflight import State, View
-from buckia.publications import Draft
 from buckia.rules import RESERVED_PREFIX
 from buckia.stores.base import Purging, Store, settings_of
 from buckia.stores.local import LocalStore
