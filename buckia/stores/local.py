@@ -250,10 +250,10 @@ class LocalStore:
         stat = self._paths.look(path)
         if stat is None:
             raise PreconditionError(f"{path}: the file vanished as it was written; plan again")
-        modified = stat.st_mtime_ns
-        return Entry(
-            key, written.size, version=told["sha256"], modified=modified, path=path, **told
+        stored = Entry(
+            key, written.size, version=told["sha256"], modified=stat.st_mtime_ns, path=path
         )
+        return replace(stored, **told)
 
     def place(self, entry: Entry, finished: Path, *, replacing: Entry | None) -> None:
         """`put` for a plain file in this file system that is proved to hold what `entry` says: it
