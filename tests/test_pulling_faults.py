@@ -32,7 +32,7 @@ from buckia import (
 from buckia.manifest import NAME
 from buckia.pulling import fetching, pauses, runs
 from buckia.stores import retry
-from tests.publishing import database, describe, manifest_of, publish, tree
+from tests.publishing import database, describe, manifest_of, publish, trashed, tree
 from tests.servers.folder import WebFolder, serve_folder
 from tests.test_pulling import SMALL, noise
 from tests.vectors.contents import CONTENTS, generated
@@ -411,3 +411,21 @@ def test_a_run_that_was_cut_and_then_something_else_is_published(
     publish(server, later, 3)
     done = pull(server.url, folder)
     assert tree(folder) == later and done.kept == ()
+
+
+def test_what_was_kept_when_a_run_was_cut_is_not_kept_twice(
+    server: WebFolder, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the name in the trash and the new file in the old one's place."""
+    (folder / "notes.txt").write_bytes(b"mine")
+
+    def cut(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("buckia.stores.files.supersede", cut)
+        with pytest.raises(KeyboardInterrupt):
+            pull(server.url, folder)
+    assert trashed(folder) == {"notes.txt": b"mine"} == {"notes.txt": tree(folder)["notes.txt"]}
+    pull(server.url, folder)
+    assert tree(folder) == NEW and trashed(folder) == {"notes.txt": b"mine"}

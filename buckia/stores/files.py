@@ -170,10 +170,12 @@ def keep(path: Path, trash: Path, room: Path, inside: int | None = None) -> None
     """Put a second name for a file's bytes into the trash, or a copy where links do not reach.
 
     `inside` is the open folder of the file. A copy is made in `room` and then moved: what is in the
-    trash is whole.
+    trash is whole. A file that has its name there already, from a run that was cut, gets no other.
     """
-    place = _free(trash)
     name = path if inside is None else path.name
+    if _is_link_of(trash, name, inside):
+        return
+    place = _free(trash)
     try:
         os.link(name, place, src_dir_fd=inside, follow_symlinks=False)
     except OSError:
@@ -181,6 +183,14 @@ def keep(path: Path, trash: Path, room: Path, inside: int | None = None) -> None
             _copy(name, copy, inside)
             create(copy, place.name, there)
     _flush(place.parent)
+
+
+def _is_link_of(place: Path, name: Path | str, inside: int | None) -> bool:
+    """Whether two names are of one file."""
+    with contextlib.suppress(OSError):
+        stat = os.stat(name, dir_fd=inside, follow_symlinks=False)
+        return os.path.samestat(place.lstat(), stat)
+    return False
 
 
 def discard(path: Path, trash: Path, room: Path, inside: int) -> None:
