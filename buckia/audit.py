@@ -6,9 +6,12 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from buckia import configuring, lockfile, selection, whole
+from buckia import configuring, journal, lease, lockfile, logbook, selection, whole
 from buckia import verify as verification
+from buckia.errors import AccessError
+from buckia.lease.note import Holder
 from buckia.lockfile import BucketState
+from buckia.logbook import Run
 from buckia.planfile import Plan
 from buckia.planning import make_plan
 from buckia.rules import NO_OVERRIDES
@@ -18,7 +21,10 @@ from buckia.workspace import Workspace
 
 
 class BucketStatus(Struct, frozen=True):
-    """Where one bucket stands: what the lockfile says, and what a plan would say now."""
+    """Where one bucket stands: what the lockfile says, and what a plan would say now.
+
+    `last` is the last apply that has a journal here, `holder` who is applying there at this moment.
+    """
 
     name: str
     provider: str
@@ -27,11 +33,20 @@ class BucketStatus(Struct, frozen=True):
     files: int
     unfinished: bool
     plan: Plan
+    last: Run | None = None
+    holder: Holder | None = None
+
+    @property
+    def differs(self) -> bool:
+        """Whether anything is not as it was applied or declared."""
+        codes = ("orphan", "missing", "foreign", "drift")
+        return bool(self.plan.actions) or any(i.code in codes for i in self.plan.warnings)
 
 
 def status(space: Workspace, names: Sequence[str]) -> list[BucketStatus]:
     """Where these buckets stand."""
     lock, pending = lockfile.load(space.state, space.state_key).lock, space.unfinished()
+    runs = list(logbook.runs(journal.records(space.work / "journal")))
     return [
         BucketStatus(
             name=name,
@@ -42,9 +57,20 @@ def status(space: Workspace, names: Sequence[str]) -> list[BucketStatus]:
             unfinished=lock.state(name).partial
             or any(name in record.header.buckets for record in pending),
             plan=make_plan(space, [name], Wish((), None, None, NO_OVERRIDES, {}, told=False)),
+            last=next(reversed(logbook.about(runs, name)), None),
+            holder=_holder(space, name),
         )
         for name in names
     ]
+
+
+def _holder(space: Workspace, name: str) -> Holder | None:
+    """Who holds the lease of a bucket, if anybody does and may be told of."""
+    try:
+        found = lease.look(space.remote(name))
+    except AccessError:
+        return None
+    return found.holder if found else None
 
 
 def verify(space: Workspace, names: Sequence[str], deep: str | None) -> list[Verified]:

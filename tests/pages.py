@@ -31,6 +31,8 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 _BLOCK = re.compile(r"^(?:```(\w+)(?: (\S+))?|<!-- (before))\n(.*?)^(?:```|-->)$", re.M | re.S)
 _ASKED = re.compile(r"^(.*(?:that follow\.|\[y/N\]) )(\S+)$", re.M)
 _SAME = (
+    (re.compile(r"(?<=  last apply )\S.*"), "..."),
+    (re.compile(r'"last":\{.*?\}(?=,"lease")'), '"last":...'),
     (re.compile(r"sha256:[0-9a-f]{64}"), "sha256:..."),
     (re.compile(r"\bin \d+\.\d s\b"), "in N s"),
     (re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\b"), "YYYY-MM-DD hh:mm:ss"),

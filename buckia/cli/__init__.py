@@ -37,6 +37,7 @@ from buckia.cli import (
     trashing,
     unlocking,
     verifying,
+    watching,
 )
 from buckia.cli.arguments import spread
 from buckia.cli.failures import report, tell
@@ -87,6 +88,7 @@ for module in (
     checking,
     planning,
     showing,
+    watching,
     applying,
     promoting,
     verifying,

@@ -12,7 +12,7 @@ from buckia.model import Entry, Policy
 from buckia.pairs import pair_of
 
 if TYPE_CHECKING:
-    from buckia.cli.progress import Display
+    from buckia.cli.progress import Display, Lines
     from buckia.media import Media
     from buckia.reconcile import Decision
     from buckia.selection import Ask, Conflicts
@@ -64,7 +64,7 @@ _REASONS: Final = {
 }
 
 
-def ask_about(display: Display) -> Ask:
+def ask_about(display: Display | Lines) -> Ask:
     """Who answers for `Project.plan`: the person at the terminal."""
     again: dict[str, str] = {}  # an answer for all like it also counts for the buckets that follow
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TextIO
 import typer
 
 from buckia.cli import papers
-from buckia.cli.options import Buckets, Choice, Shared, unfold
+from buckia.cli.options import Choice, Shared, unfold
 from buckia.cli.reporting import Page
 from buckia.cli.session import Session, opened
 from buckia.errors import StaleError, UsageError
@@ -26,7 +26,6 @@ _UNWRAPPED: Final = 10_000
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(unfold(plan))
-    app.command()(unfold(status))
 
 
 def plan(
@@ -167,28 +166,6 @@ def refuse_incomplete(made: Plan) -> None:
 def called(plan: str) -> str:
     """A plan file as errors name it."""
     return "the plan on stdin" if plan == papers.STREAM else plan
-
-
-def status(
-    choice: Buckets,
-    json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
-    *,
-    shared: Shared,
-) -> None:
-    """Tell what changed where since the last apply."""
-    from buckia import documents
-    from buckia.cli import show_status
-
-    with opened(shared) as session:
-        with session.looking():
-            found = session.project.status(choice.wanted)
-            tiers = session.project.standings(choice.wanted)
-        if json:
-            session.publish(documents.render(show_status.data(found, tiers), {}))
-        else:
-            draw(show_status.view(found, tiers))
-        for item in found:
-            refuse_incomplete(item.plan)
 
 
 def draw(what: RenderableType, stream: TextIO | None = None) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -34,6 +37,64 @@ _STAGES: Final = {
     "swap": "Putting in place",
 }
 _APPLY: Final = "Applying"
+
+
+EVERY: Final = 5.0
+"""Seconds between two lines of progress where nobody sees a bar move."""
+
+
+class Lines:
+    """Turns ticks into a line every few seconds, for the log of a pipeline. Used as `Display` is.
+
+    A stage that is over before its first line is due is not told at all.
+    """
+
+    def __init__(
+        self, write: Callable[[str], object], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._write = write
+        self._clock = clock
+        self._told = clock()
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Lines:
+        self._told = self._clock()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Nothing is left on a screen."""
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """See `Display.paused`."""
+        yield
+
+    def show(self, tick: Tick) -> None:
+        """Tell how far a stage is, if the last line is old enough. Called from any thread."""
+        with self._lock:
+            now = self._clock()
+            if now - self._told < EVERY:
+                return
+            self._told = now
+            self._write(f"{_STAGES.get(tick.stage, _APPLY)}: {', '.join(counted(tick))}\n")
+
+
+def counted(tick: Tick) -> list[str]:
+    """`12/40 files`, `1.2 of 4.2 MB`."""
+    of = f"/{tick.total_files:,}" if tick.total_files is not None else ""
+    parts = [f"{tick.files:,}{of} files"]
+    if tick.total_bytes:
+        parts.append(f"{text.size(tick.bytes)} of {text.size(tick.total_bytes)}")
+    return parts
+
+
+def for_people(*, quiet: bool) -> Display | Lines:
+    """How progress is shown: as bars in a terminal, as lines in a pipeline (`CI` is set), or not
+    at all."""
+    pipeline = os.environ.get("CI", "").lower() not in ("", "0", "false")
+    if pipeline and not quiet and not sys.stderr.isatty():
+        return Lines(lambda line: (sys.stderr.write(line), sys.stderr.flush()))
+    return Display(off=quiet or not sys.stderr.isatty())
 
 
 class Display:
@@ -104,10 +165,8 @@ class _Counted(ProgressColumn):
         tick: Tick | None = task.fields.get("tick")
         if tick is None:
             return Text()
-        of = f"/{tick.total_files:,}" if tick.total_files is not None else ""
-        parts = [f"{tick.files:,}{of} files"]
+        parts = counted(tick)
         if tick.total_bytes:
-            parts.append(f"{text.size(tick.bytes)} of {text.size(tick.total_bytes)}")
             speed = task.finished_speed or task.speed
             parts += [f"{text.size(round(speed))}/s"] if speed else []
         return Text(", ".join(parts), no_wrap=True)

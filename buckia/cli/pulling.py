@@ -56,12 +56,12 @@ def pull(
     file changes: then plain files come first, databases after them, deletions last. A file that was
     changed here goes to the trash in FOLDER/.buckia.d; what no pull put here stays.
     """
-    from buckia.cli.progress import Display
+    from buckia.cli.progress import for_people
     from buckia.pulling import pull as carry_out
 
     stop = Stop()
     with narrating(telling), stop.heard():
-        display = Display(off=telling.quiet or not sys.stderr.isatty())
+        display = for_people(quiet=telling.quiet)
 
         def progress(tick: Tick) -> None:
             if stop.event.is_set() and tick.stage == "hash":

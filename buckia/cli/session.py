@@ -16,7 +16,7 @@ from buckia.cli.signals import UNCHANGED, Stop
 from buckia.errors import Interrupted, StaleError
 
 if TYPE_CHECKING:
-    from buckia.cli.progress import Display
+    from buckia.cli.progress import Display, Lines
     from buckia.config import Config
     from buckia.model import Outcome, Tick
     from buckia.planfile import Plan
@@ -34,7 +34,9 @@ log = logging.getLogger(__name__)
 class Session:
     """What a command works with. `verbose` and `quiet` are the options of that name."""
 
-    def __init__(self, project: Project, display: Display, stop: Stop, shared: Shared) -> None:
+    def __init__(
+        self, project: Project, display: Display | Lines, stop: Stop, shared: Shared
+    ) -> None:
         self.project = project
         self.verbose = shared.verbose
         self.quiet = shared.quiet
@@ -183,7 +185,7 @@ def opened(
     shared: Shared, adapt: Callable[[Config], Config] = lambda config: config
 ) -> Iterator[Session]:
     """The configuration that the options name, at work; `adapt` may change it for this run."""
-    from buckia.cli.progress import Display
+    from buckia.cli.progress import for_people
     from buckia.config import file as config_file
     from buckia.project import Project
 
@@ -191,7 +193,7 @@ def opened(
     with narrating(shared), stop.heard():
         path = locate(shared.config)
         log.info("configuration: %s", path)
-        display = Display(off=shared.quiet or not sys.stderr.isatty())
+        display = for_people(quiet=shared.quiet)
 
         def progress(tick: Tick) -> None:
             if stop.event.is_set() and tick.stage in _LOOKING:

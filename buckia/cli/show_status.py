@@ -9,8 +9,9 @@ from typing import Any, Final
 from rich.console import Group
 from rich.text import Text
 
-from buckia import configuring
+from buckia import configuring, documents, logbook
 from buckia.cli import text
+from buckia.logbook import Run
 from buckia.model import Op
 from buckia.planfile import Plan
 from buckia.project import BucketStatus
@@ -34,6 +35,12 @@ _BY_NOTICE: Final = {
     "foreign": ("remote", "foreign"),
 }
 _OTHER: Final = ("either", "other")
+
+
+def document(statuses: Sequence[BucketStatus], tiers: Sequence[Standing] = ()) -> bytes:
+    """The status as JSON; `schemas/status.schema.json` describes it."""
+    head = {"format": "buckia.status", "format_version": "1.0"}
+    return documents.render({**head, **data(statuses, tiers)}, {})
 
 
 def data(statuses: Sequence[BucketStatus], tiers: Sequence[Standing] = ()) -> dict[str, Any]:
@@ -67,7 +74,18 @@ def _bucket_data(item: BucketStatus) -> dict[str, Any]:
         "conflicts": [conflict.key for conflict in item.plan.conflicts],
         "orphans": _keys(item.plan, "orphan"),
         "settings": _settings(item.plan),
+        "differs": item.differs,
+        "last": logbook.data(item.last, whole=False) if item.last else None,
+        "lease": _lease_data(item),
     }
+
+
+def _lease_data(item: BucketStatus) -> dict[str, Any] | None:
+    holder = item.holder
+    if holder is None:
+        return None
+    told = ("who", "where", "since", "plan", "run")
+    return {name: getattr(holder, name) for name in told}
 
 
 def _changes(plan: Plan) -> dict[str, Counter[str]]:
@@ -141,6 +159,10 @@ def _bucket(item: BucketStatus) -> Iterator[Text]:
     where = item.plan.buckets[item.name].bucket
     about = f"  {item.provider} {text.visible(where)}, {known}"
     yield Text.assemble((text.name(item.name), "bold"), (about, "dim"))
+    if item.last:
+        yield Text.assemble("  ", ("last apply ", "cyan"), _last(item.last))
+    if item.holder:
+        yield Text(f"  applying   {text.visible(str(item.holder))}", "yellow")
     if item.unfinished:
         yield Text("  an apply was not finished: apply the same plan again, or plan anew", "yellow")
     changes = _changes(item.plan)
@@ -155,6 +177,15 @@ def _bucket(item: BucketStatus) -> Iterator[Text]:
     yield from _listed("unread", unread, "bold red")
     if not (any(changes.values()) or item.plan.conflicts or settings):
         yield Text(f"  {'nothing has changed since' if item.serial else 'nothing to do'}", "green")
+
+
+def _last(run: Run) -> str:
+    """When, by whom, which plan, and how it ended where it did not end well."""
+    when = run.started.replace("T", " ").rstrip("Z")
+    ended = "" if run.ended == "done" else f", {run.ended}"
+    who = f"{run.who}@{run.host}" + (f", approved by {run.approver}" if run.approver else "")
+    plan = run.plan.removeprefix("sha256:")[:12]
+    return text.visible(f"{when} by {who}, plan {plan}{ended}")
 
 
 def _listed(title: str, keys: Sequence[str], style: str) -> Iterator[Text]:

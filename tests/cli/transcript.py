@@ -38,6 +38,8 @@ REFUSALS = frozenset({4, 7, 8, 64, 65, 78})
 _HOST = "http://HOST"
 
 _SAME = (
+    (re.compile(r"(?<=  last apply )\S.*"), "..."),
+    (re.compile(r'"last":\{.*?\}(?=,"lease")'), '"last":...'),
     (re.compile(r"sha256:[0-9a-f]{64}"), "sha256:..."),
     (re.compile(r"\bin \d+\.\d s\b"), "in N s"),
     (re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\b"), "YYYY-MM-DD hh:mm:ss"),
