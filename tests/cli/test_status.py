@@ -53,7 +53,8 @@ def test_the_last_apply_is_told(project: Path) -> None:
 
 def test_without_an_apply_there_is_none(project: Path) -> None:
     (project / ".buckia").write_text(
-        (project / ".buckia").read_text() + "more:\n  provider: local\n  bucket_name: b2\n  paths: [x/]\n"
+        (project / ".buckia").read_text()
+        + "more:\n  provider: local\n  bucket_name: b2\n  paths: [x/]\n"
     )
     (project / "b2").mkdir()
     document = json.loads(buckia("status", "--json").out)
