@@ -31,7 +31,7 @@ from buckia import (
 )
 from buckia.manifest import NAME
 from buckia.pulling import fetching, pauses, runs
-from buckia.stores import retry
+from buckia.stores import files, retry
 from tests.publishing import database, describe, manifest_of, publish, trashed, tree
 from tests.servers.folder import WebFolder, serve_folder
 from tests.test_pulling import SMALL, noise
@@ -418,12 +418,14 @@ def test_what_was_kept_when_a_run_was_cut_is_not_kept_twice(
 ) -> None:
     """Between the name in the trash and the new file in the old one's place."""
     (folder / "notes.txt").write_bytes(b"mine")
+    plain = files.keep
 
-    def cut(*_: object) -> None:
+    def cut(*given: Any) -> None:
+        plain(*given)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("buckia.stores.files.supersede", cut)
+        patch.setattr(files, "keep", cut)
         with pytest.raises(KeyboardInterrupt):
             pull(server.url, folder)
     assert trashed(folder) == {"notes.txt": b"mine"} == {"notes.txt": tree(folder)["notes.txt"]}
