@@ -38,12 +38,18 @@ def main(words: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="buckia-bench-") as made, serving() as service:
         arena = Arena(Path(made), programs, service, said.small)
         told = report.versions_told(peers.versions(programs))
+        failed: list[str] = []
         for scenario in wanted:
-            found = result(scenario, race(scenario, arena, runs, _say))
+            try:
+                found = result(scenario, race(scenario, arena, runs, _say))
+            except (RuntimeError, AssertionError) as problem:  # the others are worth measuring
+                _say(f"{scenario.name} failed: {problem}")
+                failed.append(scenario.name)
+                continue
             measured = Document(report.machine(service.name), told, [found])
             report.write(folder, report.merge(folder, measured, names))
-    _say(f"written to {folder}")
-    return 0
+    _say(f"written to {folder}" + (f"; failed: {', '.join(failed)}" if failed else ""))
+    return 1 if failed else 0
 
 
 def _say(text: str) -> None:

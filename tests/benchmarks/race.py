@@ -31,10 +31,9 @@ def race(scenario: Scenario, arena: Arena, runs: int, say: Say) -> list[Figures]
     """
     say(f"{scenario.name}: {scenario.work}")
     with scenario.prepare(arena) as stage, _network(stage) as proxy:
-        table = [
-            Figures(one, _warm_up(arena, stage, one, proxy), [], []) for one in stage.contestants
-        ]
+        table = list(_entrants(arena, stage, proxy, say))
         far = proxy.endpoint if proxy and (stage.rtt or stage.rate) else stage.endpoint
+        runs = min(runs, scenario.most_runs)
         for turn in range(runs):
             for row in table:
                 before = _reset(stage, row.contestant)
@@ -46,6 +45,17 @@ def race(scenario: Scenario, arena: Arena, runs: int, say: Say) -> list[Figures]
                     f"{cost.cpu:.2f} s of CPU"
                 )
         return table
+
+
+def _entrants(arena: Arena, stage: Stage, proxy: Proxy | None, say: Say) -> Iterator[Figures]:
+    """Who takes part. A peer that cannot do the work here, for lack of memory say, does not."""
+    for number, one in enumerate(stage.contestants):
+        try:
+            yield Figures(one, _warm_up(arena, stage, one, proxy), [], [])
+        except RuntimeError as problem:
+            if number == 0:
+                raise
+            say(f"  without {one.name}: {problem}")
 
 
 @contextmanager

@@ -143,9 +143,10 @@ Prepare = Callable[[Arena], AbstractContextManager[Stage]]
 
 class Scenario(Struct, frozen=True):
     """A row of the table: its name, what is done at full size, what is to be reached, and how it is
-    set up."""
+    set up. No program has more than `most_runs` runs."""
 
     name: str
     work: str
     reaches: tuple[Reach, ...]
     prepare: Prepare
+    most_runs: int = 1000

@@ -74,6 +74,7 @@ SCENARIOS: Final = (
         "1,000,000 entries: plan and lockfile",
         (Reach("peak", 1024, absolute=True), Reach("cpu", 10, absolute=True)),
         planning.million,
+        most_runs=2,  # a run takes minutes
     ),
     Scenario(
         "start-help",
