@@ -20,7 +20,7 @@ from buckia.manifest import Blocks, File, Manifest
 from buckia.model import Action, Entry, Outcome, Published
 from buckia.passing import Passing
 from buckia.preflight import State
-from buckia.publications import GONE, digest_of, kind
+from buckia.publications import digest_of, kind
 from buckia.steps import Task
 from buckia.stores.base import Store
 
@@ -65,8 +65,6 @@ def _take_away(task: Task, draft: Draft) -> Published | None:
     action, found = task.action, task.view.remote
     if action.expect is None:  # there is only one in the source
         return None
-    if action.reason == GONE and draft.files:
-        raise PreconditionError(f"{action.key}: the folder is not empty; plan again")
     if found:
         task.stores.remote.delete(found)
     return Published(draft.record.generation if draft.record else 1)

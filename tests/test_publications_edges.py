@@ -157,6 +157,22 @@ def test_no_manifest_is_published_where_none_is_wanted(tmp_path: Path) -> None:
         off.apply(made)
 
 
+def test_a_folder_of_nothing_but_what_others_changed_has_no_manifest(tmp_path: Path) -> None:
+    """Until the change is settled; then it has one again."""
+    world = world_at(tmp_path, direction="upload", conflict_resolution="remote_wins")
+    world.write("T/a", b"1")
+    world.sync()
+    world.put("T/a", b"theirs")
+    plan = world.plan()
+    assert [item.reason for item in plan.actions] == ["folder_gone"]
+    world.sync()
+    assert KEY not in world.remote()
+    assert ops(world.plan()) == []
+    world.put("T/a", b"1")
+    world.sync()
+    assert held(world).by_path().keys() == {"a"}
+
+
 # -- where the files are not -----------------------------------------------------------------------
 
 
