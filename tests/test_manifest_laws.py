@@ -48,7 +48,8 @@ def demand_true(world: World, bucket: str = "main") -> None:
             for key, items in candidates.items()
             if (there := store.head(key)) and there.version in {item.token for item in items}
         }
-        assert held == {f"{folder}/{file.path}" for file in found.pop(folder).files} if held else ()
+        one = found.pop(folder, None)
+        assert held == {f"{folder}/{file.path}" for file in (one.files if one else ())}
     assert found == {}
     for folder, one in published(side).items():
         for file in one.files:
