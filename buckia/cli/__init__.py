@@ -23,6 +23,7 @@ from buckia.cli import (
     clearing,
     examining,
     explaining,
+    helping,
     importing,
     linking,
     naming,
@@ -107,6 +108,7 @@ for module in (
     pulling,
     resolving,
     recalling,
+    helping,
 ):
     module.register(app)
 

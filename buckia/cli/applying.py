@@ -13,7 +13,7 @@ import typer
 
 from buckia.cli import checkout, papers, text
 from buckia.cli.checkout import AllowLocal
-from buckia.cli.options import Allowance, Choice, LockTimeout, Shared, unfold
+from buckia.cli.options import Allowance, Choice, LockTimeout, Shared, complete_plan, unfold
 from buckia.cli.planning import called, draw, refuse_doubtful, refuse_incomplete
 from buckia.cli.session import Session, can_ask, opened
 from buckia.errors import BuckiaError, DocumentError, IncompleteError, UsageError
@@ -39,7 +39,10 @@ def register(app: typer.Typer) -> None:
 def apply(
     allowance: Allowance,
     plan: Annotated[
-        str | None, typer.Argument(metavar="[PLAN]", help="A plan file; `-` is stdin.")
+        str | None,
+        typer.Argument(
+            metavar="[PLAN]", help="A plan file; `-` is stdin.", autocompletion=complete_plan
+        ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Without a plan: do not ask.")] = False,
     preflight_only: Annotated[

@@ -14,20 +14,64 @@ import typer
 from buckia.terms import Direction
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from buckia.config import Config
     from buckia.rules import Overrides
 
 
 def complete_bucket(ctx: typer.Context, incomplete: str) -> list[str]:
     """The buckets that a shell can complete to; none where there is no sound configuration."""
+    config = _config(ctx)
+    return [name for name in config.buckets if name.startswith(incomplete)] if config else []
+
+
+def complete_folder(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The sets and folders that a shell can complete to."""
+    config = _config(ctx)
+    if config is None:
+        return []
+    folders = {name.rstrip("/") for bucket in config.buckets.values() for name in bucket.folders}
+    known = folders | config.settings.sets.keys()
+    return sorted(name for name in known if name.startswith(incomplete))
+
+
+def complete_plan(incomplete: str) -> list[str]:
+    """The plan files that a shell can complete to, and folders on the way to some."""
+    from pathlib import Path
+
+    folder, slash, _ = incomplete.rpartition("/")
+    found: list[str] = []
+    try:
+        for path in sorted(Path(folder or ".").iterdir()):
+            name = f"{folder}{slash}{path.name}"
+            if not name.startswith(incomplete) or path.name.startswith("."):
+                continue
+            if path.is_dir():
+                found.append(f"{name}/")
+            elif path.suffix == ".json" and _is_plan(path):
+                found.append(name)
+    except OSError:
+        return found
+    return found
+
+
+def _is_plan(path: Path) -> bool:
+    """Whether a file begins as plans do."""
+    with path.open("rb") as file:
+        return b'"buckia.plan"' in file.read(64)
+
+
+def _config(ctx: typer.Context) -> Config | None:
+    """The configuration that is in use; None where there is no sound one."""
     from pathlib import Path
 
     from buckia.config import file as config_file
 
     try:
-        config = config_file.load(config_file.find(Path(), ctx.params.get("config")))
+        return config_file.load(config_file.find(Path(), ctx.params.get("config")))
     except Exception:
-        return []
-    return [name for name in config.buckets if name.startswith(incomplete)]
+        return None
 
 
 @dataclass(frozen=True, kw_only=True)

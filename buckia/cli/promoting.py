@@ -10,7 +10,7 @@ import typer
 
 from buckia.cli import papers
 from buckia.cli.applying import carry_out, demand_yes, propose
-from buckia.cli.options import LockTimeout, Shared, complete_bucket, unfold
+from buckia.cli.options import LockTimeout, Shared, complete_bucket, complete_folder, unfold
 from buckia.cli.planning import deliver, refuse_doubtful
 from buckia.cli.session import can_ask, opened
 from buckia.errors import UsageError
@@ -63,7 +63,12 @@ class Freedom:
 
 def promote(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="A set of the configuration, or one folder.")
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="A set of the configuration, or one folder.",
+            autocompletion=complete_folder,
+        ),
     ],
     source: Annotated[
         str,

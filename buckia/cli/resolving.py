@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from buckia.cli import papers
-from buckia.cli.options import Shared, unfold
+from buckia.cli.options import Shared, complete_plan, unfold
 from buckia.cli.planning import called, refuse_doubtful
 from buckia.cli.session import Session, can_ask, opened
 from buckia.errors import UsageError
@@ -44,7 +44,12 @@ def register(app: typer.Typer) -> None:
 
 
 def resolve(
-    plan: Annotated[str, typer.Argument(metavar="PLAN", help="A plan file; `-` is stdin.")],
+    plan: Annotated[
+        str,
+        typer.Argument(
+            metavar="PLAN", help="A plan file; `-` is stdin.", autocompletion=complete_plan
+        ),
+    ],
     use: Annotated[
         Use | None,
         typer.Option(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from buckia.cli import papers
-from buckia.cli.options import unfold
+from buckia.cli.options import complete_plan, unfold
 from buckia.cli.planning import called, draw
 from buckia.errors import UsageError
 
@@ -35,7 +35,12 @@ def register(app: typer.Typer) -> None:
 
 
 def show(
-    plan: Annotated[str, typer.Argument(metavar="PLAN", help="A plan file; `-` is stdin.")],
+    plan: Annotated[
+        str,
+        typer.Argument(
+            metavar="PLAN", help="A plan file; `-` is stdin.", autocompletion=complete_plan
+        ),
+    ],
     format: Annotated[  # noqa: A002  (what the option is called)
         Format,
         typer.Option(help="For a terminal, as a comment in a pull request, or as a page."),

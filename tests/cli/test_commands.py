@@ -65,7 +65,7 @@ def test_help_lists_the_commands_and_exit_codes() -> None:
     assert set(GROUP) == {
         "init", "validate", "plan", "show", "apply", "sync", "status", "verify", "trash",
         "unlock", "tour", "url", "auth", "purge", "doctor", "import", "promote", "gc",
-        "id", "app", "pull", "why", "resolve", "log", "plan-diff",
+        "id", "app", "pull", "why", "resolve", "log", "plan-diff", "help",
     }  # fmt: skip
     assert all(f"  {name} " in shown.out for name in GROUP)
     assert "..." not in shown.out.partition("Commands:")[2], "a first sentence is too long"
