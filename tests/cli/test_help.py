@@ -30,7 +30,7 @@ def test_a_topic_names_commands_and_options_that_exist(name: str) -> None:
     assert max(map(len, page.splitlines())) <= 80
     commands = dict(reference.registered())
     found = re.findall(
-        r"(?m)(?:^  |`)buckia ([a-z-]+(?: (?:list|restore|set|test))?)((?: [^\s`]+)*)", page
+        r"(?m)(?:^  |`)buckia ([a-z][a-z-]*(?: (?:list|restore|set|test))?)((?: [^\s`]+)*)", page
     )
     assert found
     for command, rest in found:
