@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from buckia import layout, lockfile, planfile
-from buckia.cli import show, show_verify, text
+from buckia import layout, lockfile, planfile, text
+from buckia.cli import show, show_verify
 from buckia.errors import BuckiaError, DocumentError
 from buckia.layout import collisions, refuse_key
 from buckia.lockfile import BucketState, Locked

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from buckia.cli import checkout, text
+from buckia import text
+from buckia.cli import checkout
 from buckia.cli.applying import carry_out, demand_yes, propose
 from buckia.cli.checkout import AllowLocal
 from buckia.cli.options import Choice, LockTimeout, Shared, complete_bucket, unfold

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from buckia.cli import checkout, papers, text
+from buckia import text
+from buckia.cli import checkout, papers
 from buckia.cli.checkout import AllowLocal
 from buckia.cli.options import Allowance, Choice, LockTimeout, Shared, complete_plan, unfold
 from buckia.cli.planning import called, draw, refuse_doubtful, refuse_incomplete

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
 
-from buckia.cli import text
+from buckia import text
 from buckia.cli.checking import Provider
 from buckia.cli.options import Shared, complete_bucket, unfold
 from buckia.cli.session import can_ask, locate, opened

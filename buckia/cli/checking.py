@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from buckia.cli.options import Shared, unfold
-from buckia.cli.text import count_of
 from buckia.errors import ConfigError, UsageError
+from buckia.text import count_of
 
 
 class Provider(StrEnum):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from buckia.cli import text
+from buckia import text
 from buckia.errors import BlockedError
 from buckia.terms import Op
 

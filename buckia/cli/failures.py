@@ -9,8 +9,8 @@ from typing import Final
 
 import typer
 
-from buckia.cli.text import visible
 from buckia.errors import BuckiaError, ConfigError, Interrupted, UsageError
+from buckia.text import visible
 
 BUG: Final = (
     "This is a bug in buckia. Please report it with the lines above at "

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from buckia.cli import text
+from buckia import text
 from buckia.cli.options import Shared, complete_bucket, unfold
 from buckia.cli.session import opened
 from buckia.errors import NotFoundError, UsageError

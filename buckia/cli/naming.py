@@ -41,7 +41,7 @@ def check(
     Nothing can prove an id random: this finds what is short, counts, repeats itself, or reads like
     words.
     """
-    from buckia.cli import text
+    from buckia import text
     from buckia.ids import guessable
 
     found = {name: guessable(name.rstrip("/")) for name in dict.fromkeys(ids)}

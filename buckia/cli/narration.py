@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from typing import Final
 
 from buckia.cli.options import LogFormat, Telling
-from buckia.cli.text import visible
 from buckia.errors import UsageError
+from buckia.text import visible
 
 _LEVELS: Final = (logging.WARNING, logging.INFO, logging.DEBUG)
 

@@ -87,7 +87,7 @@ def plan(
 
 
 def _staged(session: Session, made: Plan) -> Plan:
-    from buckia.cli import text
+    from buckia import text
 
     staged = session.stage(made)
     if staged.sent:
@@ -140,7 +140,7 @@ def refuse_doubtful(made: Plan) -> None:
 def refuse_incomplete(made: Plan) -> None:
     """Raise `BuckiaError` where part of a side, or `AccessError` where a setting could not be
     read."""
-    from buckia.cli import text
+    from buckia import text
     from buckia.configuring import UNREAD
     from buckia.errors import AccessError, BuckiaError
 

@@ -23,7 +23,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from buckia.cli import text
+from buckia import text
 from buckia.model import Tick
 
 _STAGES: Final = {

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from buckia.cli import papers, text
+from buckia import text
+from buckia.cli import papers
 from buckia.cli.narration import narrating
 from buckia.cli.options import Telling, unfold
 from buckia.cli.signals import UNCHANGED, Stop

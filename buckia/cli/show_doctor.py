@@ -10,8 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from buckia import documents
-from buckia.cli import text
+from buckia import documents, text
 from buckia.doctor import Check, Report, State
 
 _STYLES: Final = {

@@ -9,8 +9,7 @@ from typing import Any, Final
 from rich.console import Group
 from rich.text import Text
 
-from buckia import configuring, documents, logbook
-from buckia.cli import text
+from buckia import configuring, documents, logbook, text
 from buckia.logbook import Run
 from buckia.model import Op
 from buckia.planfile import Plan

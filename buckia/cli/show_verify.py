@@ -9,8 +9,7 @@ from typing import Final
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from buckia import documents
-from buckia.cli import text
+from buckia import documents, text
 from buckia.cli.rows import Rows
 from buckia.cli.show import FOLD
 from buckia.model import Content

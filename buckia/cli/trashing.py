@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from buckia.cli import text
+from buckia import text
 from buckia.cli.options import Buckets, Shared, unfold
 from buckia.cli.planning import draw
 from buckia.cli.session import can_ask, opened

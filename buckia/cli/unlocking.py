@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from buckia.cli import papers, text
+from buckia import text
+from buckia.cli import papers
 from buckia.cli.options import Shared, complete_bucket, unfold
 from buckia.cli.session import can_ask, opened
 from buckia.errors import BuckiaError, UsageError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from buckia.cli import text
+from buckia import text
 from buckia.stores import prices
 from buckia.stores.traffic import Traffic
 from buckia.stores.usage import NOTHING

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import typer
 
-from buckia.cli import text
+from buckia import text
 from buckia.cli.arguments import spread
 from buckia.cli.failures import BUG, report
 from buckia.errors import BuckiaError, StaleError
