@@ -43,8 +43,13 @@ class Serial(Executor):
         return future
 
 
+SHRUNK: Final = ((files, "CHUNK"), (s3_parts, "MIB"), (s3_session, "S3Options"))
+"""What is other in a process once it has opened a project here."""
+
+
 def open_project(root: Path, mode: str) -> Project:
-    """The project in a folder, its files read and sent in small pieces."""
+    """The project in a folder, its files read and sent in small pieces: from then on, in all of
+    this process."""
     vars(files)["CHUNK"] = _SMALL
     vars(s3_parts)["MIB"] = 1
     proved = Conditions(create=True, replace=True, delete=True)

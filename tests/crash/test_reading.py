@@ -15,7 +15,7 @@ import pytest
 
 from buckia import planfile
 from buckia.project import Project
-from tests.crash.child import apply, forked, open_all
+from tests.crash.child import SHRUNK, apply, forked, open_all
 from tests.reader import DATABASE, QUERY, SCHEMA, Reading, Told, is_consistent, reading
 
 FOLDER: Final = "demo"
@@ -32,6 +32,13 @@ main:
   delete_orphaned: true
   limits: {{max_delete: 100%}}
 """
+
+
+@pytest.fixture(autouse=True)
+def usual_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sizes of pieces are small for the tests here alone."""
+    for module, name in SHRUNK:
+        monkeypatch.setattr(module, name, getattr(module, name))
 
 
 class Home:
