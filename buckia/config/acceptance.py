@@ -23,7 +23,7 @@ def accepts(rules: Rules | bool, value: object, root: Rules) -> bool:
 
 
 def _keeps(name: str, rules: Rules, value: object, root: Rules) -> bool:
-    if name in _SILENT:
+    if name in _SILENT or name.startswith("x-"):
         return True
     check = _CHECKS.get(name)
     return check is not None and check(rules[name], value, rules, root)

@@ -110,6 +110,7 @@ class S3Session:
         self._secrets: set[str | None] = set()
         try:
             self.boto = self._sign_in()
+            self.authorities: str | None = self._find_authorities()
             self._given = self._find_endpoint()
             self.service = self._find_service(self._given)
             self.traffic = Traffic(
@@ -284,8 +285,7 @@ class S3Session:
         at = endpoint or "https://s3.amazonaws.com"
         return bucket_in_host(self.service, at, self.options.bucket)
 
-    @property
-    def authorities(self) -> str | None:
+    def _find_authorities(self) -> str | None:
         """The PEM file of certificates to trust: by the options, the environment or the profile."""
         profile = self.boto._session.get_config_variable("ca_bundle")
         found = self.options.ca_bundle or authorities() or profile
