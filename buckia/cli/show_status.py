@@ -33,6 +33,7 @@ _BY_NOTICE: Final = {
     "missing": ("remote", "deleted"),
     "foreign": ("remote", "foreign"),
 }
+_BY_OP: Final = {Op.PUBLISH: ("remote", "to publish")}
 _OTHER: Final = ("either", "other")
 
 
@@ -93,7 +94,7 @@ def _changes(plan: Plan) -> dict[str, Counter[str]]:
     for action in plan.actions:
         if action.op is Op.CONFIGURE:
             continue
-        side, kind = _BY_REASON.get(action.reason, _OTHER)
+        side, kind = _BY_OP.get(action.op) or _BY_REASON.get(action.reason, _OTHER)
         found[side][kind] += 1
     for notice in plan.warnings:
         if notice.code in _BY_NOTICE:

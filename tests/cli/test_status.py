@@ -90,6 +90,15 @@ def test_an_orphan_is_a_difference(project: Path) -> None:
     assert data()["orphans"] == ["a.txt"]
 
 
+def test_a_manifest_that_is_to_come_is_told(project: Path) -> None:
+    (project / "assets/team").mkdir()
+    (project / "assets/team/b.txt").write_text("two")
+    with (project / ".buckia").open("a") as config:
+        config.write("  manifest: true\n")
+    assert data()["changes"] == {"local": {"new": 1}, "remote": {"to publish": 1}, "either": {}}
+    assert "  remote     1 to publish\n" in buckia("status").out
+
+
 def test_it_is_redrawn_until_ctrl_c(project: Path) -> None:
     """Each time with what is there by then; the end is quiet, with exit code 130."""
     with Terminal("status", "--watch", "--interval", "1") as terminal:
