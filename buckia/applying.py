@@ -12,7 +12,7 @@ from typing import Final
 from msgspec import Struct
 
 from buckia import (
-    auditing,
+    audit,
     bounds,
     drafts,
     engine,
@@ -325,9 +325,9 @@ def _keep_record(
         bucket = written_by(name)
         if space.config.bucket(bucket).audit:
             serial = lock.state(name).serial
-            auditing.copy(path, serial, plan.digest, [space.remote(bucket)], space.hygiene)
+            audit.copy(path, serial, plan.digest, [space.remote(bucket)], space.hygiene)
     settings = space.config.settings
-    auditing.rotate(path.parent, settings.journal_count, settings.journal_keep)
+    audit.rotate(path.parent, settings.journal_count, settings.journal_keep)
 
 
 def _mark(space: Workspace, plan: Plan, name: str, lock: Lockfile) -> None:

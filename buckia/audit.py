@@ -1,100 +1,65 @@
-"""Where each bucket stands, and whether both sides still are as recorded. Changes nothing."""
+"""What becomes of a journal when its run is over: a copy in the bucket, and old ones gone."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+import time
+from collections.abc import Iterable
+from io import BytesIO
+from pathlib import Path
+from typing import Final
 
-from msgspec import Struct
+from buckia import journal
+from buckia.errors import BuckiaError, LocalError, PreconditionError
+from buckia.hygiene import Hygiene
+from buckia.model import Entry
+from buckia.rules import RESERVED_PREFIX
+from buckia.stores.base import Store
 
-from buckia import configuring, journal, lease, lockfile, logbook, selection, whole
-from buckia import verify as verification
-from buckia.errors import AccessError
-from buckia.lease.note import Holder
-from buckia.lockfile import BucketState
-from buckia.logbook import Run
-from buckia.planfile import Plan
-from buckia.planning import make_plan
-from buckia.rules import NO_OVERRIDES
-from buckia.selection import Wish
-from buckia.verify import Verified
-from buckia.workspace import Workspace
+PREFIX: Final = f"{RESERVED_PREFIX}audit/"
+"""Where a bucket with `audit: true` keeps copies of journals, each under its serial and plan."""
+
+_TRIES: Final = 9
+
+log = logging.getLogger(__name__)
 
 
-class BucketStatus(Struct, frozen=True):
-    """Where one bucket stands: what the lockfile says, and what a plan would say now.
+def copy(path: Path, serial: int, plan: str, stores: Iterable[Store], hygiene: Hygiene) -> None:
+    """Put a finished journal into each of these buckets, over nothing that is there.
 
-    `last` is the last apply that has a journal here, `holder` who is applying there at this moment.
+    A copy that fails is told in the log and no error: what was applied is applied, and the journal
+    is still here.
     """
-
-    name: str
-    provider: str
-    url: str
-    serial: int
-    files: int
-    unfinished: bool
-    plan: Plan
-    last: Run | None = None
-    holder: Holder | None = None
-
-    @property
-    def differs(self) -> bool:
-        """Whether anything is not as it was applied or declared."""
-        codes = ("orphan", "missing", "foreign", "drift")
-        return bool(self.plan.actions) or any(i.code in codes for i in self.plan.warnings)
+    for store in stores:
+        try:
+            data = hygiene.demand_clean(path.read_bytes(), "the audit log")
+            _put(store, f"{PREFIX}{serial:06}-{plan.removeprefix('sha256:')[:12]}", data)
+        except (BuckiaError, OSError) as problem:
+            log.warning("%s: the audit log was not copied there: %s", store.url, problem)
 
 
-def status(space: Workspace, names: Sequence[str]) -> list[BucketStatus]:
-    """Where these buckets stand."""
-    lock, pending = lockfile.load(space.state, space.state_key).lock, space.unfinished()
-    runs = list(logbook.runs(journal.records(space.work / "journal")))
-    return [
-        BucketStatus(
-            name=name,
-            provider=space.config.bucket(name).provider,
-            url=space.remote(name).url,
-            serial=lock.state(name).serial,
-            files=len(lock.state(name).entries),
-            unfinished=lock.state(name).partial
-            or any(name in record.header.buckets for record in pending),
-            plan=make_plan(space, [name], Wish((), None, None, NO_OVERRIDES, {}, told=False)),
-            last=next(reversed(logbook.about(runs, name)), None),
-            holder=_holder(space, name),
-        )
-        for name in names
-    ]
+def _put(store: Store, name: str, data: bytes) -> None:
+    """Create the object; a run that resumes what was cut has the same name, and gets a number."""
+    for number in range(1, _TRIES + 1):
+        key = f"{name}.jsonl" if number == 1 else f"{name}-{number}.jsonl"
+        if store.head(key) is not None:
+            continue
+        try:
+            store.put(
+                Entry(key, len(data), type="application/jsonl"), BytesIO(data), replacing=None
+            )
+        except PreconditionError:  # created in this moment
+            continue
+        return
+    raise LocalError(f"{name}.jsonl and {_TRIES - 1} more are there already")
 
 
-def _holder(space: Workspace, name: str) -> Holder | None:
-    """Who holds the lease of a bucket, if anybody does and may be told of."""
+def rotate(folder: Path, count: int, seconds: int | None) -> None:
+    """Delete journals that are too many or too old, and name them in the log."""
     try:
-        found = lease.look(space.remote(name))
-    except AccessError:
-        return None
-    return found.holder if found else None
-
-
-def verify(space: Workspace, names: Sequence[str], deep: str | None) -> list[Verified]:
-    """Both sides of these buckets held against the lockfile. `deep` is that of `Project.verify`."""
-    lock = space.load_state().lock
-    return [_verify(space, name, lock.state(name), deep) for name in names]
-
-
-def _verify(space: Workspace, name: str, state: BucketState, deep: str | None) -> Verified:
-    bucket, remote, base = space.config.bucket(name), space.remote(name), state.base()
-    local = space.local(name, base)
-    sides = space.take(bucket, local, remote, base)
-    direction_of = selection.scope(bucket.layout, space.refuse(name), ()).direction_of
-    base = {key: entry for key, entry in base.items() if direction_of(key, entry.path)}
-    read = whole.look(
-        name,
-        base,
-        sides,
-        deep,
-        state.digest,
-        local,
-        remote,
-        bucket.max_workers,
-        space.progress,
-    )
-    settings = configuring.compare(name, space.declared(name), remote)
-    return verification.summary(bucket, state, base, sides, read, settings)
+        gone = journal.rotate(folder, count, seconds, time.time())
+    except BuckiaError as problem:
+        log.warning("old journals were left: %s", problem)
+        return
+    for name in gone:
+        log.info("the journal %s has had its time", name)

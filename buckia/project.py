@@ -10,7 +10,6 @@ from contextlib import contextmanager, nullcontext
 from buckia import (
     appdata,
     appfolders,
-    audit,
     doctor,
     errands,
     explaining,
@@ -23,12 +22,12 @@ from buckia import (
     purging,
     staging,
     standing,
+    status,
 )
 from buckia.appdata import Reset, Updated
 from buckia.appfolders import Folder
 from buckia.applying import Applied as Applied
 from buckia.applying import Observe, apply_plan, unobserved
-from buckia.audit import BucketStatus as BucketStatus
 from buckia.doctor import Report
 from buckia.errors import Interrupted, UsageError
 from buckia.explanation import Explanation
@@ -43,6 +42,7 @@ from buckia.rules import NO_OVERRIDES, Overrides
 from buckia.selection import Ask, Wish
 from buckia.staging import Staged
 from buckia.standing import Standing
+from buckia.status import BucketStatus as BucketStatus
 from buckia.stores.base import Signing
 from buckia.trash import Trash
 from buckia.verify import Verified
@@ -178,7 +178,7 @@ class Project(Workspace):
 
     def status(self, names: Sequence[str] = ()) -> list[BucketStatus]:
         """Where each bucket stands, without changing anything."""
-        return audit.status(self, self.names(names))
+        return status.status(self, self.names(names))
 
     def why(self, name: str, key: str) -> Explanation:
         """Why a key, or the key of a local path, is treated as it is in a bucket. Looks at that one
@@ -282,4 +282,4 @@ class Project(Workspace):
         `deep` says which objects and local files are also read whole: `all`, a number of each, or a
         share such as "5%".
         """
-        return audit.verify(self, self.names(names), deep)
+        return status.verify(self, self.names(names), deep)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from buckia import auditing, journal, logbook, pipelines
+from buckia import audit, journal, logbook, pipelines
 from buckia.documents import schema
 from buckia.errors import DocumentError
 from buckia.journal import Origin
@@ -214,7 +214,7 @@ def test_a_copy_is_never_written_over(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     for number in (1, 2, 3):
         (tmp_path / "j.jsonl").write_text(f"{number}\n")
-        auditing.copy(tmp_path / "j.jsonl", 7, "sha256:abc", [store], CARELESS)
+        audit.copy(tmp_path / "j.jsonl", 7, "sha256:abc", [store], CARELESS)
     found = sorted((tmp_path / ".buckia/audit").iterdir(), key=lambda path: path.read_text())
     assert [path.name for path in found] == [
         "000007-abc.jsonl",
@@ -227,7 +227,7 @@ def test_a_copy_that_fails_is_no_failure(folder: Path, monkeypatch: pytest.Monke
     real = LocalStore.put
 
     def put(store: LocalStore, entry: Entry, *rest: Any, **more: Any) -> Entry:
-        if entry.key.startswith(auditing.PREFIX):
+        if entry.key.startswith(audit.PREFIX):
             raise DocumentError("no")
         return real(store, entry, *rest, **more)
 

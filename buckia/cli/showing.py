@@ -34,6 +34,11 @@ def register(app: typer.Typer) -> None:
     app.command("plan-diff")(unfold(plan_diff))
 
 
+Unfolded = Annotated[
+    int, typer.Option("--verbose", "-v", count=True, show_default=False, help="Fold no list.")
+]
+
+
 def show(
     plan: Annotated[
         str,
@@ -48,10 +53,7 @@ def show(
     json: Annotated[
         bool, typer.Option("--json", help="Print the document instead of the view.")
     ] = False,
-    verbose: Annotated[
-        int,
-        typer.Option("--verbose", "-v", count=True, show_default=False, help="Fold no list."),
-    ] = 0,
+    verbose: Unfolded = 0,
 ) -> None:
     """Show a plan file. Needs neither the configuration nor the network.
 
@@ -78,10 +80,7 @@ def plan_diff(
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit with 2 when anything differs.")
     ] = False,
-    verbose: Annotated[
-        int,
-        typer.Option("--verbose", "-v", count=True, show_default=False, help="Fold no list."),
-    ] = 0,
+    verbose: Unfolded = 0,
 ) -> None:
     """Tell what changed in a plan since it was reviewed.
 
