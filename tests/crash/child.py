@@ -12,16 +12,19 @@ import sys
 import traceback
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
+
+import boto3
+from botocore.loaders import JSONFileLoader
 
 from buckia import planfile
 from buckia.config import file as config_file
 from buckia.project import Project
 from buckia.stores import files, s3_parts, s3_session
 from buckia.stores.s3_services import Conditions
-from buckia.stores.s3_session import S3Options
+from buckia.stores.s3_session import S3Options, S3Session
 from tests.crash.hooks import Steps, install
 
 MODES: Final = {"serial": 1, "threads": 4}
@@ -67,11 +70,21 @@ def open_project(root: Path, mode: str) -> Project:
     return Project(dataclasses.replace(config, buckets=buckets))
 
 
+def remember_models() -> None:
+    """Let boto3 read its models once in all: each child would read them anew."""
+    read = cache(partial(JSONFileLoader.load_file, JSONFileLoader()))
+    JSONFileLoader.load_file = lambda self, file_path: read(file_path)  # type: ignore[method-assign]
+    boto3.Session().client("s3", region_name="us-east-1")
+
+
 def open_all(root: Path, mode: str) -> Project:
     """The project with its buckets opened, no request made: ready to be forked."""
+    remember_models()
     project = open_project(root, mode)
     for name in project.names():
-        project.remote(name)
+        store = project.remote(name)
+        if isinstance(session := vars(store).get("_session"), S3Session):
+            _ = session.client, session.reader, session.writer
         project.config.bucket(name).rules.excludes("loads what reads patterns")
     return project
 

@@ -1,19 +1,23 @@
-"""moto's S3 in a process of its own: it survives what its clients do not.
+"""A small S3 in a process of its own: it survives what its clients do not.
 
 Its whole content can be put aside and put back in milliseconds.
 """
 
 from __future__ import annotations
 
-import logging
 import multiprocessing
 import pickle
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
 from multiprocessing.connection import Connection
 from typing import Any
+
+from tests.servers.listener import Listener
+from tests.servers.lying_s3 import read, send
+from tests.servers.mannered_s3 import MannerlyS3
 
 Contents = dict[str, dict[str, bytes]]
 """What each bucket holds, by key."""
@@ -57,53 +61,60 @@ def serve_buckets(*names: str) -> Iterator[BucketServer]:
         process.join()
 
 
-class _Gate:
-    """A WSGI application that knows how many requests it is at."""
+class _Service:
+    """The buckets, and how many requests they are at."""
 
-    def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
-        self._app = app
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.buckets: dict[str, MannerlyS3] = {}
+        for name in names:
+            self.buckets[name] = MannerlyS3(beside=self.buckets)
         self._lock = threading.Lock()
         self.busy = 0
 
-    def __call__(self, environ: Any, start: Any) -> Iterable[bytes]:
+    def serve(self, handler: BaseHTTPRequestHandler) -> None:
+        """One request."""
+        request = read(handler)
         with self._lock:
             self.busy += 1
         try:
-            return list(self._app(environ, start))
+            send(handler, self.buckets[request.bucket](request))
         finally:
             with self._lock:
                 self.busy -= 1
 
+    def answer(self, question: str, saved: bytes = b"") -> Any:
+        """What the other end asks."""
+        if question == "save":
+            return pickle.dumps({n: (b.objects, b.uploads) for n, b in self.buckets.items()})
+        if question == "load":
+            for name, (objects, uploads) in pickle.loads(saved).items():
+                vars(self.buckets[name]).update(objects=objects, uploads=uploads)
+            return None
+        return {
+            name: {key: blob.data for key, blob in bucket.objects.items()}
+            for name, bucket in self.buckets.items()
+        }
+
 
 def _serve(pipe: Connection, names: tuple[str, ...]) -> None:
-    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-    from moto.s3 import models
-    from werkzeug.serving import WSGIRequestHandler, make_server
+    service = _Service(names)
 
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    WSGIRequestHandler.protocol_version = "HTTP/1.1"
-    vars(models)["S3_UPLOAD_PART_MIN_SIZE"] = 1
-    gate = _Gate(DomainDispatcherApplication(create_backend_app))
-    server = make_server("127.0.0.1", 0, gate, threaded=True)
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def serve(self) -> None:
+            service.serve(self)
+
+        do_GET = do_PUT = do_HEAD = do_DELETE = do_POST = serve  # noqa: N815
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """Say nothing."""
+
+    server = Listener(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    backend = models.s3_backends["123456789012"]["aws"]
-    for name in names:
-        backend.create_bucket(name, "us-east-1")
     pipe.send(f"http://127.0.0.1:{server.server_port}")
     while question := pipe.recv():
-        while gate.busy:
+        while service.busy:
             time.sleep(0.001)
-        pipe.send(_answer(backend, *question))
-
-
-def _answer(backend: Any, question: str, saved: bytes = b"") -> Any:
-    buckets = backend.buckets
-    if question == "save":
-        return pickle.dumps(dict(buckets))
-    if question == "load":
-        for name, bucket in pickle.loads(saved).items():
-            buckets[name] = bucket
-        return None
-    return {
-        name: {key: found.value for key, found in b.keys.items()} for name, b in buckets.items()
-    }
+        pipe.send(service.answer(*question))

@@ -24,6 +24,7 @@ class Request:
     query: dict[str, str]
     headers: dict[str, str]
     body: bytes
+    bucket: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,11 +79,11 @@ def serve_lies(script: Script) -> Iterator[Liar]:
 def read(handler: BaseHTTPRequestHandler) -> Request:
     """One request, whole."""
     url = urlsplit(handler.path)
-    _, _, key = url.path.removeprefix("/").partition("/")
+    bucket, _, key = url.path.removeprefix("/").partition("/")
     query = {name: values[0] for name, values in parse_qs(url.query, True).items()}
     headers = {name.lower(): value for name, value in handler.headers.items()}
     body = handler.rfile.read(int(headers.get("content-length", 0)))
-    return Request(handler.command, unquote(key) or None, query, headers, body)
+    return Request(handler.command, unquote(key) or None, query, headers, body, bucket)
 
 
 def send(handler: BaseHTTPRequestHandler, answer: Answer) -> None:

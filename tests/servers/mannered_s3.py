@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import formatdate
 from urllib.parse import quote, unquote
 
 from buckia.stores.probe import Verdict
 from tests.servers.lying_s3 import Answer, Request, error
 
 _TIME = "2026-01-02T03:04:05.678Z"
-_HTTP_TIME = "Fri, 02 Jan 2026 03:04:05 GMT"
+_STAYING = ("content-type", "cache-control", "content-disposition", "content-encoding")
 _RACE = 0.5
 """Seconds in which a racy service waits for a second writer, before it lets the first one go on."""
 
@@ -27,6 +30,13 @@ class Blob:
 
     data: bytes
     headers: dict[str, str] = field(default_factory=dict)
+    modified: float = field(default_factory=time.time)
+
+    @property
+    def modified_text(self) -> str:
+        """When it was written, as a listing tells it."""
+        told = datetime.fromtimestamp(self.modified, UTC).isoformat(timespec="milliseconds")
+        return told.replace("+00:00", "Z")
 
     @property
     def etag(self) -> str:
@@ -44,6 +54,7 @@ class MannerlyS3:
     coding     whether keys of uploads are coded when asked for: "told", "untold" as Ceph does it,
                "none"
     denied     operations that are refused with 403, such as "PutObject"
+    beside     the buckets at the same service, from which is copied
     """
 
     manners: dict[str, Verdict] = field(default_factory=dict)
@@ -55,6 +66,7 @@ class MannerlyS3:
     objects: dict[str, Blob] = field(default_factory=dict)
     uploads: dict[str, tuple[str, dict[int, bytes]]] = field(default_factory=dict)
     calls: Counter[str] = field(default_factory=Counter)
+    beside: Mapping[str, MannerlyS3] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.lock = threading.Lock()
@@ -77,7 +89,8 @@ class MannerlyS3:
             found = sorted((k, b) for k, b in self.objects.items() if k.startswith(prefix))
         items = "".join(
             f"<Contents><Key>{quote(key)}</Key><Size>{len(blob.data)}</Size>"
-            f"<ETag>&quot;{blob.etag}&quot;</ETag><LastModified>{_TIME}</LastModified></Contents>"
+            f"<ETag>&quot;{blob.etag}&quot;</ETag>"
+            f"<LastModified>{blob.modified_text}</LastModified></Contents>"
             for key, blob in found
         )
         more = "<EncodingType>url</EncodingType><IsTruncated>false</IsTruncated>"
@@ -125,26 +138,44 @@ class MannerlyS3:
             return error(404, "NoSuchKey")
         if request.headers.get("if-match", "").strip('"') not in ("", blob.etag):
             return error(412, "PreconditionFailed")
-        told = {"ETag": f'"{blob.etag}"', "Last-Modified": _HTTP_TIME, **blob.headers}
-        return Answer(200, blob.data, told)
+        modified = formatdate(blob.modified, usegmt=True)
+        told = {"ETag": f'"{blob.etag}"', "Last-Modified": modified, **blob.headers}
+        if not (wanted := request.headers.get("range", "").removeprefix("bytes=")):
+            return Answer(200, blob.data, told)
+        first, _, last = wanted.partition("-")
+        part = blob.data[int(first) : int(last) + 1 if last else None]
+        if not part:
+            return error(416, "InvalidRange")
+        end = int(first) + len(part) - 1
+        return Answer(206, part, {**told, "Content-Range": f"bytes {first}-{end}/{len(blob.data)}"})
 
     _HeadObject = _GetObject
+
+    def _GetObjectAcl(self, request: Request) -> Answer:  # noqa: N802
+        return _xml("AccessControlPolicy", "<Owner><ID>owner</ID></Owner>")
 
     def _PutObject(self, request: Request) -> Answer:  # noqa: N802
         signed = request.headers.get("x-amz-content-sha256")
         if self.checks and signed != hashlib.sha256(request.body).hexdigest():
             return error(400, "XAmzContentSHA256Mismatch")
-        headers = {
+        kind = "create" if "if-none-match" in request.headers else "replace"
+        return self._write(request, kind, Blob(request.body, self._kept(request)))
+
+    def _kept(self, request: Request) -> dict[str, str]:
+        """The headers that stay with an object."""
+        return {
             name: value
             for name, value in request.headers.items()
-            if self.keeps and (name == "content-type" or name.startswith("x-amz-meta-"))
+            if self.keeps and (name in _STAYING or name.startswith("x-amz-meta-"))
         }
-        kind = "create" if "if-none-match" in request.headers else "replace"
-        return self._write(request, kind, Blob(request.body, headers))
 
     def _CopyObject(self, request: Request) -> Answer:  # noqa: N802
-        source = unquote(request.headers["x-amz-copy-source"]).lstrip("/").partition("/")[2]
-        blob = self.objects[source]
+        named, _, key = unquote(request.headers["x-amz-copy-source"]).lstrip("/").partition("/")
+        held = self.beside.get(named, self).objects.get(key)
+        if held is None:
+            return error(404, "NoSuchKey")
+        replaced = request.headers.get("x-amz-metadata-directive") == "REPLACE"
+        blob = Blob(held.data, self._kept(request) if replaced else held.headers)
         wanted = request.headers.get("x-amz-copy-source-if-match", "").strip('"')
         if wanted and not self._passes("source", wanted == blob.etag):
             return error(412, "PreconditionFailed")
@@ -239,6 +270,8 @@ def _operation(request: Request) -> str:
         return "AbortMultipartUpload" if "uploadId" in query else "DeleteObject"
     if "uploadId" in query:
         return "ListParts"
+    if "acl" in query:
+        return "GetObjectAcl"
     return {"GET": "GetObject", "HEAD": "HeadObject"}[request.method]
 
 
