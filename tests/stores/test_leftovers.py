@@ -29,7 +29,7 @@ from buckia.stores.s3 import S3Options, S3Store
 from buckia.stores.s3_bench import S3Bench
 from tests.servers.b2 import B2Server, serve_b2
 from tests.servers.lying_s3 import serve_lies
-from tests.servers.mannered_s3 import MannerlyS3
+from tests.servers.mannered_s3 import Blob, MannerlyS3
 from tests.servers.s3 import S3Server
 from tests.stores.conftest import open_b2, open_s3
 
@@ -269,7 +269,8 @@ def test_the_age_is_told_by_the_clock_of_the_service(
     service = MannerlyS3()
     with serve_lies(service) as server:
         store = scripted(server)
-        put(store, ".buckia/probe/x")  # the service says that this was months ago
+        put(store, key := ".buckia/probe/x")
+        service.objects[key] = Blob(service.objects[key].data, modified=WRITTEN)
         monkeypatch.setattr(S3Bench, "reach", lambda bench: WRITTEN + 2 * HOUR)
         with project(tmp_path, store) as opened:
             assert opened.leftovers(age=3 * HOUR).leftovers == ()
