@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from copy import copy
 from io import TextIOWrapper
 from typing import Final
 
@@ -15,32 +14,8 @@ import typer
 from typer.models import CommandInfo
 
 from buckia import __version__
-from buckia.cli import (
-    appdata,
-    applying,
-    authorising,
-    checking,
-    clearing,
-    examining,
-    explaining,
-    helping,
-    importing,
-    linking,
-    naming,
-    planning,
-    promoting,
-    pulling,
-    purging,
-    recalling,
-    resolving,
-    showing,
-    touring,
-    trashing,
-    unlocking,
-    verifying,
-    watching,
-)
 from buckia.cli.arguments import spread
+from buckia.cli.commands import COMMANDS, lighten, list_all, register
 from buckia.cli.failures import report, tell
 from buckia.cli.signals import leave
 from buckia.errors import UsageError
@@ -57,13 +32,7 @@ Exit codes:
   6   blocked by a limit
 """
 
-app = typer.Typer(
-    name="buckia",
-    epilog=EXIT_CODES,
-    rich_markup_mode=None,  # plain help loads in half the time
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+HELP: Final = ("-h", "--help")
 
 
 def _version(wanted: bool) -> None:
@@ -72,7 +41,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(invoke_without_command=True)
 def buckia(
     ctx: typer.Context,
     version: bool = typer.Option(
@@ -85,43 +53,41 @@ def buckia(
         raise typer.Exit(UsageError.exit_code)
 
 
-for module in (
-    checking,
-    planning,
-    showing,
-    watching,
-    applying,
-    promoting,
-    verifying,
-    trashing,
-    importing,
-    linking,
-    purging,
-    touring,
-    unlocking,
-    authorising,
-    examining,
-    clearing,
-    naming,
-    appdata,
-    explaining,
-    pulling,
-    resolving,
-    recalling,
-    helping,
-):
-    module.register(app)
+def _program() -> typer.Typer:
+    """The program without commands."""
+    made = typer.Typer(
+        name="buckia",
+        epilog=EXIT_CODES,
+        rich_markup_mode=None,  # plain help loads in half the time
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": list(HELP)},
+    )
+    made.callback(invoke_without_command=True)(buckia)
+    return made
 
 
-def _only(words: Sequence[str]) -> typer.Typer:
-    """The program with the command that is named first and no other: typer makes ready all that it
-    has, which takes longer than most of them run. Whole where none is named, for help say."""
-    one = copy(app)
-    one.registered_commands = [
-        item for item in app.registered_commands if [item.name or _name_of(item)] == list(words)
+def whole() -> typer.Typer:
+    """The program with all its commands. Loading and making them ready takes longer than most of
+    them run."""
+    made = _program()
+    register(made, *COMMANDS)
+    return made
+
+
+def _fitting(argv: Sequence[str]) -> typer.Typer:
+    """The program with as little as a command line needs: the command it names, only the list where
+    it asks for help, everything where it does neither (a shell that completes, a mistake)."""
+    if not argv or (argv[0] not in HELP and argv[0] not in COMMANDS):
+        return whole()
+    made = _program()
+    if argv[0] in HELP:
+        list_all(made)
+        return made
+    register(made, argv[0])
+    made.registered_commands = [
+        item for item in made.registered_commands if (item.name or _name_of(item)) == argv[0]
     ]
-    one.registered_groups = [item for item in app.registered_groups if [item.name] == list(words)]
-    return one if len(one.registered_commands) + len(one.registered_groups) == 1 else app
+    return made
 
 
 def _name_of(item: CommandInfo) -> str:
@@ -131,7 +97,8 @@ def _name_of(item: CommandInfo) -> str:
 def run(argv: Sequence[str]) -> int:
     """Run one command line and say how it ended, as an exit code."""
     try:
-        command = typer.main.get_command(_only(argv[:1]))
+        command = typer.main.get_command(_fitting(argv))
+        lighten(command)
         ended = command.main(args=spread(argv), prog_name="buckia", standalone_mode=False)
     except BaseException as problem:
         return report(problem)
