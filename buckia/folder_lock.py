@@ -15,15 +15,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain, repeat
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import msgspec
-from filelock import FileLock, Timeout
 
 from buckia.errors import Interrupted, LockedError
 from buckia.lease import note as lease_note
 from buckia.lease.note import Holder
 from buckia.stores import files
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 FILE: Final = "lock"
 """In `.buckia.d/`: what is locked."""
@@ -47,6 +49,8 @@ def hold(
     seconds to wait for another holder; `stop` ends the waiting with `Interrupted`. Raises
     `LockedError` naming the holder, and `LocalError` where there can be no lock.
     """
+    from filelock import FileLock  # loaded late: what only looks takes no lock
+
     lock = FileLock(folder / FILE, timeout=0, mode=0o600)
     with files.explained(f"{folder.name}/{FILE}"):
         _wait(lock, folder / NOTE, timeout, stop)
@@ -59,6 +63,8 @@ def hold(
 
 def _wait(lock: FileLock, note: Path, timeout: float, stop: threading.Event) -> None:
     """Take the lock as soon as it is free, and not later than `timeout` seconds from now."""
+    from filelock import Timeout
+
     deadline = time.monotonic() + timeout
     for pause in chain((_QUIET,), repeat(_PAUSE)):
         with suppress(Timeout):

@@ -4,55 +4,40 @@ call."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor
 from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING
 
-from buckia import (
-    appdata,
-    appfolders,
-    doctor,
-    errands,
-    explaining,
-    importing,
-    journal,
-    leftovers,
-    logbook,
-    previews,
-    promoting,
-    purging,
-    staging,
-    standing,
-    status,
-)
-from buckia.appdata import Reset, Updated
-from buckia.appfolders import Folder
-from buckia.applying import Applied as Applied
-from buckia.applying import Observe, apply_plan, unobserved
-from buckia.doctor import Report
 from buckia.errors import Interrupted, UsageError
-from buckia.explanation import Explanation
-from buckia.importing import Imported
-from buckia.leftovers import Leftover
-from buckia.logbook import Run
 from buckia.model import Direction
 from buckia.planfile import Plan
-from buckia.planning import make_plan
-from buckia.report.previews import Previews
 from buckia.rules import NO_OVERRIDES, Overrides
-from buckia.selection import Ask, Wish
-from buckia.staging import Staged
-from buckia.standing import Standing
-from buckia.status import BucketStatus as BucketStatus
-from buckia.stores.base import Signing
-from buckia.trash import Trash
-from buckia.verify import Verified
 from buckia.workspace import Workspace
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from buckia.appdata import Reset, Updated
+    from buckia.appfolders import Folder
+    from buckia.applying import Applied, Observe
+    from buckia.doctor import Report
+    from buckia.explanation import Explanation
+    from buckia.importing import Imported
+    from buckia.leftovers import Found, Leftover
+    from buckia.logbook import Run
+    from buckia.report.previews import Previews
+    from buckia.selection import Ask
+    from buckia.staging import Staged
+    from buckia.standing import Standing
+    from buckia.status import BucketStatus
+    from buckia.trash import Trash
+    from buckia.verify import Verified
 
 
 class Project(Workspace):
     """A configuration and what can be done with it. Close it, or use it as a context manager.
 
-    Raises the errors of `buckia.errors`; nothing else escapes but bugs.
+    Raises the errors of `buckia.errors`; nothing else escapes but bugs. Each verb loads what it
+    works with when it is called.
     """
 
     def plan(
@@ -70,6 +55,9 @@ class Project(Workspace):
 
         With `told` it also says what changes in databases, for which those in buckets are fetched.
         """
+        from buckia.planning import make_plan
+        from buckia.selection import Wish
+
         wish = Wish(tuple(paths), direction, ask, overrides, {}, told)
         return make_plan(self, names, wish, skip_conflicts=skip_conflicts)
 
@@ -90,6 +78,8 @@ class Project(Workspace):
         taken away at the source once they are in the target. Nothing is changed. Raises
         `ConfigError` for an unknown bucket, `UsageError` for a folder that is nowhere.
         """
+        from buckia import errands, promoting
+
         wanted = errands.wanted(self, name, source, targets, move=move)
         return promoting.make_promotion(
             self, wanted, skip_conflicts=skip_conflicts, ask=ask, overrides=overrides
@@ -99,23 +89,29 @@ class Project(Workspace):
         self, old: Plan, *, skip_conflicts: bool, ask: Ask, overrides: Overrides
     ) -> Plan:
         """Say what a plan of `promote` would be if it was made now."""
+        from buckia import errands, promoting
+
         wanted = errands.wanted_by(old)
         return promoting.make_promotion(
             self, wanted, skip_conflicts=skip_conflicts, ask=ask, overrides=overrides
         )
 
-    def previews(self, plan: Plan, most: int = previews.MOST_BYTES) -> Previews:
+    def previews(self, plan: Plan, most: int | None = None) -> Previews:
         """What a plan changes inside pictures, texts and databases, at most so many bytes of it.
 
         Read from both sides; nothing is changed.
         """
-        return previews.previews(self, plan, most)
+        from buckia import previews
+
+        return previews.previews(self, plan, previews.MOST_BYTES if most is None else most)
 
     def stage(self, plan: Plan) -> Staged:
         """Put what a plan uploads into its buckets, so that it can be applied without the files.
 
         Raises `Interrupted` after a signal, and the errors of stores; what was staged stays.
         """
+        from buckia import staging
+
         return staging.stage(self, plan)
 
     def apply(
@@ -125,7 +121,7 @@ class Project(Workspace):
         preflight_only: bool = False,
         lock_timeout: float = 0.0,
         executor: Executor | None = None,
-        observe: Observe = unobserved,
+        observe: Observe | None = None,
     ) -> Applied:
         """Execute exactly this plan. `lock_timeout` is how many seconds to wait for other runs, in
         this folder and in the buckets together.
@@ -135,13 +131,15 @@ class Project(Workspace):
         when another run wrote over the lockfile; then all is saved. Actions that failed are in the
         result; then deletes of that bucket were not begun.
         """
+        from buckia.applying import apply_plan, unobserved
+
         return apply_plan(
             self,
             plan,
             preflight_only=preflight_only,
             lock_timeout=lock_timeout,
             executor=executor,
-            observe=observe,
+            observe=observe or unobserved,
         )
 
     def plan_reset(self, user: str, demo: str, bucket: str | None = None) -> Reset:
@@ -150,10 +148,14 @@ class Project(Workspace):
         `user` is a folder id, `demo` one too or a set of one folder; `bucket` decides where either
         is more than one folder. Raises `UsageError` where they are no folders here.
         """
+        from buckia import appdata
+
         return appdata.plan_reset(self, *self._two(user, demo, bucket))
 
     def reset(self, made: Reset) -> None:
         """Do what `plan_reset` told. What was there goes to the trash. See `appdata.reset`."""
+        from buckia import appdata
+
         appdata.reset(self, made)
 
     def update(
@@ -169,28 +171,40 @@ class Project(Workspace):
 
         The names are those of `plan_reset`. See `appdata.update`.
         """
+        from buckia import appdata
+
         folders = self._two(user, demo, bucket)
         return appdata.update(self, *folders, dry_run=dry_run, timeout=timeout)
 
     def _two(self, user: str, demo: str, bucket: str | None) -> tuple[Folder, Folder]:
+        from buckia import appfolders
+
         mine = appfolders.find(self.config, user, bucket)
         return mine, appfolders.source(self.config, demo, bucket)
 
     def status(self, names: Sequence[str] = ()) -> list[BucketStatus]:
         """Where each bucket stands, without changing anything."""
+        from buckia import status
+
         return status.status(self, self.names(names))
 
     def why(self, name: str, key: str) -> Explanation:
         """Why a key, or the key of a local path, is treated as it is in a bucket. Looks at that one
         key on both sides, and changes nothing."""
+        from buckia import explaining
+
         return explaining.explain(self, name, key)
 
     def runs(self) -> list[Run]:
         """Every apply that has a journal, the oldest first. `DocumentError` for a damaged one."""
+        from buckia import journal, logbook
+
         return list(logbook.runs(journal.records(self.work / "journal")))
 
     def standings(self, names: Sequence[str] = ()) -> list[Standing]:
         """Where each target of a promotion between these buckets stands. Changes nothing."""
+        from buckia import standing
+
         return standing.standings(self, self.load_state().lock, self.names(names))
 
     def examine(self, names: Sequence[str] = (), *, probing: bool = False) -> Iterator[Report]:
@@ -198,10 +212,14 @@ class Project(Workspace):
 
         With `probing` each bucket is tried out with scratch objects, which are gone afterwards.
         """
+        from buckia import doctor
+
         return doctor.examine(self, self._named(names), probing=probing)
 
-    def leftovers(self, names: Sequence[str] = (), age: int = 24 * 3600) -> leftovers.Found:
+    def leftovers(self, names: Sequence[str] = (), age: int = 24 * 3600) -> Found:
         """What killed runs left, here and in the buckets, that nobody touched for `age` seconds."""
+        from buckia import leftovers
+
         return leftovers.find(self, self.names(names), age)
 
     def clear(self, found: Sequence[Leftover]) -> Iterator[Leftover]:
@@ -210,6 +228,8 @@ class Project(Workspace):
         Raises `LockedError` while a run is at work here, `Interrupted` after a signal, and the
         errors of stores.
         """
+        from buckia import leftovers
+
         with self.only_run():
             for number, item in enumerate(found):
                 if self.stop.is_set():
@@ -223,6 +243,8 @@ class Project(Workspace):
 
         Raises what is wrong.
         """
+        from buckia import doctor
+
         return doctor.sign_in(self, self.config.bucket(name))
 
     def _named(self, names: Sequence[str]) -> tuple[str, ...]:
@@ -237,6 +259,8 @@ class Project(Workspace):
 
         Raises `UsageError` where the bucket cannot, or not for so long.
         """
+        from buckia.stores.base import Signing
+
         store = self.remote(name)
         if not isinstance(store, Signing):
             provider = self.config.bucket(name).provider
@@ -250,6 +274,8 @@ class Project(Workspace):
         lockfile changes. Raises `ConfigError` for a bucket without caches that buckia reaches,
         `UsageError` for what is no key, and `Interrupted` after a signal.
         """
+        from buckia import purging
+
         return purging.purge(self, name, keys, everything=everything)
 
     def public_url(self, name: str, key: str) -> str:
@@ -274,6 +300,8 @@ class Project(Workspace):
 
     def import_settings(self, name: str) -> Imported:
         """The live settings of a bucket, as they would be declared. Changes nothing."""
+        from buckia import importing
+
         return importing.live(self, name)
 
     def verify(self, names: Sequence[str] = (), deep: str | None = None) -> list[Verified]:
@@ -282,4 +310,6 @@ class Project(Workspace):
         `deep` says which objects and local files are also read whole: `all`, a number of each, or a
         share such as "5%".
         """
+        from buckia import status
+
         return status.verify(self, self.names(names), deep)

@@ -7,8 +7,6 @@ from typing import Literal
 
 from msgspec import Struct
 
-from buckia import promoting
-from buckia.errands import Errand
 from buckia.lockfile import Lockfile
 from buckia.pairs import Pair, pair_of
 from buckia.planfile import Plan
@@ -54,5 +52,8 @@ def standings(space: Workspace, lock: Lockfile, names: Collection[str]) -> list[
 
 def _plan(space: Workspace, pair: Pair, folders: Collection[str]) -> Plan:
     """What promoting these folders again would do."""
+    from buckia import promoting  # loaded late: few have tiers
+    from buckia.errands import Errand
+
     wanted = Errand(pair.name, tuple(sorted(folders)), pair.source, (pair.target,))
     return promoting.make_promotion(space, wanted, overrides=NO_OVERRIDES)

@@ -21,7 +21,7 @@ from msgspec import Struct
 from typer.models import ArgumentInfo, ParameterInfo
 
 from buckia import documents, errors
-from buckia.cli import app
+from buckia.cli import whole
 from buckia.cli.options import Shared
 from buckia.config.file import NAMES, VARIABLE
 from buckia.credentials.kinds import KINDS
@@ -363,6 +363,7 @@ def commands() -> str:
 
 def registered() -> Iterator[tuple[str, Callable[..., Any]]]:
     """Every command and its function, those of a group after their group's name."""
+    app = whole()
     groups = [(f"{group.name} ", group.typer_instance) for group in app.registered_groups]
     for prefix, typer in (("", app), *groups):
         for item in typer.registered_commands if typer else ():

@@ -18,10 +18,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+from buckia.applying import Applied
 from buckia.config import BucketConfig, Config
 from buckia.layout import refuse_key
 from buckia.planfile import Plan
-from buckia.project import Applied, Project
+from buckia.project import Project
 from buckia.rules import built_in_exclude
 from buckia.stores.base import Store
 from buckia.stores.usage import NOTHING, Usage

@@ -26,10 +26,10 @@ from hypothesis.stateful import (
 )
 
 from buckia import lockfile
+from buckia.applying import Applied
 from buckia.errors import BuckiaError, IncompleteError
 from buckia.model import Op
 from buckia.planfile import Plan
-from buckia.project import Applied
 from buckia.rules import RESERVED_PREFIX
 from buckia.stores.memory import MemoryStore
 from tests.faults.store import Crash, Fault, FaultyStore, Kind

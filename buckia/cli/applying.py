@@ -21,9 +21,9 @@ from buckia.errors import BuckiaError, DocumentError, IncompleteError, UsageErro
 from buckia.terms import Op
 
 if TYPE_CHECKING:
+    from buckia.applying import Applied
     from buckia.model import Outcome
     from buckia.planfile import Plan
-    from buckia.project import Applied
 
 _COPIES: Final = (Op.COPY, Op.MOVE)
 _UPLOAD_ALONE: Final = ", or plan with `--direction upload`"

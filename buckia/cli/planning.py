@@ -12,6 +12,7 @@ from buckia.cli import papers
 from buckia.cli.options import Choice, Shared, unfold
 from buckia.cli.reporting import Page
 from buckia.cli.session import Session, opened
+from buckia.cli.styled import Styled
 from buckia.errors import StaleError, UsageError
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 _CHANGES: Final = 2
 _UNWRAPPED: Final = 10_000
+_DRAWN: Final = ("COLUMNS", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
+"""Environment variables by which rich draws even where there is no terminal."""
 
 
 def register(app: typer.Typer) -> None:
@@ -173,12 +176,20 @@ def draw(what: RenderableType, stream: TextIO | None = None) -> None:
 
     What is not a terminal gets every line whole, so that it can be searched.
     """
+    stream = stream or sys.stdout
+    bare = not stream.isatty() and os.environ.keys().isdisjoint(_DRAWN)
+    if bare and isinstance(what, Styled):
+        stream.write(what.plain)
+    else:
+        stream.write(_rendered(what, stream))
+    stream.flush()
+
+
+def _rendered(what: RenderableType, stream: TextIO) -> str:
     from rich.console import Console
 
-    stream = stream or sys.stdout
     width = None if stream.isatty() or "COLUMNS" in os.environ else _UNWRAPPED
     console = Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
     with console.capture() as lines:
         console.print(what)
-    stream.write("".join(f"{line.rstrip()}\n" for line in lines.get().split("\n")[:-1]))
-    stream.flush()
+    return "".join(f"{line.rstrip()}\n" for line in lines.get().split("\n")[:-1])

@@ -8,23 +8,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
-
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    ProgressColumn,
-    SpinnerColumn,
-    Task,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
+from typing import TYPE_CHECKING, Final
 
 from buckia import text
 from buckia.model import Tick
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 _STAGES: Final = {
     "list": "Listing the bucket",
@@ -108,7 +98,9 @@ class Display:
 
     def __enter__(self) -> Display:
         if not self._off:
-            self._progress = _lines()  # a new one: a used one would erase what came after it
+            from buckia.cli import bars
+
+            self._progress = bars.make()  # a new one: a used one would erase what came after it
             self._progress.start()
         return self
 
@@ -143,30 +135,3 @@ class Display:
             if done < self._progress.tasks[self._progress.task_ids.index(task)].completed:
                 self._progress.reset(task)  # the same stage of the next bucket
             self._progress.update(task, total=total, completed=done, tick=tick)
-
-
-def _lines() -> Progress:
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=None),
-        _Counted(),
-        TimeRemainingColumn(compact=True),
-        console=Console(stderr=True, highlight=False),
-        transient=True,
-        expand=True,
-    )
-
-
-class _Counted(ProgressColumn):
-    """`12/40 files, 1.2 of 4.2 MB, 300 kB/s`."""
-
-    def render(self, task: Task) -> Text:
-        tick: Tick | None = task.fields.get("tick")
-        if tick is None:
-            return Text()
-        parts = counted(tick)
-        if tick.total_bytes:
-            speed = task.finished_speed or task.speed
-            parts += [f"{text.size(round(speed))}/s"] if speed else []
-        return Text(", ".join(parts), no_wrap=True)

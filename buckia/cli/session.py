@@ -16,11 +16,12 @@ from buckia.cli.signals import UNCHANGED, Stop
 from buckia.errors import Interrupted, StaleError
 
 if TYPE_CHECKING:
+    from buckia.applying import Applied
     from buckia.cli.progress import Display, Lines
     from buckia.config import Config
     from buckia.model import Outcome, Tick
     from buckia.planfile import Plan
-    from buckia.project import Applied, Project
+    from buckia.project import Project
     from buckia.report.previews import Previews
     from buckia.rules import Overrides
     from buckia.selection import Ask

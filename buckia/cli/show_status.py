@@ -6,15 +6,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from rich.console import Group
-from rich.text import Text
-
 from buckia import configuring, documents, logbook, text
+from buckia.cli.styled import Line, Styled
 from buckia.logbook import Run
 from buckia.model import Op
 from buckia.planfile import Plan
-from buckia.project import BucketStatus
 from buckia.standing import Standing
+from buckia.status import BucketStatus
 
 _NAMED: Final = 3
 """Keys of a kind that are named; `buckia plan` names them all."""
@@ -112,22 +110,23 @@ def _keys(plan: Plan, code: str) -> list[str]:
     return [item.key for item in plan.warnings if item.code == code]
 
 
-def view(statuses: Sequence[BucketStatus], tiers: Sequence[Standing] = ()) -> Group:
+def view(statuses: Sequence[BucketStatus], tiers: Sequence[Standing] = ()) -> Styled:
     """A few lines a bucket, and one for each target of a promotion."""
-    parts: list[Text] = []
+    lines: list[Line] = []
     for item in statuses:
-        parts += [Text()] if parts else []
-        parts += _bucket(item)
-    return Group(*parts, *_tiers(tiers))
+        lines += [()] if lines else []
+        lines += _bucket(item)
+    return Styled([*lines, *_tiers(tiers)])
 
 
 _COLOURS: Final = {"in step": "green", "behind": "yellow", "diverged": "bold yellow"}
 
 
-def _tiers(tiers: Sequence[Standing]) -> Iterator[Text]:
+def _tiers(tiers: Sequence[Standing]) -> Iterator[Line]:
     """The tiers side by side."""
     if tiers:
-        yield Text.assemble("\n", ("Promotions", "bold"))
+        yield ()
+        yield (("Promotions", "bold"),)
     width = max((len(item.pair.name) for item in tiers), default=0)
     for item in tiers:
         counts = [f"{count:,} to {_TODO[op]}" for op, count in item.plan.summary.actions.items()]
@@ -135,7 +134,7 @@ def _tiers(tiers: Sequence[Standing]) -> Iterator[Text]:
         moved = f", now {item.now}" if item.now != item.held else ""
         told = f"{text.count_of(item.files, 'file')} of {text.name(item.pair.source)} "
         told += f"at serial {item.held}{moved}"
-        yield Text.assemble(
+        yield (
             f"  {text.name(item.pair.name):<{width}}  ",
             (f"{item.state:<8}", _COLOURS[item.state]),
             f"  {'; '.join((told, *([', '.join(counts)] if counts else [])))}",
@@ -153,30 +152,30 @@ _TODO: Final = {
 }
 
 
-def _bucket(item: BucketStatus) -> Iterator[Text]:
+def _bucket(item: BucketStatus) -> Iterator[Line]:
     known = f"{text.count_of(item.files, 'file')} at serial {item.serial}"
     known = known if item.serial else "never applied"
     where = item.plan.buckets[item.name].bucket
     about = f"  {item.provider} {text.visible(where)}, {known}"
-    yield Text.assemble((text.name(item.name), "bold"), (about, "dim"))
+    yield (text.name(item.name), "bold"), (about, "dim")
     if item.last:
-        yield Text.assemble("  ", ("last apply ", "cyan"), _last(item.last))
+        yield "  ", ("last apply ", "cyan"), _last(item.last)
     if item.holder:
-        yield Text(f"  applying   {text.visible(str(item.holder))}", "yellow")
+        yield ((f"  applying   {text.visible(str(item.holder))}", "yellow"),)
     if item.unfinished:
-        yield Text("  an apply was not finished: apply the same plan again, or plan anew", "yellow")
+        yield (("  an apply was not finished: apply the same plan again, or plan anew", "yellow"),)
     changes = _changes(item.plan)
     for side, kinds in changes.items():
         if kinds:
             words = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
-            yield Text.assemble("  ", (f"{side:<11}", "cyan"), words)
+            yield "  ", (f"{side:<11}", "cyan"), words
     yield from _listed("conflicts", [c.key for c in item.plan.conflicts], "bold yellow")
     yield from _listed("orphans", _keys(item.plan, "orphan"), "yellow")
     yield from _listed("settings", settings := _settings(item.plan), "cyan")
     unread = [*_keys(item.plan, "unreadable"), *_keys(item.plan, configuring.UNREAD)]
     yield from _listed("unread", unread, "bold red")
     if not (any(changes.values()) or item.plan.conflicts or settings):
-        yield Text(f"  {'nothing has changed since' if item.serial else 'nothing to do'}", "green")
+        yield ((f"  {'nothing has changed since' if item.serial else 'nothing to do'}", "green"),)
 
 
 def _last(run: Run) -> str:
@@ -188,8 +187,8 @@ def _last(run: Run) -> str:
     return text.visible(f"{when} by {who}, plan {plan}{ended}")
 
 
-def _listed(title: str, keys: Sequence[str], style: str) -> Iterator[Text]:
+def _listed(title: str, keys: Sequence[str], style: str) -> Iterator[Line]:
     if keys:
         named = ", ".join(text.name(key) for key in keys[:_NAMED])
         more = f" and {len(keys) - _NAMED:,} more" if len(keys) > _NAMED else ""
-        yield Text.assemble("  ", (f"{title:<11}", style), f"{len(keys):,}: {named}{more}")
+        yield "  ", (f"{title:<11}", style), f"{len(keys):,}: {named}{more}"

@@ -15,8 +15,8 @@ from buckia.cli.session import Session, opened
 from buckia.errors import ConflictError, IncompleteError, Interrupted, UsageError
 
 if TYPE_CHECKING:
-    from buckia.project import BucketStatus
     from buckia.standing import Standing
+    from buckia.status import BucketStatus
 
 _CHANGES: Final = 2
 _CLEAR: Final = "\x1b[H\x1b[2J"

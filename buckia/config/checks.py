@@ -16,7 +16,6 @@ from buckia.config.transfers import unfit_transfers
 from buckia.layout import clean, refuse_key
 from buckia.rules import built_in_exclude
 from buckia.settings import complaints
-from buckia.sqlite import references
 from buckia.stores.s3_services import absolute, find_service
 
 if TYPE_CHECKING:
@@ -34,8 +33,7 @@ def contradictions(bucket: BucketConfig) -> Iterator[Problem]:
     yield from _bad_patterns(bucket)
     yield from unfit_rules(bucket)
     yield from unfit_transfers(bucket)
-    if bucket.media_refs and (why := references.refuse(bucket.media_refs)):
-        yield Problem(("media_refs",), f"no query that can be asked: {why}")
+    yield from _unfit_query(bucket.media_refs)
     for where, what in complaints(bucket.provider, bucket.settings):
         yield Problem(("settings", *where), what, on_key=True)
     for name in sorted({"pull_zone", "edge_rules"} & bucket.settings.keys()):
@@ -44,6 +42,14 @@ def contradictions(bucket: BucketConfig) -> Iterator[Problem]:
             yield Problem(("settings", name), what, on_key=True)
     if why := nesting(bucket, _SOMEWHERE):
         yield Problem(("bucket_name",), why)
+
+
+def _unfit_query(query: str | None) -> Iterator[Problem]:
+    if query:
+        from buckia.sqlite import references  # loaded late: few buckets have one
+
+        if why := references.refuse(query):
+            yield Problem(("media_refs",), f"no query that can be asked: {why}")
 
 
 def nesting(bucket: BucketConfig, root: Path) -> str | None:

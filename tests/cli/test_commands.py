@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 import typer
 
-import buckia.cli
 from buckia import __version__, documents
-from buckia.cli import run
+from buckia.cli import run, whole
+from buckia.cli.commands import COMMANDS
 from buckia.cli.progress import Display
 from buckia.errors import UnavailableError
 from buckia.model import Tick
@@ -28,7 +28,7 @@ from tests.cli.console import buckia as command
 from tests.cli.transcript import tree
 from tests.helpers import lock_up
 
-COMMAND = typer.main.get_command(buckia.cli.app)
+COMMAND = typer.main.get_command(whole())
 GROUP: dict[str, Any] = COMMAND.commands  # type: ignore[attr-defined]
 
 
@@ -82,6 +82,12 @@ HEAVY = [
     *("buckia.project", "buckia.config", "buckia.stores", "msgspec", "hashlib"),
 ]
 
+MUCH = [
+    *("boto3", "botocore", "obstore", "b2sdk", "requests", "keyring"),
+    *("jsonschema", "jinja2", "filelock", "rich", "pydantic"),
+    *("buckia.doctor", "buckia.promoting", "buckia.pulling", "buckia.importing"),
+]
+
 
 def python(*words: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run another Python, with these environment variables."""
@@ -103,6 +109,22 @@ def test_help_loads_next_to_nothing() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert loaded.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_list_of_commands_is_what_their_modules_register() -> None:
+    registered = {n: c.get_short_help_str(80) for n, c in COMMAND.commands.items()}
+    assert [(name, COMMANDS[name].line) for name in COMMANDS] == list(registered.items())
+
+
+def test_status_of_a_folder_loads_little(project: Path) -> None:
+    """Neither what other providers need, nor what draws, nor what explains mistakes."""
+    code = (
+        "import sys; from buckia.cli import run; run(['status']); "
+        f"print([name for name in {MUCH!r} if name in sys.modules])"
+    )
+    loaded = python("-c", code)
+    assert loaded.stdout.splitlines()[-1] == "[]", loaded.stderr
+    assert "2 new" in loaded.stdout
 
 
 def test_it_runs_as_a_module() -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+from typing import Annotated
+
 import pytest
 import typer
 
 from buckia import text
 from buckia.cli.arguments import spread
+from buckia.cli.commands import lighten
 from buckia.cli.failures import BUG, report
 from buckia.errors import BuckiaError, StaleError
 from buckia.model import Content
@@ -26,6 +30,63 @@ from buckia.model import Content
 )
 def test_paths_take_values_until_the_next_option(typed: str, seen: str) -> None:
     assert spread(typed.split()) == seen.split()
+
+
+class Colour(StrEnum):
+    RED = "red"
+    BLUE = "blue"
+
+
+def _takes(
+    text: str | None = None,
+    colour: Colour = Colour.RED,
+    count: Annotated[int, typer.Option(min=1, max=9)] = 3,
+    pause: float = 1.5,
+    many: list[str] | None = None,
+    colours: list[Colour] | None = None,
+    loud: Annotated[int, typer.Option("--loud", "-l", count=True)] = 0,
+    yes: bool = False,
+) -> None:
+    raise Taken(text, colour, count, pause, many, colours, loud, yes)
+
+
+class Taken(Exception):
+    pass
+
+
+def _taken(line: str, *, light: bool) -> tuple[object, ...]:
+    """What a command makes of a line: its values with their types, or why it refuses."""
+    app = typer.Typer()
+    app.command()(_takes)
+    made = typer.main.get_command(app)
+    if light:
+        lighten(made)
+    with pytest.raises(Exception) as ended:
+        made.main(line.split(), standalone_mode=False)
+    if isinstance(ended.value, Taken):
+        return tuple((type(value), value) for value in ended.value.args)
+    return type(ended.value), ended.value.format_message()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "--text x --colour blue --count 9 --pause 2 --many a --many b -lll --yes",
+        "--colours red --colours blue",
+        "--colours red --colours green",
+        "--colour RED",
+        "--colour green",
+        "--count 10",
+        "--count x",
+        "--pause x",
+        "--text",
+        "--no-yes",
+        "--nonsense",
+    ],
+)
+def test_words_mean_the_same_without_what_typer_loads(line: str) -> None:
+    assert _taken(line, light=True) == _taken(line, light=False)
 
 
 @pytest.mark.parametrize(

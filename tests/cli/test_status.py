@@ -51,6 +51,22 @@ def test_the_last_apply_is_told(project: Path) -> None:
     assert f", plan {short}\n" in buckia("status").out
 
 
+def test_what_is_written_is_what_would_be_drawn(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "assets/b.txt").write_text("two")
+    (project / "bucket/a.txt").unlink()
+    (project / ".buckia").write_text(
+        (project / ".buckia").read_text()
+        + "more:\n  provider: local\n  bucket_name: b2\n  paths: [x/]\n"
+    )
+    (project / "b2").mkdir()
+    written = buckia("status").out
+    monkeypatch.setenv("COLUMNS", "10000")
+    assert buckia("status").out == written
+    assert "\n\nmore" in written and "1 new" in written
+
+
 def test_without_an_apply_there_is_none(project: Path) -> None:
     (project / ".buckia").write_text(
         (project / ".buckia").read_text()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from buckia.applying import Applied
 from buckia.errors import (
     DocumentError,
     IntegrityError,
@@ -19,7 +20,7 @@ from buckia.errors import (
 )
 from buckia.model import Action, Entry, Op, action_id, replace
 from buckia.planfile import Plan, read, seal, write
-from buckia.project import Applied, Project
+from buckia.project import Project
 from buckia.rules import STAGE
 from buckia.stores.base import Store
 from buckia.stores.memory import MemoryStore
