@@ -112,7 +112,7 @@ def test_help_loads_next_to_nothing() -> None:
 
 
 def test_a_list_of_commands_is_what_their_modules_register() -> None:
-    registered = {n: c.get_short_help_str(80) for n, c in COMMAND.commands.items()}
+    registered = {n: c.get_short_help_str(80) for n, c in GROUP.items()}
     assert [(name, COMMANDS[name].line) for name in COMMANDS] == list(registered.items())
 
 
