@@ -22,6 +22,9 @@ MAX_BYTES = 2 * 1024**3
 
 _CHUNK: Final = 1024 * 1024
 
+_MANY: Final = 10_000
+"""Entries whose canonical form is made at once."""
+
 
 @cache
 def schema(name: str) -> dict[str, Any]:
@@ -94,6 +97,18 @@ def digest(value: object) -> str:
     """`sha256:` over the canonical form of a value: sorted keys, no white space, UTF-8."""
     canonical = msgspec.json.encode(value, order="sorted")
     return "sha256:" + hashlib.sha256(canonical).hexdigest()
+
+
+def digest_of_many(values: Mapping[str, object]) -> str:
+    """The same of a mapping that may be large: its canonical form is never there as a whole."""
+    seen = hashlib.sha256(b"{")
+    names = sorted(values)
+    for at in range(0, len(names), _MANY):
+        some = {name: values[name] for name in names[at : at + _MANY]}
+        seen.update(b"," if at else b"")
+        seen.update(memoryview(msgspec.json.encode(some, order="sorted"))[1:-1])
+    seen.update(b"}")
+    return "sha256:" + seen.hexdigest()
 
 
 def render(head: Mapping[str, object], lists: Mapping[str, Iterable[object]]) -> bytes:

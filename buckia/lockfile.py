@@ -7,9 +7,9 @@ into a state that never was: git reports a conflict there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, KeysView, Mapping
 from io import BytesIO
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -17,7 +17,7 @@ from msgspec import Struct
 from buckia import documents
 from buckia.errors import DocumentError, NotFoundError, PreconditionError, StaleError
 from buckia.hygiene import CARELESS, Hygiene
-from buckia.model import Count, Entry, Headers, Published, replace
+from buckia.model import Base, Count, Entry, Headers, Published, replace
 from buckia.planfile import BaseRef
 from buckia.rules import RESERVED_PREFIX
 from buckia.stores.base import Store
@@ -86,21 +86,51 @@ class BucketState(Struct, frozen=True, forbid_unknown_fields=True):
         """What a plan remembers of this state."""
         return BaseRef(self.lineage, self.serial, self.digest or digest({}))
 
-    def base(self) -> dict[str, Entry]:
+    def base(self) -> Base:
         """The entries as the third side of a reconcile."""
-        return {
-            key: Entry(
-                key,
-                item.size,
-                sha256=item.sha256,
-                logical=item.logical,
-                version=item.token,
-                path=item.path,
-                type=item.type,
-                headers=item.headers,
-            )
-            for key, item in self.entries.items()
-        }
+        return _Remembered(self.entries)
+
+
+class _Remembered(Mapping[str, Entry]):
+    """What the lockfile knows of each key, made an entry when it is asked for: most never are."""
+
+    __slots__ = ("_known",)
+
+    def __init__(self, known: dict[str, Locked]) -> None:
+        self._known = known
+
+    def __getitem__(self, key: str) -> Entry:
+        item = self._known[key]
+        return Entry(
+            key,
+            item.size,
+            item.sha256,
+            None,
+            None,
+            item.logical,
+            item.token,
+            None,
+            item.type,
+            item.path,
+            item.headers,
+        )
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The entry at a key, or `default`."""
+        return self[key] if key in self._known else default
+
+    def keys(self) -> KeysView[str]:
+        """The keys themselves, so that they are put together with others as those of a dict are."""
+        return self._known.keys()
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._known
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
 
 
 NEW: Final = BucketState(None, 0, "", None, False, {})
@@ -136,7 +166,7 @@ class Held(Struct, frozen=True):
 
 def digest(entries: Mapping[str, Locked]) -> str:
     """The digest of a bucket's entries."""
-    return documents.digest(entries)
+    return documents.digest_of_many(entries)
 
 
 def write(lock: Lockfile) -> bytes:

@@ -126,7 +126,7 @@ def plan(wanted: Wanted, lock: Lockfile, actions: Iterable[Action], view: View) 
     """The manifests to be published after these actions, or taken away."""
     bucket, touched = written_by(wanted.name), touched_by(actions)
     only = frozenset(touched) if wanted.touched else wanted.only
-    every = known(lock, bucket, only)
+    every = known(lock, bucket, only) if wanted.enabled else {}  # what is taken away names nothing
     folders = {*every, *touched}
     folders |= {f for n, s in lock.buckets.items() if written_by(n) == bucket for f in s.published}
     folders &= folders if only is None else only

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -78,6 +79,7 @@ class Network(requests.Session):
         adapter: HTTPAdapter | None = None,
     ) -> None:
         super().__init__()
+        self._proxies: dict[tuple[str, str], Any] = {}
         self.auth = lambda request: request
         self.headers.update(headers or {})
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -86,6 +88,18 @@ class Network(requests.Session):
         self.mount("https://", line)
         self.mount("http://", line)
 
-    def merge_environment_settings(self, *given: Any, **named: Any) -> Any:
-        """Proxies as the environment has them, certificates as this session has them."""
-        return {**super().merge_environment_settings(*given, **named), "verify": self.verify}
+    def merge_environment_settings(
+        self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any
+    ) -> Any:
+        """Proxies as the environment had them when a host was first asked, certificates as this
+        session has them. Reading the environment costs more than a small request."""
+        host = urlsplit(url)[:2]
+        if host not in self._proxies:
+            found = super().merge_environment_settings(url, {}, stream, verify, cert)
+            self._proxies[host] = found["proxies"]
+        return {
+            "proxies": {**self._proxies[host], **(proxies or {})},
+            "stream": stream or self.stream,
+            "verify": self.verify,
+            "cert": cert or self.cert,
+        }

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
 from itertools import islice
-from operator import lt
+from operator import itemgetter, lt
 from typing import Final
 from urllib.parse import quote, unquote_to_bytes
 from xml.etree import ElementTree
@@ -31,6 +31,8 @@ from buckia.stores.usage import Kind
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MD5: Final = re.compile("[0-9a-f]{32}")
+
+_CHUNK: Final = 1024 * 1024
 
 Listed = tuple[str, str, str, str]
 """One object: its key, byte for byte, and its date, ETag and size as they are told."""
@@ -139,11 +141,13 @@ def ask_bucket(session: S3Session, query: Mapping[str, str], kind: Kind) -> byte
             headers=dict(request.headers),
             timeout=QUICK,
             allow_redirects=False,
+            stream=True,
         )
+        content = b"".join(answer.iter_content(_CHUNK))  # `content` reads in small pieces
         if answer.status_code != HTTPStatus.OK:
             after = answer.headers.get("Retry-After", "")
-            raise BadAnswer(answer.status_code, _error_code(answer.content), after)
-    return answer.content
+            raise BadAnswer(answer.status_code, _error_code(content), after)
+    return content
 
 
 def keeps_versions(session: S3Session) -> bool:
@@ -171,13 +175,13 @@ _OBJECT: Final = re.compile(
 
 def _parse(body: bytes) -> Page:
     quick: list[Listed] = []
+    escaped = b"%" in body or b"+" in body
     if body.isascii():
-        text = body.decode("ascii")
-        quick = _OBJECT.findall(text)
-        rest = _OBJECT.sub("", text)
-        if "<Contents" in rest:
-            quick = []
-        else:
+        # what stands between the objects, then four fields of one, and so on in turn
+        parts = _OBJECT.split(body.decode("ascii"))
+        rest = "".join(parts[::5])
+        if "<Contents" not in rest:
+            quick = list(zip(parts[1::5], parts[2::5], parts[3::5], parts[4::5], strict=True))
             body = rest.encode()  # a whole document still, without the objects
     try:
         root = ElementTree.fromstring(body)  # noqa: S314  (expat bounds what entities expand to)
@@ -196,9 +200,9 @@ def _parse(body: bytes) -> Page:
         tuple(node.findtext(name, "") for name in names)  # type: ignore[misc]
         for node in root.findall(f"{space}Contents")
     ]
-    if not all(item[0] for item in objects):
+    if not all(map(itemgetter(0), objects)):
         raise BadAnswer(HTTPStatus.OK, "bad answer")
-    if coded and any("%" in item[0] or "+" in item[0] for item in objects):
+    if coded and (escaped or not quick):
         objects = [(_decoded(item[0]), *item[1:]) for item in objects]
     return Page(objects, following if more else None)
 
