@@ -35,8 +35,10 @@ format: $(READY) ## put the code into shape
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-docs: $(READY)   ## write the generated pages anew
+docs: $(READY)   ## write the generated pages anew, and build the site into build/site
 	@$(BIN)/python -m tests.reference
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "The documentation is in build/site/index.html"
 
 bench: $(READY)  ## measure; see tests/benchmarks
 	@$(BIN)/python -m tests.benchmarks $(SCENARIO) $(if $(SMALL),--small) $(if $(RUNS),--runs $(RUNS))
@@ -51,4 +53,4 @@ mutate: $(READY) ## break what decides on purpose, and see that a test fails; se
 	@$(BIN)/python -m tests.mutation $(MODULES)
 
 clean:           ## remove what make made
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build

@@ -2,12 +2,13 @@
 
 A console block is what a person sees in a terminal. `$ ` begins a command, what follows is its
 output; `[3]` at the end is an exit code that is not 0, and what stands after a question is the
-answer. A block that names a file, such as `yaml .buckia`, writes it. A comment `<!-- before` holds
-commands that only prepare.
+answer; what is asked for without an echo is typed. A block that names a file, such as
+`yaml .buckia`, writes it. A comment `<!-- before` holds commands that only prepare.
 """
 
 from __future__ import annotations
 
+import getpass
 import os
 import re
 import shlex
@@ -26,7 +27,7 @@ from buckia.cli import run
 from buckia.cli.progress import Display
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 _BLOCK = re.compile(r"^(?:```(\w+)(?: (\S+))?|<!-- (before))\n(.*?)^(?:```|-->)$", re.M | re.S)
 _ASKED = re.compile(r"^(.*(?:that follow\.|\[y/N\]) )(\S+)$", re.M)
@@ -39,6 +40,8 @@ _SAME = (
     (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "UUID"),
     (re.compile(r"\S+@\S+(?=  (?:done|failed|cut|open))"), "YOU@HOST"),
     (re.compile(r"(?<=\.buckia/trash/)[0-9a-f]{12}"), "PLAN"),
+    (re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d(?=  .*  [0-9a-f]{12}$)", re.M), "YYYY-MM-DD hh:mm"),
+    (re.compile(r"(?<=  )[0-9a-f]{12}$", re.M), "PLAN"),
     (re.compile(r"(?<=^index )[0-9a-f]{7}\.\.[0-9a-f]{7}", re.M), "OLD..NEW"),
 )
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
@@ -143,6 +146,7 @@ def in_terminal(words: list[str], answers: list[str]) -> str:
         patch.setenv("TERM", "xterm")
         patch.setenv("NO_COLOR", "1")
         patch.setenv("COLUMNS", _WIDTH)
+        patch.setattr(getpass, "getpass", terminal.hide)
         patch.setattr(sys, "stdin", _Keyboard(answers, terminal))
         patch.setattr(sys, "stdout", terminal)
         patch.setattr(sys, "stderr", terminal)
@@ -159,6 +163,11 @@ class _Terminal(TextIOWrapper):
 
     def isatty(self) -> bool:
         return True
+
+    def hide(self, question: str, stream: object = None) -> str:
+        """What a person types who is asked for a secret."""
+        self.write(f"{question}\n")
+        return "typed"
 
 
 class _Keyboard(TextIOBase):

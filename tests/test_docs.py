@@ -17,6 +17,7 @@ import pytest
 import buckia.cli
 from buckia.rules import BUILT_IN
 from tests import reference
+from tests.keyrings import InMemory, using
 from tests.pages import PAGES, ROOT, blocks, clear_environment, play, same
 from tests.servers.moto import serve_moto
 
@@ -36,15 +37,29 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     yield from (folder for _ in clear_environment(home))
 
 
+@pytest.fixture
+def services(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A keyring, and Amazon's S3 with the bucket that the pages about it have."""
+    with serve_moto() as server, using(InMemory()):
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.endpoint)
+        server.client.create_bucket(Bucket="acme-assets")
+        yield
+
+
 def page(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["README.md", "docs/tutorial.md", "docs/app-data.md", "docs/promote.md", "docs/operating.md"],
-)
-def test_console_blocks_show_what_happens(name: str, workspace: Path) -> None:
+PLAYED = [
+    name
+    for name in (path.relative_to(ROOT).as_posix() for path in PAGES)
+    if any(block.language == "console" for block in blocks(page(name)))
+]
+"""Pages that show commands with what they print."""
+
+
+@pytest.mark.parametrize("name", PLAYED)
+def test_console_blocks_show_what_happens(name: str, workspace: Path, services: None) -> None:
     """Every command of the page, run in order, prints what the page says it prints."""
     played = play(page(name), workspace)
     if WRITE:
@@ -139,7 +154,7 @@ def test_each_pattern_of_what_is_never_content_has_an_example() -> None:
     assert all(any(p.search(name) for p, _ in BUILT_IN) for name in reference.NEVER)
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_links_lead_somewhere(path: Path) -> None:
     """Every link inside the repository has a file, and a heading, at its other end."""
     text = _CODE.sub("", path.read_text(encoding="utf-8"))
