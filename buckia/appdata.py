@@ -147,7 +147,7 @@ def plan_reset(space: Workspace, user: Folder, demo: Folder) -> Reset:
     _demand_two(user, demo)
     mine, theirs = _Side(space, user).entries(), _Side(space, demo).entries()
     if not theirs:
-        raise UsageError(f"{demo.path} has no files; nothing was changed")
+        raise UsageError(f"{demo.path} has no files; nothing was changed; name another with --from")
     copied = [name for name in theirs if not _same(mine.get(name), theirs[name])]
     return Reset(
         user,
@@ -195,7 +195,7 @@ def reset(space: Workspace, made: Reset) -> None:
                 _remove(space, user, mine[name])
         now = {name: entry.version for name, entry in user.entries().items()}
         if now != {name: entry.version for name, entry in theirs.items()}:
-            raise PreconditionError("another program has changed a file")
+            raise PreconditionError("another program has changed a file; plan again")
 
 
 def _in_way(removed: Sequence[str], copied: Sequence[str]) -> set[str]:
@@ -251,7 +251,7 @@ def _missing(user: _Side, mine: dict[str, Entry], theirs: dict[str, Entry]) -> t
     missing = _in_order([name for name in theirs if fold(name) not in known], theirs)
     for name in missing:
         if why := user.store.obstacle(user.key(name)):
-            raise LocalError(f"{user.folder.path}{name}: {why}; nothing was changed")
+            raise LocalError(f"{user.folder.path}{name}: {why}; nothing was changed; move it away")
     return missing
 
 

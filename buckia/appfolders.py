@@ -45,7 +45,9 @@ def source(config: Config, name: str, bucket: str | None = None) -> Folder:
     folder = folders[0].rstrip("/")
     found = _found(config, folder, list(config.buckets))
     if not found:
-        raise UsageError(f"--from {name}: there is no folder {folder} in {_places(config)}")
+        raise UsageError(
+            f"--from {name}: there is no folder {folder} in {_places(config)}; name another"
+        )
     if len(found) > 1 and bucket:
         found = [item for item in found if item.bucket == bucket] or found
     return _only(found, folder)
@@ -72,11 +74,11 @@ def known(config: Config, bucket: str) -> BucketConfig:
 def _demand_id(name: str) -> None:
     why = refuse_key(name)
     if why is None and "/" in name:
-        why = "has a slash in it: name one top-level folder"
+        why = "has a slash in it"
     if why is None and name in _OWN:
         why = "is buckia's own"
     if why:
-        raise UsageError(f"{name!r} is no folder id: it {why}")
+        raise UsageError(f"{name!r} is no folder id: it {why}; `buckia id new` makes one")
 
 
 def _inside(mapping: Mapping, name: str, bucket: str) -> Folder | None:

@@ -221,7 +221,7 @@ def _refuse_aliases(plan: Plan, leases: Leases) -> None:
     would be what is deleted."""
     if leases.aliases and any(map(left_by, plan.actions)):
         named = " and ".join(f"`{name}`" for name in buckets_of(plan.buckets))
-        raise UsageError(f"{named} are the same bucket; nothing was changed")
+        raise UsageError(f"{named} are the same bucket; nothing was changed; name two")
 
 
 def _inspect_all(
@@ -347,10 +347,11 @@ def refuse_unfit(plan: Plan) -> None:
     limits = [why for why in plan.blocked if not why.startswith("conflicts")]
     if limits:
         more = f"; and {len(limits) - _SHOWN} more" if len(limits) > _SHOWN else ""
-        advice = dict.fromkeys(safeguards.advice(why, plan.actions) for why in limits)
+        told = dict.fromkeys(safeguards.advice(why, plan.actions) for why in limits)
+        advice = "; ".join(words for words in told if words) or "plan again"
         raise BlockedError(
             f"the plan is blocked by {'; '.join(limits[:_SHOWN])}{more}; nothing was changed; "
-            f"{'; '.join(words for words in advice if words)}"
+            f"{advice}"
         )
     if not plan.applyable:
         count = len(plan.conflicts)

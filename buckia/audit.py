@@ -51,7 +51,7 @@ def _put(store: Store, name: str, data: bytes) -> None:
         except PreconditionError:  # created in this moment
             continue
         return
-    raise LocalError(f"{name}.jsonl and {_TRIES - 1} more are there already")
+    raise LocalError(f"{name}.jsonl and {_TRIES - 1} more are there already; apply again")
 
 
 def rotate(folder: Path, count: int, seconds: int | None) -> None:

@@ -205,7 +205,9 @@ class BuckiaClient:
         try:
             data = path.read_bytes()
         except OSError as problem:
-            raise LocalError(f"{path}: {problem.strerror}") from None
+            raise LocalError(
+                f"{path}: {problem.strerror}; check its path and permissions"
+            ) from None
         key = remote_path or path.name
         return self._store.put(
             Entry(key, len(data)), BytesIO(data), replacing=self._store.head(key)
@@ -254,7 +256,9 @@ class BuckiaClient:
     def _existing(self, key: str) -> Entry:
         entry = self._store.head(key)
         if entry is None:
-            raise NotFoundError(f"{key}: there is no such object in {self._store.url}")
+            raise NotFoundError(
+                f"{key}: there is no such object in {self._store.url}; check the key"
+            )
         return entry
 
 

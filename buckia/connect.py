@@ -50,7 +50,7 @@ def open_remote(bucket: BucketConfig, root: Path, cache: HashCache) -> Store:
     if opener is None:
         raise ConfigError(
             f"bucket `{bucket.name}`: provider `{bucket.provider}` is not available in this "
-            f"version; available: {', '.join(_OPENERS)}"
+            f"version; choose one of {', '.join(_OPENERS)}"
         )
     opened: Store = opener(bucket, root, cache)
     return opened

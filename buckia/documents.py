@@ -51,7 +51,13 @@ def load(file: BinaryIO, what: str) -> bytes:
 def refuse_size(size: int, what: str) -> None:
     """Raise `DocumentError` for a document of more bytes than any real one has."""
     if size > MAX_BYTES:
-        raise DocumentError(f"{what} is larger than {MAX_BYTES / 1024**3:.2g} GiB; it is refused")
+        raise DocumentError(
+            f"{what} is larger than {MAX_BYTES / 1024**3:.2g} GiB and refused; "
+            "restore it from a backup"
+        )
+
+
+_ANEW: Final = "restore it from where it came, or have it written anew"
 
 
 def refuse_damage(data: bytes, what: str) -> None:
@@ -78,9 +84,9 @@ def parse(data: bytes, what: str) -> dict[str, Any]:
         if b"\\u" in data:
             json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except (ValueError, RecursionError) as problem:
-        raise DocumentError(f"{what} is not valid JSON: {problem}") from None
+        raise DocumentError(f"{what} is not valid JSON: {problem}; {_ANEW}") from None
     if not isinstance(value, dict):
-        raise DocumentError(f"{what} is not a JSON object")
+        raise DocumentError(f"{what} is not a JSON object; {_ANEW}")
     return value
 
 

@@ -51,7 +51,7 @@ def wanted(
     for bucket in (source, *names):
         space.config.bucket(bucket)
     if move and len(names) > 1:
-        raise UsageError(f"--move takes {name} to one bucket; {len(names)} are named")
+        raise UsageError(f"--move takes {name} to one bucket, and {len(names)} are named; name one")
     for target in names:
         if tiers.place(space, target) == tiers.place(space, source):
             raise UsageError(f"`{source}` and `{target}` are the same bucket; name two")
@@ -74,9 +74,9 @@ def _folders(space: Workspace, name: str) -> tuple[str, ...]:
     folder = name.rstrip("/")
     why = refuse_key(folder)
     if why is None and "/" in folder:
-        why = "has a slash in it: name one top-level folder, or a set"
+        why = "has a slash in it"
     if why is None and folder == RESERVED_PREFIX.rstrip("/"):
         why = "is buckia's own"
     if why:
-        raise UsageError(f"promote {name}: {name!r} {why}")
+        raise UsageError(f"promote {name}: {name!r} {why}; name a folder of the bucket, or a set")
     return (folder,)

@@ -37,7 +37,9 @@ def live(space: Workspace, name: str) -> Imported:
     bucket, store = space.config.bucket(name), space.remote(name)
     found = settings_of(store)
     if found is None:
-        raise ConfigError(f"bucket `{name}`: `{bucket.provider}` has no settings to import")
+        raise ConfigError(
+            f"bucket `{name}`: `{bucket.provider}` has no settings to import; name another"
+        )
     declared = space.declared(name)
     wanted = dict.fromkeys(found.names()) | declared
     told = found.read(wanted)

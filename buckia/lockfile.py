@@ -219,7 +219,7 @@ def read(data: bytes, what: str = KEY) -> Lockfile:
     if lock.format != FORMAT:
         raise DocumentError(f"{what} is not a lockfile: its `format` is {lock.format!r}; {repair}")
     if hint := _version_hint(data):
-        raise DocumentError(f"{what}: {hint}")
+        raise DocumentError(f"{what}: {hint}; use that one, or {repair}")
     for name, state in lock.buckets.items():
         state.entries.pop("", None)
         if digest(state.entries) != state.digest:

@@ -109,7 +109,9 @@ def read(data: bytes, what: str = NAME) -> Manifest:
     """
     value = documents.parse(data, what)
     if value.get("format") != FORMAT:
-        raise DocumentError(f"{what} is not a manifest: its `format` is {value.get('format')!r}")
+        raise DocumentError(
+            f"{what} is not a manifest: its `format` is {value.get('format')!r}; check the URL"
+        )
     version = str(value.get("format_version", ""))
     if version.partition(".")[0] != VERSION.partition(".")[0]:
         raise DocumentError(
@@ -118,9 +120,9 @@ def read(data: bytes, what: str = NAME) -> Manifest:
     try:
         found = msgspec.convert(value, Manifest)
     except msgspec.ValidationError as problem:
-        raise DocumentError(f"{what} is damaged: {problem}") from None
+        raise DocumentError(f"{what} is damaged: {problem}; publish it anew") from None
     if why := _fault(found):
-        raise DocumentError(f"{what} is not sound: {why}")
+        raise DocumentError(f"{what} is not sound: {why}; publish it anew")
     return found
 
 

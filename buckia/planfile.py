@@ -181,7 +181,9 @@ def read(data: bytes, what: str = "the plan") -> Plan:
         raise DocumentError(f"{what} names the same action twice; plan again")
     for action in plan.actions:
         if why := _unsound(action, plan):
-            raise DocumentError(f"{what} is not sound: {action.op} of {action.key!r} {why}")
+            raise DocumentError(
+                f"{what} is not sound: {action.op} of {action.key!r} {why}; plan again"
+            )
     return plan
 
 
@@ -269,7 +271,7 @@ def view(data: bytes, what: str = "the plan") -> Plan:
     try:
         return msgspec.convert(_known(value, Plan), Plan)
     except msgspec.ValidationError as problem:
-        raise DocumentError(f"{what} cannot be shown: {problem}") from None
+        raise DocumentError(f"{what} cannot be shown: {problem}; plan again") from None
 
 
 def refuse_edited(data: bytes, what: str = "the plan") -> None:
@@ -286,7 +288,10 @@ def refuse_edited(data: bytes, what: str = "the plan") -> None:
 def _header(data: bytes, what: str) -> dict[str, Any]:
     value = documents.parse(data, what)
     if value.get("format") != FORMAT:
-        raise DocumentError(f"{what} is not a plan: its `format` is {value.get('format')!r}")
+        raise DocumentError(
+            f"{what} is not a plan: its `format` is {value.get('format')!r}; "
+            "`buckia plan --out FILE` writes one"
+        )
     major = str(value.get("format_version", "")).partition(".")[0]
     if major != VERSION.partition(".")[0]:
         raise DocumentError(

@@ -264,7 +264,7 @@ class Project(Workspace):
         store = self.remote(name)
         if not isinstance(store, Signing):
             provider = self.config.bucket(name).provider
-            raise UsageError(f"`{name}`: the provider `{provider}` signs no URLs")
+            raise UsageError(f"`{name}`: the provider `{provider}` signs no URLs; try --public")
         return store.signed_url(key, seconds)
 
     def purge(self, name: str, keys: Sequence[str], *, everything: bool = False) -> list[str]:
@@ -285,7 +285,9 @@ class Project(Workspace):
         """
         provider = self.config.bucket(name).provider
         if provider == "local":
-            raise UsageError(f"`{name}`: a directory of this machine has no URL for others")
+            raise UsageError(
+                f"`{name}`: a directory of this machine has no URL for others; name a bucket"
+            )
         return self.remote(name).public_url(key)
 
     @contextmanager

@@ -18,11 +18,11 @@ def purge(space: Workspace, name: str, keys: Sequence[str], *, everything: bool)
     if caches is None:
         why = "set `pull_zone` and `api_key`, the account's key"
         if bucket.provider != "bunny":
-            why = f"the provider `{bucket.provider}` has none that buckia purges"
+            why = f"`{bucket.provider}` has none that buckia purges; name another bucket"
         raise ConfigError(f"`{name}`: no caches to purge: {why}")
     for key in keys:
         if refused := purges.refuse(key):
-            raise UsageError(f"{key!r} is no key: it {refused}")
+            raise UsageError(f"{key!r} is no key: it {refused}; see `buckia status`")
     folders = [key for key in keys if key.endswith("/")]
     wanted = purges.of(set(keys) - set(folders), caches, [purges.ALL] if everything else folders)
     drop = cast(Purging, store).purge

@@ -156,7 +156,7 @@ class Recorder:
         except BuckiaError as problem:
             raise IncompleteError(
                 f"what was done is done, but the lockfile could not be written: {problem}; the "
-                "journal holds it and the next plan or apply picks it up"
+                "journal holds it; plan again, which picks it up"
             ) from None
         try:
             serials = {name: self._held.lock.state(name).serial for name in self._origins}

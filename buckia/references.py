@@ -102,7 +102,7 @@ def _asked(scene: Scene, path: Path) -> list[str] | None:
     try:
         return sqlite.referred(path, scene.query)
     except UsageError as problem:
-        raise ConfigError(f"`{CODE}` of bucket `{scene.name}`: {problem}") from None
+        raise ConfigError(f"`{CODE}` of bucket `{scene.name}`: {problem}; correct it") from None
 
 
 Opened = Callable[[], AbstractContextManager[Path | None]]

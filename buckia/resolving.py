@@ -97,8 +97,8 @@ def demand_conflicts(plan: Plan, glob: str | None) -> None:
     if glob is None:
         return
     if why := refuse(glob):
-        raise UsageError(f"--path {glob}: {why}")
+        raise UsageError(f"--path {glob}: {why}; write it as in a .gitignore")
     matches = matcher([glob])
     if matches and not any(matches(item.key) for item in plan.conflicts):
-        near = f"; one is {plan.conflicts[0].key}" if plan.conflicts else ""
-        raise UsageError(f"--path {glob} names no conflict of the plan{near}")
+        one = f"one is {plan.conflicts[0].key}" if plan.conflicts else "it has none"
+        raise UsageError(f"--path {glob} names no conflict of the plan; {one}; see `buckia show`")

@@ -70,7 +70,7 @@ def demand_within(space: Workspace, plan: Plan, pair: Pair) -> None:
     if place(space, pair.source) == place(space, pair.target):
         raise DocumentError(
             f"the plan is not sound: `{pair.source}` and `{pair.target}` are one bucket; nothing "
-            "was changed"
+            "was changed; name two"
         )
     target = space.config.bucket(pair.target)
     told = space.remote(pair.target).capabilities

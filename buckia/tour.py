@@ -60,7 +60,9 @@ class Workspace:
                 )
             self._fill()
         except OSError as problem:
-            raise LocalError(f"{self.folder} cannot be made: {problem.strerror}") from None
+            raise LocalError(
+                f"{self.folder} cannot be made: {problem.strerror}; name another"
+            ) from None
 
     def _fill(self) -> None:
         for made in (self._common, self._premium, self._root / "buckets/common", self._bucket):

@@ -156,7 +156,9 @@ class Workspace:
             return self.remote(bucket)
         path = self.root / lockfile.KEY
         if path.is_symlink() or path.is_dir():
-            raise DocumentError(f"{lockfile.KEY} is a link or a folder; it has to be a plain file")
+            raise DocumentError(
+                f"{lockfile.KEY} is a link or a folder, not a plain file; move it away"
+            )
         return LocalStore(self.root, work=WORK)
 
     @property
@@ -250,7 +252,8 @@ def make_work(root: Path) -> Path:
             ignore.write_text("*\n", encoding="utf-8")
     except OSError as problem:
         raise LocalError(
-            f"{WORK}/ cannot be made here ({problem.strerror}); buckia keeps its journal there"
+            f"{WORK}/, which holds the journal, cannot be made here ({problem.strerror}); make the "
+            "folder writable"
         ) from None
     return work
 

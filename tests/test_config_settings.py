@@ -119,7 +119,8 @@ def found(folder: Path, settings: str, provider: str = "s3", more: str = "") -> 
         (
             "s3",
             "{policy: p.json}",
-            "main.settings.policy: the policy p.json cannot be read: No such file or directory",
+            "main.settings.policy: the policy p.json cannot be read: No such file or directory; "
+            "check its path and permissions",
         ),
         (
             "local",

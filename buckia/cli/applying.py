@@ -16,7 +16,7 @@ from buckia.cli import checkout, papers
 from buckia.cli.checkout import AllowLocal
 from buckia.cli.options import Allowance, Choice, LockTimeout, Shared, complete_plan, unfold
 from buckia.cli.planning import called, draw, refuse_doubtful, refuse_incomplete
-from buckia.cli.session import Session, can_ask, opened
+from buckia.cli.session import Session, can_ask, opened, refuse_bucket
 from buckia.errors import BuckiaError, DocumentError, IncompleteError, UsageError
 from buckia.terms import Op
 
@@ -76,6 +76,8 @@ def apply(
         )
     if plan is not None and allowance != Allowance():
         raise UsageError("limits are lifted when planning: give these options to `buckia plan`")
+    if plan is not None:
+        refuse_bucket(plan, shared.config)
     made = _read(plan, expect_digest) if plan is not None else None
     if made is not None and not allow_local:
         checkout.refuse_plan(made, _UPLOAD_ALONE)
@@ -93,7 +95,10 @@ def _read(name: str, expected: str | None) -> Plan:
     from buckia import planfile
 
     if expected is not None and not _DIGEST.fullmatch(expected):
-        raise UsageError("--expect-digest takes `sha256:` and 64 hexadecimal digits")
+        raise UsageError(
+            "--expect-digest takes `sha256:` and 64 hexadecimal digits; copy the last line of "
+            "`buckia show PLAN`"
+        )
     made = planfile.read(papers.read(name), called(name))
     if expected not in (None, made.digest):
         raise DocumentError(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _ADVICE: Final = (
     "auth set takes no credential as an argument: every program on this computer would see it; "
-    "it is asked for, or read from stdin; the one given here should be changed"
+    "it is asked for, or read from stdin; change the one given here"
 )
 
 _KEYRING: Final = "the keyring"
@@ -61,10 +61,10 @@ def set_one(
     if extra:
         raise UsageError(_ADVICE)
     if not NAME.fullmatch(name):
-        raise UsageError(f"{text.name(name)}: a name has letters, digits, `.`, `_` and `-`")
+        raise UsageError(f"{text.name(name)}: use letters, digits, `.`, `_` and `-`")
     whose = str(provider) if provider else _provider(name, _config(shared))
     if whose == Provider.LOCAL:
-        raise UsageError("`local` needs no credential")
+        raise UsageError("`local` needs no credential; name another provider")
     kind = KINDS.get(whose or "")
     said = _ask(name, kind) if can_ask() else _read()
     if kind:
@@ -111,7 +111,7 @@ def _typed(question: str) -> str:
     except EOFError:
         typed = ""
     if not typed:
-        raise UsageError("nothing was typed; nothing was kept")
+        raise UsageError("nothing was typed; nothing was kept; run it again")
     return typed
 
 

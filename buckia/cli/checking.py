@@ -49,12 +49,14 @@ def init(
     try:
         page = config_template.template(provider.value, name)
     except InvalidConfig as invalid:
-        raise UsageError(f"--name {name}: {invalid.problems[0].message}") from None
+        raise UsageError(f"--name {name}: {invalid.problems[0].message}; choose another") from None
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(page)
     except OSError as problem:
-        raise UsageError(f"{path} cannot be written: {problem.strerror}") from None
+        raise UsageError(
+            f"{path} cannot be written: {problem.strerror}; name another with --config"
+        ) from None
     _say(f"Wrote {path}. Edit it, then `buckia validate` and `buckia plan`.")
     if provider is Provider.LOCAL:
         bucket = config_file.load(path).buckets[name]

@@ -63,7 +63,7 @@ def _write(session: Session, bucket: str, found: Imported) -> None:
     path = session.project.config.path
     if path is None or path.suffix == ".toml":
         raise ConfigError(
-            "--write writes YAML, and the configuration is TOML; without it they are printed"
+            "--write writes YAML, and the configuration is TOML; leave it out to print them"
         )
     edited = with_settings(path.read_bytes(), bucket, found.said)
     papers.replace(path.resolve(), edited)

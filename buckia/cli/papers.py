@@ -32,7 +32,9 @@ def read(name: str) -> bytes:
     except IsADirectoryError:
         raise UsageError(f"{name} is a directory; name a plan file") from None
     except OSError as problem:
-        raise LocalError(f"the plan file {name} cannot be read: {problem.strerror}") from None
+        raise LocalError(
+            f"the plan file {name} cannot be read: {problem.strerror}; check its permissions"
+        ) from None
 
 
 def refuse_target(name: str) -> None:
@@ -64,7 +66,9 @@ def write(data: bytes, name: str) -> None:
         else:
             replace(path.resolve(), data)
     except OSError as problem:
-        raise LocalError(f"--out {name} cannot be written: {problem.strerror}") from None
+        raise LocalError(
+            f"--out {name} cannot be written: {problem.strerror}; name another file"
+        ) from None
 
 
 def replace(path: Path, data: bytes) -> None:

@@ -12,6 +12,7 @@ from buckia.cli import papers
 from buckia.cli.applying import carry_out, demand_yes, propose
 from buckia.cli.options import LockTimeout, Shared, complete_bucket, complete_folder, unfold
 from buckia.cli.planning import deliver, refuse_doubtful
+from buckia.cli.reporting import Page
 from buckia.cli.session import can_ask, opened
 from buckia.errors import UsageError
 
@@ -97,6 +98,7 @@ def promote(
     ] = None,
     lock_timeout: LockTimeout = 0.0,
     *,
+    page: Page,
     shared: Shared,
 ) -> None:
     """Bring folders of one bucket to others.
@@ -104,17 +106,20 @@ def promote(
     They are promoted as they were applied to the source. What changed in a target since the last
     promotion is a conflict, what is gone from the source goes from the targets. In a terminal the
     plan is shown and asked about; elsewhere, or with --out, it is written as JSON, which is what
-    `buckia apply` takes.
+    `buckia apply` takes. With --html a page for a browser is written besides, with what source and
+    target hold.
     """
     if yes and out is not None:
         raise UsageError("--out writes the plan and --yes carries it out: give one of them")
     if out is not None:
         papers.refuse_target(out)
+    page.refuse()
     writes = out is not None or not (yes or (can_ask() and sys.stdout.isatty()))
     with opened(shared) as session:
         made = session.promote(
             name, source, targets, move, skip_conflicts, freedom.overrides(source), asking=not yes
         )
+        page.write(session, made)
         if writes:
             deliver(made, out, session)
             session.account()

@@ -67,12 +67,12 @@ def _meant(project: Project, words: Sequence[str]) -> tuple[Sequence[str], list[
     if words and words[0] in project.config.buckets:
         names, keys = [words[0]], list(words[1:])
     if not names:
-        raise ConfigError("no bucket has a `pull_zone`, so there are no caches to purge")
+        raise ConfigError("no bucket has a `pull_zone`, so there are no caches to purge; set one")
     if keys and len(names) > 1:
         raise UsageError(f"there are several buckets; name one first: {', '.join(names)}")
     keys = [key.removesuffix("*") if key.endswith("/*") else key for key in keys]
     if purges.ALL in keys or "*" in keys:
-        raise UsageError("to purge everything say --all")
+        raise UsageError("say --all to purge everything")
     return names, keys
 
 

@@ -1,4 +1,4 @@
-"""`plan --html`: the page of a plan with what changes inside pictures, texts and databases."""
+"""`--html`: the page of a plan with what changes inside pictures, texts and databases."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Page:
             return
         path = Path(self.html)
         if self.html == papers.STREAM:
-            raise UsageError("--html names a file; stdout is for the plan")
+            raise UsageError("--html is a page and stdout is for the plan; name a file")
         if not path.parent.is_dir():
             raise UsageError(f"--html {path}: there is no folder {path.parent}; make it first")
         if path.is_dir():
@@ -62,6 +62,7 @@ class Page:
         try:
             papers.replace(Path(self.html).resolve(), data)
         except OSError as problem:
-            why = f"--html {self.html} cannot be written: {problem.strerror}"
-            raise LocalError(why) from None
+            raise LocalError(
+                f"--html {self.html} cannot be written: {problem.strerror}; name another file"
+            ) from None
         session.note(f"Wrote the page {self.html}; open it in a browser.")

@@ -10,7 +10,7 @@ import typer
 from buckia.cli import papers
 from buckia.cli.options import Shared, complete_plan, unfold
 from buckia.cli.planning import called, refuse_doubtful
-from buckia.cli.session import Session, can_ask, opened
+from buckia.cli.session import Session, can_ask, opened, refuse_bucket
 from buckia.errors import UsageError
 from buckia.terms import Policy
 from buckia.text import count_of
@@ -89,6 +89,7 @@ def resolve(
     target = out or plan
     if target == papers.STREAM and out is None:
         raise UsageError("a plan on stdin cannot be replaced: say --out FILE")
+    refuse_bucket(plan, shared.config)
     papers.refuse_target(target)
     old = planfile.read(papers.read(plan), called(plan))
     resolving.demand_conflicts(old, path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,7 +13,7 @@ from buckia.cli import papers
 from buckia.cli.narration import narrating
 from buckia.cli.options import Choice, Shared
 from buckia.cli.signals import UNCHANGED, Stop
-from buckia.errors import Interrupted, StaleError
+from buckia.errors import ConfigError, Interrupted, StaleError, UsageError
 
 if TYPE_CHECKING:
     from buckia.applying import Applied
@@ -222,6 +222,20 @@ def locate(explicit: str | None) -> Path:
 
     path, here = config_file.find(Path(), explicit), Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def refuse_bucket(name: str, config: str | None) -> None:
+    """Raise `UsageError` for a bucket named where a plan file belongs."""
+    from buckia.config import file as config_file
+
+    if name == papers.STREAM or Path(name).is_file():
+        return
+    with suppress(ConfigError):
+        if name in config_file.load(locate(config)).buckets:
+            raise UsageError(
+                f"{name} is a bucket, and this takes a plan file; `buckia plan {name} --out "
+                "plan.json` makes one"
+            )
 
 
 def can_ask() -> bool:

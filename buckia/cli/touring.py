@@ -106,7 +106,9 @@ def _run(*words: str) -> None:
     line = f"buckia {' '.join(words)}"
     _tell(f"\n$ {line}")
     if code := run(words):
-        raise BuckiaError(f"the tour ends here: `{line}` ended with {code}")
+        raise BuckiaError(
+            f"the tour ends here: `{line}` ended with {code}; see `buckia tour --help`"
+        )
 
 
 def _tell(words: str, end: str = "\n") -> None:

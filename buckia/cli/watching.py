@@ -57,7 +57,7 @@ def status(
     """
     if watch and (json or detailed_exitcode or not sys.stdout.isatty()):
         raise UsageError(
-            "--watch redraws a terminal; it goes without a pipe, --json and exit codes"
+            "--watch redraws a terminal; leave it out with --json, --detailed-exitcode or a pipe"
         )
     with opened(shared) as session:
 

@@ -258,7 +258,9 @@ class Config:
         bucket = self.buckets[name]
         if bucket.missing_env:
             missing = ", ".join(bucket.missing_env)
-            raise ConfigError(f"bucket `{name}`: environment variable not set: {missing}")
+            raise ConfigError(
+                f"bucket `{name}`: environment variable not set: {missing}; set what is missing"
+            )
         return bucket
 
 

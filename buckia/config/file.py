@@ -134,7 +134,9 @@ def _content(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
     except OSError as problem:
-        raise ConfigError(f"{path} cannot be read: {problem.strerror}") from None
+        raise ConfigError(
+            f"{path} cannot be read: {problem.strerror}; check its permissions"
+        ) from None
 
 
 def _examine(

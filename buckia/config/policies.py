@@ -36,14 +36,16 @@ def _read(root: Path, path: str) -> dict[str, Any]:
         with (root / path).open("rb") as file:
             data = file.read(_MOST + 1)
     except OSError as problem:
-        raise ConfigError(f"the policy {path} cannot be read: {problem.strerror}") from None
+        raise ConfigError(
+            f"the policy {path} cannot be read: {problem.strerror}; check its path and permissions"
+        ) from None
     if len(data) > _MOST:
-        raise ConfigError(f"the policy {path} is larger than any service takes")
+        raise ConfigError(f"the policy {path} is larger than any service takes; make it shorter")
     try:
         policy = documents.parse(data, f"the policy {path}")
     except DocumentError as problem:
         raise ConfigError(str(problem)) from None
     for found in judge.problems({"policy": policy}, "s3_settings"):
         where = f"{dotted(found.path[1:])}: " if found.path[1:] else ""
-        raise ConfigError(f"the policy {path}: {where}{found.message}")
+        raise ConfigError(f"the policy {path}: {where}{found.message}; correct it")
     return policy

@@ -104,7 +104,7 @@ def parse(text: str, kind: Kind, where: str) -> dict[str, str]:
     if text.startswith("{"):
         values = _object(text)
         if values is None or not values.keys() <= set(names):
-            raise ConfigError(f"{where}: not JSON with texts named {', '.join(names)}")
+            raise ConfigError(f"{where}: not JSON with texts named {', '.join(names)}; write it so")
     else:
         wanted = [part.name for part in kind.needed]
         values = dict(zip(wanted, text.split(":", len(wanted) - 1), strict=False))

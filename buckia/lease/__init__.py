@@ -100,7 +100,7 @@ def remove(store: Store, found: Found) -> None:
     except PreconditionError:
         raise LockedError(
             "the lease was renewed or taken over meanwhile, so its holder is alive; nothing was "
-            "removed"
+            "removed; wait for it"
         ) from None
 
 

@@ -92,7 +92,9 @@ def trusted(store: Store, run_id: str) -> tuple[bool, bool]:
     if through == 0 and isinstance(store, Provable):
         store.prove()  # from now on the store looks for itself
     elif through == 0:
-        raise StoreError(f"{store.url}: refuses to create objects under a condition")
+        raise StoreError(
+            f"{store.url}: refuses to create objects under a condition; look for a proxy"
+        )
     return through == 1, through == 1 and told.replace_if_match
 
 

@@ -69,7 +69,7 @@ def demand_sound(found: Manifest) -> None:
 
 
 def _refuse(why: str) -> None:
-    raise DocumentError(f"{NAME} is not sound: {why}; nothing was changed")
+    raise DocumentError(f"{NAME} is not sound: {why}; nothing was changed; publish it anew")
 
 
 def compare(found: Manifest, ours: Ours, here: Mapping[str, Entry]) -> Work:

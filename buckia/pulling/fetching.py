@@ -105,10 +105,15 @@ class Room:
             right = _proves(body, file)
         if not right:
             part.unlink()
-            raise IntegrityError(f"{self._web.url}{file.path}: it is not what the manifest says")
+            raise self._foreign(file)
         part.replace(self.place(file))
         with folders.opened(self._folder, ()) as handle:
             folders.flush(handle)
+
+    def _foreign(self, file: File) -> IntegrityError:
+        return IntegrityError(
+            f"{self._web.url}{file.path}: it is not what the manifest says; pull again later"
+        )
 
     def _copy_twin(self, file: File, part: BinaryIO) -> bool:
         """Copy a file of the same content that is here; False where there is none any more."""
@@ -155,9 +160,7 @@ class Room:
         for at in places:
             part.seek(at)
             if _pass(body, part, min(block, file.size - at)) != digests[at // block]:
-                raise IntegrityError(
-                    f"{self._web.url}{file.path}: it is not what the manifest says"
-                )
+                raise self._foreign(file)
 
     def _missing(self, file: File, part: BinaryIO, block: int) -> list[int]:
         """The blocks that have to come. Those of the file that is to be replaced are copied."""

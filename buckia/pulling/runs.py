@@ -199,7 +199,7 @@ class Run:
         """Raise `LocalError` for what could not be written: nothing is fetched for it."""
         for file in work.fetch:
             if (why := self._obstacle(file.path, work, here)) is not None:
-                raise LocalError(f"{file.path}: {why}; nothing was changed")
+                raise LocalError(f"{file.path}: {why}; nothing was changed; move it away")
         needed = sum({f.sha256: f.size for f in work.fetch}.values())
         there = sum(path.stat().st_blocks * 512 for path in folder.iterdir())
         free = shutil.disk_usage(folder).free

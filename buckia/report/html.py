@@ -21,7 +21,7 @@ from buckia import text
 from buckia.planfile import Plan
 from buckia.report import groups
 from buckia.report.ops import RANK, Kind, kind_of, words_of
-from buckia.report.page import Group, Row, State
+from buckia.report.page import Claim, Group, Row, State
 from buckia.report.previews import NOT_AT_HAND, Picture, Preview, Previews
 from buckia.report.reading import page_of
 
@@ -48,7 +48,9 @@ def page(plan: Plan, previews: Previews = NOT_AT_HAND) -> str:
             label=_LABELS[read.state],
             tiles=_tiles(plan),
             previews=_inside(plan, previews),
+            claims=_claims(plan, read.conflicts, previews),
             at_hand=previews.at_hand,
+            verb="plan" if plan.kind == "sync" else "promote",
             notes=previews.notes,
             data=_data(plan),
             style=style,
@@ -142,6 +144,14 @@ def _inside(plan: Plan, previews: Previews) -> list[tuple[_Told, Preview]]:
         for item in plan.actions
         if item.id in previews.of or (item.changes and kind_of(item) is not Kind.SETTING)
     ]
+
+
+def _claims(
+    plan: Plan, told: tuple[Claim, ...], previews: Previews
+) -> list[tuple[Claim, Preview | None]]:
+    """Conflicts as they are told, in the order of the plan, with what there is to see of each."""
+    found = (previews.claims.get((item.bucket, item.key)) for item in plan.conflicts)
+    return list(zip(told, found, strict=True))
 
 
 # -- the actions as data ---------------------------------------------------------------------------

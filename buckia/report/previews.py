@@ -46,9 +46,9 @@ class Database(Struct, frozen=True):
 
 
 class Preview(Struct, frozen=True):
-    """What an action changes, as far as the bytes were at hand.
+    """What an action changes, as far as the bytes were at hand; of a conflict what both sides hold.
 
-    before, after  a picture on either side of it
+    before, after  a picture on either side of it, of a conflict the local one and the other
     lines          of a text file, as a unified difference
     missing        why a part of it is not shown, or ""
     """
@@ -61,12 +61,14 @@ class Preview(Struct, frozen=True):
 
 
 class Previews(Struct, frozen=True):
-    """The previews of a plan by the ids of its actions. `at_hand`: whether anybody looked.
+    """The previews of a plan by the ids of its actions, and those of its conflicts by bucket and
+    key. `at_hand`: whether anybody looked.
 
     `notes` say what was left out, and why.
     """
 
     of: dict[str, Preview]
+    claims: dict[tuple[str, str], Preview] = {}
     at_hand: bool = True
     notes: tuple[str, ...] = ()
 

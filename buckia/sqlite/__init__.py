@@ -40,6 +40,6 @@ def check(path: Path) -> None:
     LocalError with the first fault.
     """
     if not is_database(path):
-        raise LocalError(f"{path} is not a SQLite database")
+        raise LocalError(f"{path} is not a SQLite database; restore it from a good copy")
     with reported(path):
         verify(path, thorough=True)

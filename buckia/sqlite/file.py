@@ -73,10 +73,12 @@ def reported(path: Path) -> Iterator[None]:
             raise in_use(path) from error
         if primary_code(error) in DAMAGED:
             raise damaged(path, str(error)) from error
-        raise LocalError(f"{path}: SQLite cannot do this: {error}") from error
+        raise LocalError(f"{path}: SQLite cannot do this: {error}; look at the database") from error
     except OSError as error:
         what = error.filename or path
-        raise LocalError(f"{what} cannot be read or written: {error.strerror}") from error
+        raise LocalError(
+            f"{what} cannot be read or written: {error.strerror}; check permissions and space"
+        ) from error
 
 
 def in_use(path: Path) -> LocalError:

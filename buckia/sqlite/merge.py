@@ -178,7 +178,7 @@ def _demand_mergeable(database: sqlite3.Connection, target: Path) -> list[str]:
         if not _SEARCH.search(sql) or f"{name}_content" in kinds:
             raise LocalError(
                 f"{target}: the virtual table `{name}` keeps rows of its own, which cannot be "
-                "merged; nothing was changed; a full-text index has to name its content table"
+                "merged; nothing was changed; name its content table, if it is a full-text index"
             )
     return virtual
 

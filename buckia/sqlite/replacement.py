@@ -57,7 +57,7 @@ def replace(new: Path, target: Path, keep: Keep | None, timeout: float = 30.0) -
     """
     with reported(new):
         if not is_database(new):
-            raise LocalError(f"{new} is not a SQLite database; nothing was replaced")
+            raise LocalError(f"{new} is no SQLite database; nothing was replaced; plan again")
         with closing(connect(new, "rw")) as fresh:
             fresh.execute("PRAGMA journal_mode=DELETE")
         verify(new, thorough=True)

@@ -74,7 +74,7 @@ def snapshot(path: Path, into: Path, timeout: float = 30.0) -> None:
     Raises LocalError, and leaves no copy, when `path` is no database, is damaged or stays locked.
     """
     if not is_database(path):
-        raise LocalError(f"{path} is not a SQLite database")
+        raise LocalError(f"{path} is not a SQLite database; restore it from a good copy")
     with reported(path):
         try:
             _copy(path, into, timeout)

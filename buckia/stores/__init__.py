@@ -20,7 +20,7 @@ STORES: Final = {
 def load_store(provider: str) -> Any:
     """The class of a provider's store. Raises `ConfigError` when a package it needs is missing."""
     if provider not in STORES:
-        raise ConfigError(f"{provider}: no such provider; there are {', '.join(STORES)}")
+        raise ConfigError(f"{provider}: no such provider; choose one of {', '.join(STORES)}")
     module, name = STORES[provider].split(":")
     return getattr(load(module, provider), name)
 

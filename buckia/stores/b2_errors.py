@@ -24,6 +24,7 @@ from buckia.stores.border import (
     Border,
     NoBucketError,
     Row,
+    refused,
 )
 from buckia.stores.border import shown as shown
 
@@ -54,17 +55,26 @@ _CAP: Row = (StoreError, "a cap of the account is reached; raise it at Backblaze
 ROWS: Final[dict[str, Row]] = {
     "FileOrBucketNotFound": GONE,
     "ResourceNotFound": (NotFoundError, "there is no such thing; check `bucket_name` and `domain`"),
-    "FileAlreadyHidden": (NotFoundError, "the object is hidden already"),
+    "FileAlreadyHidden": (NotFoundError, "the object is hidden already; plan again"),
     "NonExistentBucket": (NoBucketError, "there is no such bucket; check `bucket_name`"),
     "BucketIdNotFound": (NoBucketError, "the bucket is gone; check `bucket_name`"),
-    "RestrictedBucket": (AccessError, "the application key is limited to other buckets"),
+    "RestrictedBucket": (
+        AccessError,
+        "the application key is limited to other buckets; make one for this bucket",
+    ),
     "Unauthorized": _RIGHTS,
     "InvalidAuthToken": (
         AccessError,
         "the service does not accept the application key; check `api_key` and `password`",
     ),
-    "email_not_verified": (AccessError, "the email address of the account is not verified yet"),
-    "no_payment_history": (AccessError, "the account needs a payment before it may do this"),
+    "email_not_verified": (
+        AccessError,
+        "the email address of the account is not verified yet; verify it at Backblaze",
+    ),
+    "no_payment_history": (
+        AccessError,
+        "the account needs a payment before it may do this; pay at Backblaze, Billing",
+    ),
     "AccessDenied": _RIGHTS,
     "NotAllowedByAppKeyError": _RIGHTS,
     "CapExceeded": _CAP,
@@ -109,7 +119,7 @@ def _meaning(problem: Exception) -> Row:
         return _judge_refusal(str(problem.message), str(problem.code))
     if isinstance(problem, UnknownError):
         status, code = re.match(r"(?:(\d{3}) )?(\w*)", str(problem.args[0])).groups()  # type: ignore[union-attr]
-        return _CAP if "cap_exceeded" in code else (StoreError, f"refused ({status} {code})")
+        return _CAP if "cap_exceeded" in code else refused(f"{status} {code}")
     causes = getattr(problem, "exception_info_list", None)
     if causes:  # MaxRetriesExceeded: what failed is inside
         return _meaning(causes[-1])
@@ -117,14 +127,14 @@ def _meaning(problem: Exception) -> Row:
     for name in (getattr(problem, "code", None), *names):
         if row := ROWS.get(str(name)):
             return row
-    return StoreError, f"refused ({type(problem).__name__})"
+    return refused(type(problem).__name__)
 
 
 def _judge_refusal(message: str, code: str) -> Row:
     """A bad request. A wrong SHA-1 has no code of its own, only words."""
     if re.search(r"checksum|sha-?1", message, re.I):
         return MANGLED
-    return StoreError, f"refused: {shown(message)[:200]} ({shown(code)})"
+    return refused(f"{shown(code)}: {shown(message)[:200]}")
 
 
 def _asked(problem: Exception) -> float:

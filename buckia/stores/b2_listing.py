@@ -43,14 +43,19 @@ def list_objects(account: Account, prefix: str) -> Iterator[tuple[str, Entry]]:
         for fields in names["files"]:
             name = _name(fields, place)
             if name <= last or not name.startswith(prefix.encode()):
-                raise StoreError(f"{place}: names out of order or out of place; nothing was used")
+                raise StoreError(
+                    f"{place}: names out of order or out of place; nothing was used; look for a "
+                    "proxy"
+                )
             last = name
             if fields.get("action") not in _NOT_OBJECTS:
                 yield fields["fileName"], entry_of(fields, place)
         if names.get("nextFileName") is None:
             return
         if names["nextFileName"].encode() <= max(last, start.encode()):
-            raise StoreError(f"{place}: the service repeats itself; nothing was used")
+            raise StoreError(
+                f"{place}: the service repeats itself; nothing was used; look for a proxy"
+            )
         start = names["nextFileName"]
 
 
@@ -66,7 +71,7 @@ def _fetch(account: Account, prefix: str, start: str) -> Any:
 def _name(fields: Mapping[str, Any], place: str) -> bytes:
     name = fields.get("fileName")
     if not isinstance(name, str):
-        raise StoreError(f"{place}: an object without a name; nothing was used")
+        raise StoreError(f"{place}: an object without a name; nothing was used; look for a proxy")
     return name.encode("utf-8", "surrogatepass")
 
 
@@ -78,7 +83,7 @@ def entry_of(fields: Mapping[str, Any], place: str) -> Entry:
     name, info = fields.get("fileName", ""), fields.get("fileInfo") or {}
     size, version, stamp = (fields.get(n) for n in ("contentLength", "fileId", "uploadTimestamp"))
     if not version or not isinstance(size, int) or size < 0 or not isinstance(stamp, int):
-        raise StoreError(f"{place}: {shown(name)} has no file id, size or time")
+        raise StoreError(f"{place}: {shown(name)} has no file id, size or time; look for a proxy")
     return Entry(
         name,
         size,

@@ -149,7 +149,9 @@ class Account:
         allowed = self.info.get_allowed()
         prefix = allowed.get("namePrefix") or ""
         if capability not in allowed["capabilities"]:
-            raise AccessError(f"{self.place}: the application key lacks `{capability}`")
+            raise AccessError(
+                f"{self.place}: the application key lacks `{capability}`; make one that has it"
+            )
         if not name.startswith(prefix):
             what = f"`{shown(name)}` does not" if name else "not all of the bucket does"
             raise AccessError(

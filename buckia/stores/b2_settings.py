@@ -103,7 +103,9 @@ class B2Settings:
             raise self._lacks(capability, name)
 
     def _lacks(self, capability: str, name: str) -> AccessError:
-        return AccessError(f"{self._place(name)}: the application key lacks `{capability}`")
+        return AccessError(
+            f"{self._place(name)}: the application key lacks `{capability}`; make one that has it"
+        )
 
     def _place(self, name: str) -> str:
         return f"the setting `{name}` of {self._account.place}"

@@ -55,5 +55,7 @@ def _versions(account: Account, prefix: str, place: str) -> Iterator[dict[str, A
         if name is None:
             return
         if (name, file_id) in seen:
-            raise StoreError(f"{place}: the service repeats itself; nothing was used")
+            raise StoreError(
+                f"{place}: the service repeats itself; nothing was used; look for a proxy"
+            )
         seen.add((name, file_id))

@@ -41,11 +41,21 @@ class EndedError(UnavailableError):
 GONE: Final[Row] = (NotFoundError, "the object is gone; plan again")
 BUSY: Final[Row] = (UnavailableError, "the service is busy or failing; try again later")
 LATE: Final[Row] = (UnavailableError, "no answer in time; check the network")
-UNTRUSTED: Final[Row] = (StoreError, "the certificate of the service is not trusted")
+UNTRUSTED: Final[Row] = (
+    StoreError,
+    "the certificate of the service is not trusted; check `domain`, or name the file of your "
+    "own authority in SSL_CERT_FILE",
+)
 MANGLED: Final[Row] = (
     MangledError,
     "the bytes changed on the way; apply again, look for a proxy",
 )
+
+
+def refused(told: str) -> Row:
+    """A refusal that no table knows, in the words of the service."""
+    return StoreError, f"refused ({told}); look up what the service says of it, or try again later"
+
 
 _TWICE: Final = 2
 """How often bytes are sent that did not arrive as they were."""

@@ -148,7 +148,9 @@ class BunnyStore:
 
     def put_headers(self, entry: Entry, *, replacing: Entry) -> Entry:
         """Not without the bytes."""
-        raise StoreError(f"{self._place(entry.key)}: Bunny takes a content type by upload only")
+        raise StoreError(
+            f"{self._place(entry.key)}: Bunny takes a content type by upload only; plan again"
+        )
 
     def delete(self, entry: Entry) -> None:
         """Delete the object if it still is `entry.version`. Never a folder, never more than one."""

@@ -73,8 +73,8 @@ class Cdn:
         found = self.url(path)
         if found is None or not self._token_key:
             raise ConfigError(
-                "a signed URL of Bunny needs `pull_zone` and `token_key`, the key that the pull "
-                "zone has under Security, Token authentication"
+                "a signed URL of Bunny needs more; set `pull_zone` and `token_key`, the key that "
+                "the pull zone has under Security, Token authentication"
             )
         return sign_url(found, self._token_key, Grant(expires=int(time.time()) + seconds))
 
@@ -100,7 +100,7 @@ class Cdn:
         """The account. Raises `ConfigError` where `what` it is wanted for lacks its key."""
         with self._lock:
             if not self._account_key:
-                raise ConfigError(f"{what} needs `api_key`, the account's key")
+                raise ConfigError(f"{what} needs more; set `api_key`, the account's key")
             if self._core is None:
                 self._core = BunnyCore(
                     self._account_key, endpoint=bunny_core.CORE, traffic=self._traffic
@@ -110,7 +110,9 @@ class Cdn:
     def zone(self, what: str) -> PullZone:
         """The pull zone, looked up once. Raises `ConfigError` where none is named."""
         if not (self._named and self._account_key):
-            raise ConfigError(f"{what} needs `pull_zone` and `api_key`, the account's key")
+            raise ConfigError(
+                f"{what} needs more; set `pull_zone` and `api_key`, the account's key"
+            )
         core = self.account(what)
         with self._lock:
             if self._zone is None:

@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from buckia.errors import AccessError, NotFoundError, StoreError, UnavailableError
 from buckia.stores import bunny_errors
-from buckia.stores.border import BUSY, Border, Row, shown
+from buckia.stores.border import BUSY, Border, Row, refused, shown
 from buckia.stores.bunny_session import TRANSFERS, pooled
 from buckia.stores.network import QUICK
 from buckia.stores.retry import ATTEMPTS, seconds_in
@@ -193,7 +193,7 @@ class Refusal(Exception):
 
 _NOT_YOURS: Final = (
     "`api_key` is not the account's API key (the password of a storage zone is another one), or "
-    "the id is a storage zone's and not a pull zone's"
+    "the id is a storage zone's and not a pull zone's; check both"
 )
 
 
@@ -208,7 +208,7 @@ def _meaning(problem: Exception) -> Row:
         return BUSY
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         return AccessError, f"refused ({status}): {_NOT_YOURS}"
-    return NotFoundError if status == HTTPStatus.NOT_FOUND else StoreError, f"refused ({told})"
+    return NotFoundError if status == HTTPStatus.NOT_FOUND else StoreError, refused(told)[1]
 
 
 def _asked(problem: Exception) -> float:

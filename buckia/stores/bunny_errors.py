@@ -19,7 +19,7 @@ from buckia.errors import (
     StoreError,
     UnavailableError,
 )
-from buckia.stores.border import BUSY, GONE, LATE, UNTRUSTED, Border, MangledError, Row
+from buckia.stores.border import BUSY, GONE, LATE, UNTRUSTED, Border, MangledError, Row, refused
 from buckia.stores.border import shown as shown
 from buckia.stores.retry import seconds_in
 from buckia.stores.usage import Kind
@@ -86,7 +86,7 @@ FAILURES: Final = (BadAnswer, requests.RequestException)
 
 _REFUSED: Final[Row] = (
     AccessError,
-    "refused (401), for one of these reasons: `storage_api_key` is not the password of this "
+    "refused (401); check each of these reasons: `storage_api_key` is not the password of this "
     "storage zone (the account's key is another one, the read-only password cannot write), "
     "`storage_zone` is misspelt, `region` or `domain` is not the zone's primary region, the "
     "account is suspended, or a proxy changes the body",
@@ -107,7 +107,7 @@ _ROWS: Final[dict[int, Row]] = {
     403: (AccessError, "refused (403); check proxies, and whether the account is suspended"),
     404: GONE,
     408: BUSY,
-    413: (StoreError, "the object is too large for this service"),
+    413: (StoreError, "the object is too large for this service; exclude it"),
     416: (PreconditionError, "the object became shorter while it was read; plan again"),
     429: (
         UnavailableError,
@@ -143,7 +143,7 @@ def meaning(problem: Exception) -> Row:
         return BUSY
     if not problem.genuine or HTTPStatus.OK <= status < HTTPStatus.BAD_REQUEST:
         return _STRANGER
-    return _ROWS.get(status, (StoreError, f"refused ({status})"))
+    return _ROWS.get(status, refused(str(status)))
 
 
 def _asked(problem: Exception) -> float:

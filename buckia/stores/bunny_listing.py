@@ -168,7 +168,9 @@ def _list_once(session: BunnySession, folder: str) -> dict[str, File]:
     for file in _decode(answer, Doing.LIST, list[File]):
         path = f"{folder}{file.object_name}{'/' if file.is_directory else ''}"
         if path in found:
-            raise StoreError(f"{session.url}/{shown(path)}: listed twice; nothing was used")
+            raise StoreError(
+                f"{session.url}/{shown(path)}: listed twice; nothing was used; look for a proxy"
+            )
         found[path] = file
     return found
 

@@ -92,7 +92,9 @@ class BunnyS3Store(S3Store):
 
     def put_headers(self, entry: Entry, *, replacing: Entry) -> Entry:
         """Not without the bytes: what a copy says of its type is not heard."""
-        raise StoreError(f"{self.url}/{shown(entry.key)}: takes a content type by upload only")
+        raise StoreError(
+            f"{self.url}/{shown(entry.key)}: takes a content type by upload only; plan again"
+        )
 
     def past(self, prefix: str = "") -> Iterator[Entry]:
         """Nothing: the preview keeps no versions, and refuses to be asked."""

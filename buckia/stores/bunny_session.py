@@ -189,7 +189,9 @@ def _is_broken(path: str) -> bool:
 
 def _coded(parts: list[str]) -> str:
     if any(part in _HOSTILE for part in parts) or sum(map(len, parts)) > _LONGEST:
-        raise StoreError("a path that the storage API would take for another one; nothing was sent")
+        raise StoreError(
+            "a path that the storage API would take for another one; nothing was sent; rename it"
+        )
     return "/".join(quote(part, safe="", errors="surrogateescape") for part in parts)
 
 
@@ -197,7 +199,7 @@ def _endpoint(options: BunnyOptions) -> str:
     given = options.endpoint or HOSTS.get(options.region.upper())
     if given is None:
         raise ConfigError(
-            f"{options.region}: no storage region of Bunny; there are {', '.join(HOSTS)}"
+            f"{options.region}: no storage region of Bunny; choose one of {', '.join(HOSTS)}"
         )
     return (given if "://" in given else f"https://{given}").rstrip("/")
 

@@ -75,7 +75,9 @@ def _parameters(parts: SplitResult, grant: Grant) -> list[tuple[str, str]]:
     }
     if grant.ignore_query:
         if any(limits.values()):
-            raise UsageError("`ignore_query` would let countries and limits be left out as well")
+            raise UsageError(
+                "`ignore_query` lets countries and limits be left out as well; leave it out"
+            )
         found = [("token_ignore_params", "true")]
     told = dict(found) | {name: value for name, value in limits.items() if value}
     if grant.folder:
@@ -94,7 +96,9 @@ def _token(path: str, key: str, grant: Grant, signed: list[tuple[str, str]]) -> 
 
 def _older_token(path: str, key: str, grant: Grant, signed: list[tuple[str, str]]) -> str:
     if grant.ip:
-        raise UsageError("the older form of a signed URL cannot be for one client only")
+        raise UsageError(
+            "the older form of a signed URL cannot be for one client only; leave `ip` out"
+        )
     values = "&".join(f"{name}={value}" for name, value in signed)
     return _text(hashlib.sha256(f"{key}{path}{grant.expires}{values}".encode()).digest())
 
@@ -107,7 +111,7 @@ def _packed(ip: str) -> bytes:
     try:
         address = ipaddress.ip_address(ip)
     except ValueError:
-        raise UsageError(f"{ip}: not an IP address") from None
+        raise UsageError(f"{ip}: not an IP address; give one") from None
     if address.version == 4:
         return address.packed
     return (int(address) & ~_BY_PREFIX).to_bytes(16, "big")

@@ -42,7 +42,7 @@ def _enter(part: str, inside: int) -> int:
         return os.open(part, _NO_LINK, dir_fd=inside)
     except OSError:
         if is_link(part, inside):
-            raise LocalError(f"the folder {part!r} is a symbolic link; refused") from None
+            raise LocalError(f"the folder {part!r} is a symbolic link; remove it") from None
         raise
 
 

@@ -99,7 +99,10 @@ class LocalStore:
         listing = self.listing((prefix,))
         unknown = next((item for item in listing.skipped if item.unknown), None)
         if unknown:
-            raise AccessError(f"{self.url}: {unknown.place} {unknown.why}; the listing is refused")
+            raise AccessError(
+                f"{self.url}: {unknown.place} {unknown.why}; the listing is refused; make it "
+                "readable"
+            )
         yield from listing.entries.values()
 
     def listing(self, within: tuple[str, ...] = EVERYWHERE, progress: Progress = silent) -> Listing:
@@ -297,7 +300,7 @@ class LocalStore:
 
     def put_headers(self, entry: Entry, *, replacing: Entry) -> Entry:
         """See `Store.put_headers`: files have none."""
-        raise StoreError(f"{self.path_of(entry.key)}: a file has no headers to change")
+        raise StoreError(f"{self.path_of(entry.key)}: a file has no headers to change; plan again")
 
     def delete(self, entry: Entry) -> None:
         """See `Store.delete`. The file goes to the trash, a database with its companions."""

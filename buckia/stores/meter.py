@@ -35,14 +35,14 @@ class Meter:
         if self.size != entry.size:
             raise IntegrityError(
                 f"{entry.key}: {entry.size} bytes were announced and {self.size} came; "
-                "the file changed meanwhile, plan again"
+                "the file changed meanwhile; plan again"
             )
         for name, found in self.digests.items():
             announced = getattr(entry, name)
             if announced and announced != found:
                 raise IntegrityError(
                     f"{entry.key}: the bytes do not have the announced {name}; "
-                    "the file changed meanwhile, plan again"
+                    "the file changed meanwhile; plan again"
                 )
 
     def proved(self, entry: Entry) -> Entry:

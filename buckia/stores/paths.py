@@ -53,7 +53,7 @@ class Paths:
             path = self.layout.path_of(key)
             if path is None or (why := refuse_key(key)):
                 why = why if path else "maps to no local path"
-                raise StoreError(f"the key {key!r} {why}; skipped")
+                raise StoreError(f"the key {key!r} {why}; rename it")
             self._usual[key] = path
         return path
 
@@ -63,7 +63,7 @@ class Paths:
         for part in parts:
             full = full / part
             if full.is_symlink():
-                raise LocalError(f"{path}: its folder {full.name!r} is a symbolic link; refused")
+                raise LocalError(f"{path}: its folder {full.name!r} is a symbolic link; remove it")
         return self.root / path
 
     def way(self, path: str) -> tuple[Path, tuple[str, ...]]:

@@ -8,6 +8,7 @@ from typing import Final
 import requests
 
 from buckia.errors import StoreError, UnavailableError
+from buckia.stores.border import UNTRUSTED
 from buckia.stores.network import CONNECT, Network
 
 _TIMES: Final = (CONNECT, CONNECT)
@@ -24,7 +25,7 @@ def server_time(url: str, *, trust: str | None = None) -> float | None:
         try:
             answer = session.get(url, timeout=_TIMES, allow_redirects=False, stream=True)
         except requests.exceptions.SSLError:
-            raise StoreError(f"{url}: the certificate of the service is not trusted") from None
+            raise StoreError(f"{url}: {UNTRUSTED[1]}") from None
         except requests.Timeout:
             raise UnavailableError(f"{url}: no answer in time; check the network") from None
         except (requests.RequestException, ValueError):

@@ -136,7 +136,7 @@ class S3Store:
             ]
         except ValueError:
             raise StoreError(
-                f"{self._guard.place(key)}: listed without ETag, size or date"
+                f"{self._guard.place(key)}: listed without ETag, size or date; look for a proxy"
             ) from None
 
     def head(self, key: str) -> Entry | None:

@@ -26,6 +26,7 @@ from buckia.stores.border import (
     EndedError,
     NoBucketError,
     Row,
+    refused,
 )
 from buckia.stores.border import shown as shown
 from buckia.stores.retry import seconds_in
@@ -67,8 +68,14 @@ CODES: Final[dict[str, Row]] = {
     "ConditionalRequestConflict": _RACE,
     "OperationAborted": _RACE,
     "AccessDenied": _RIGHTS,
-    "InvalidAccessKeyId": (AccessError, "the service does not know this access key"),
-    "SignatureDoesNotMatch": (AccessError, "the secret key does not belong to the access key"),
+    "InvalidAccessKeyId": (
+        AccessError,
+        "the service does not know this access key; check it and `domain`",
+    ),
+    "SignatureDoesNotMatch": (
+        AccessError,
+        "the secret key does not belong to the access key; give the pair anew",
+    ),
     "ExpiredToken": _TOKEN,
     "InvalidToken": _TOKEN,
     "TokenRefreshRequired": _TOKEN,
@@ -82,11 +89,14 @@ CODES: Final[dict[str, Row]] = {
     "InvalidDigest": MANGLED,
     "XAmzContentSHA256Mismatch": MANGLED,
     "XAmzContentChecksumMismatch": MANGLED,
-    "EntityTooLarge": (StoreError, "the object is too large for this service"),
+    "EntityTooLarge": (StoreError, "the object is too large for this service; exclude it"),
     "KeyTooLongError": (StoreError, "the key is too long for this service; rename the file"),
-    "QuotaExceeded": (StoreError, "the quota of the account or bucket is used up"),
+    "QuotaExceeded": (StoreError, "the quota of the account or bucket is used up; raise it"),
     "InvalidObjectState": (StoreError, "the object is archived; restore it first"),
-    "NotImplemented": (StoreError, "the service does not offer this operation"),
+    "NotImplemented": (
+        StoreError,
+        "the service does not offer this operation; see `buckia doctor`",
+    ),
     "SlowDown": BUSY,
     "ServiceUnavailable": BUSY,
     "InternalError": BUSY,
@@ -172,7 +182,7 @@ def _meaning(problem: Exception) -> Row:
         row = BUSY
     if row is None:
         told = " ".join(str(part) for part in (status or "", code) if part)
-        row = (StoreError, f"refused ({told or type(problem).__name__})")
+        row = refused(told or type(problem).__name__)
     return row
 
 

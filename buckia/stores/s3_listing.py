@@ -61,14 +61,18 @@ def list_pages(session: S3Session, prefix: str, after: bytes = b"") -> Iterator[
     while True:
         page = persist(partial(_fetch, session, prefix, token, after), place)
         if after and last is after and page.objects and as_bytes(page.objects[0][0]) <= after:
-            raise Elsewhere(f"{place}: it does not begin after a key; nothing was used")
+            raise Elsewhere(
+                f"{place}: it does not begin after a key; nothing was used; look for a proxy"
+            )
         last = _demand_order(page.objects, last, start, place)
         yield page.objects
         token = page.following
         if token is None:
             return
         if token in seen:
-            raise StoreError(f"{place}: the service repeats itself; nothing was used")
+            raise StoreError(
+                f"{place}: the service repeats itself; nothing was used; look for a proxy"
+            )
         seen.add(token)
 
 
@@ -79,7 +83,9 @@ def _demand_order(objects: list[Listed], last: bytes, start: bytes, place: str) 
     keys = [item[0].encode("utf-8", "surrogateescape") for item in objects]
     ascending = keys[0] > last and all(map(lt, keys, islice(keys, 1, None)))
     if not (ascending and keys[0].startswith(start) and keys[-1].startswith(start)):
-        raise StoreError(f"{place}: keys out of order or out of place; nothing was used")
+        raise StoreError(
+            f"{place}: keys out of order or out of place; nothing was used; look for a proxy"
+        )
     return keys[-1]
 
 

@@ -122,7 +122,9 @@ class S3Session:
         except BotoCoreError as problem:
             raise translate(problem, f"s3://{options.bucket}") from None
         except ValueError:
-            raise ConfigError(f"{self._given}: not the host or URL of an S3 service") from None
+            raise ConfigError(
+                f"{self._given}: not the host or URL of an S3 service; check `domain`"
+            ) from None
 
     @property
     def bucket_url(self) -> str:
@@ -251,7 +253,7 @@ class S3Session:
         try:
             return find_service(self.options.service, endpoint)
         except KeyError:
-            raise ConfigError(f"{self.options.service}: no such S3 service") from None
+            raise ConfigError(f"{self.options.service}: no such S3 service; leave it out") from None
 
     def _sign_in(self) -> Session:
         core = get_session()

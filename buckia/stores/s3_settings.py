@@ -162,8 +162,9 @@ _REFUSED: Final = {
     "MalformedPolicy": "the service finds the policy malformed; look at its principals and "
     "resources",
     "MalformedXML": "the service does not take it in this form; look for what it does not offer",
-    "InvalidRequest": "the service does not take it in this form",
-    "InvalidArgument": "the service does not take it in this form, or does not know the setting",
+    "InvalidRequest": "the service does not take it in this form; look at what it offers",
+    "InvalidArgument": "the service does not take it in this form, or does not know the setting; "
+    "look at what it offers",
     "MethodNotAllowed": "the service does not offer it; take it out of `settings`",
     "NotImplemented": "the service does not offer it; take it out of `settings`",
     "NotSignedUp": "the service does not offer it; take it out of `settings`",
@@ -226,7 +227,9 @@ class S3Settings:
                     return row.empty
                 raise
             except ValueError:
-                raise StoreError(f"{self._place(name)}: the service keeps no JSON there") from None
+                raise StoreError(
+                    f"{self._place(name)}: the service keeps no JSON there; set it anew"
+                ) from None
 
         told = self._ask(name, get, 0)
         return None if told is None else S3[name].read(told)
@@ -252,7 +255,7 @@ class S3Settings:
         if isinstance(error, AccessError) and code in ("AccessDenied", "403", ""):
             needed = f"s3:{ROWS[name].rights[right]}"
             more = ", unless `public_access_block` forbids what is public" if right else ""
-            return AccessError(f"{place}: access denied; the key needs {needed}{more}")
+            return AccessError(f"{place}: access denied; give the key {needed}{more}")
         if self._linode and name == "cors" and type(error) is StoreError:
             return StoreError(f"{place}: refused ({code}); {_NO_CORS}")
         return StoreError(f"{place}: {_REFUSED[code]} ({code})") if code in _REFUSED else error

@@ -71,7 +71,9 @@ def _versions(session: S3Session, prefix: str) -> Iterator[Version]:
             return
         after = (page.get("NextKeyMarker", ""), page.get("NextVersionIdMarker", ""))
         if not after[0] or after in seen:
-            raise StoreError(f"{place}: the service repeats itself; nothing was used")
+            raise StoreError(
+                f"{place}: the service repeats itself; nothing was used; look for a proxy"
+            )
         seen.add(after)
         request |= {"KeyMarker": after[0], "VersionIdMarker": after[1]}
         yield from sorted((item for item in held if item["Key"] != after[0]), key=_place)
@@ -101,7 +103,9 @@ def open_version(session: S3Session, key: str, entry: Entry, place: str) -> Bina
 
     def check() -> None:
         if any(meter.digests[name] != digest for name, digest in told.items()):
-            raise IntegrityError(f"{place}: this version holds other bytes than it says")
+            raise IntegrityError(
+                f"{place}: this version holds other bytes than it says; take another"
+            )
 
     rest = Download(
         lambda at: body(ask(at)), place, entry.size, BORDER, session.traffic, meter, check

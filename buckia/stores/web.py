@@ -102,7 +102,7 @@ class BadAnswer(Exception):
 
 _FAILURES: Final = (BadAnswer, requests.RequestException, urllib3.exceptions.HTTPError)
 
-_ABSENT: Final[Row] = (NotFoundError, "there is no such file")
+_ABSENT: Final[Row] = (NotFoundError, "there is no such file; check the URL, or pull again later")
 _REFUSED: Final[Row] = (AccessError, "reading it is refused; check the URL and its token")
 _LINE: Final[Row] = (UnavailableError, "no connection; check the URL and the network")
 _ROWS: Final[dict[int, Row]] = {
@@ -111,7 +111,7 @@ _ROWS: Final[dict[int, Row]] = {
     404: _ABSENT,
     408: BUSY,
     410: _ABSENT,
-    416: (IntegrityError, "it is shorter than it should be"),
+    416: (IntegrityError, "it is shorter than it should be; pull again later"),
     429: BUSY,
 }
 
@@ -176,7 +176,8 @@ class Web:
                 data += chunk
                 if len(data) > most:
                     raise DocumentError(
-                        f"{self.url}{name} is larger than {most // 1024**2} MiB; it is refused"
+                        f"{self.url}{name} is larger than {most // 1024**2} MiB and refused; "
+                        "check the URL"
                     )
             told = Tag(answer.headers.get("ETag", ""), _settled(answer.headers))
             return Document(bytes(data), told)
@@ -230,7 +231,9 @@ class Web:
             elif answer.status_code == HTTPStatus.OK:
                 told = answer.headers.get("Content-Length", str(size))
                 if told != str(size):
-                    raise IntegrityError(f"{self.url}{shown(path)}: it has another size")
+                    raise IntegrityError(
+                        f"{self.url}{shown(path)}: it has another size; pull again later"
+                    )
             else:
                 raise _bad(answer)
         except BaseException:
@@ -261,7 +264,7 @@ class Web:
         except ValueError:
             scheme = ""
         if scheme not in (urlsplit(url).scheme, "https"):
-            raise StoreError(f"{self.url}: it is redirected to what is not https; refused")
+            raise StoreError(f"{self.url}: it is redirected to what is not https; check the URL")
         return target
 
 
@@ -285,9 +288,11 @@ def _demand_part(answer: requests.Response, part: tuple[int, int], size: int, pl
     told = _PART.fullmatch(answer.headers.get("Content-Range", ""))
     first, last = part
     if told is None or int(told[1]) != first or not first <= int(told[2]) <= last:
-        raise IntegrityError(f"{place}: the server sent another part than was asked for")
+        raise IntegrityError(
+            f"{place}: the server sent another part than was asked for; look for a proxy"
+        )
     if told[3] not in ("*", str(size)):
-        raise IntegrityError(f"{place}: it has another size")
+        raise IntegrityError(f"{place}: it has another size; pull again later")
 
 
 def _body(answer: requests.Response, skip: int = 0) -> Body:

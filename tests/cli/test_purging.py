@@ -66,10 +66,10 @@ def test_everything_is_purged_after_a_question(bunny: Bunny) -> None:
         ((), 64, "name what is to be purged, or say --all"),
         (("site",), 64, "name what is to be purged, or say --all"),
         (("a", "--all"), 64, "name what is to be purged, or say --all"),
-        (("/",), 64, "to purge everything say --all"),
-        (("*",), 64, "to purge everything say --all"),
+        (("/",), 64, "say --all to purge everything"),
+        (("*",), 64, "say --all to purge everything"),
         (("/a",), 64, "'/a' is no key: it holds an empty segment"),
-        (("here", "a"), 78, "`here`: no caches to purge: the provider `local` has none"),
+        (("here", "a"), 78, "`here`: no caches to purge: `local` has none"),
     ],
 )
 def test_what_cannot_be_is_said(bunny: Bunny, words: tuple[str, ...], code: int, why: str) -> None:

@@ -7,8 +7,9 @@ from typing import Final
 
 import pytest
 
-from buckia import previews, sqlite
+from buckia import excerpts, previews, sqlite
 from buckia.planfile import Plan
+from buckia.report import html
 from buckia.report.previews import Picture, Preview, Previews, Sample
 from buckia.sqlite.samples import RowSample, TableSamples, samples, schema_lines
 from buckia.stores.memory import MemoryStore
@@ -16,6 +17,7 @@ from tests.cli.console import buckia
 from tests.helpers import ALL_DELETIONS, World
 from tests.report.pictures import png
 from tests.sqlite_helpers import sql
+from tests.tiers import FOLDER, SOURCE, TARGETS, Tiers
 
 OLD: Final = png(20, 10, 1)
 NEW: Final = png(30, 10, 200)
@@ -117,10 +119,88 @@ def test_what_changed_since_or_is_no_picture_says_so(world: World) -> None:
 
 def test_what_is_too_large_is_not_read(tmp_path: Path) -> None:
     world = World(tmp_path, {"main": MemoryStore()})
-    world.write("large.md", b"x" * (previews.TEXT + 1))
-    world.write("large.png", OLD + b"x" * previews.PICTURE)
+    world.write("large.md", b"x" * (excerpts.TEXT + 1))
+    world.write("large.png", OLD + b"x" * excerpts.PICTURE)
     world.write("other.bin", b"x")
     assert seen(world) == ({}, Previews({}))
+
+
+def test_both_sides_of_a_conflict_are_shown(world: World) -> None:
+    """The local side stands for before: its lines are `-`."""
+    world.put("a.png", png(40, 10, 90))
+    world.put("note.md", b"one\nfour\n")
+    plan = world.plan()
+    with world.open() as project:
+        found = project.previews(plan).claims
+    assert found["main", "a.png"] == Preview(
+        Picture("image/png", NEW), Picture("image/png", png(40, 10, 90))
+    )
+    assert found["main", "note.md"].lines == (
+        "@@ -1,2 +1,2 @@", " one", "-<b>three</b>", "+four",
+    )  # fmt: skip
+
+
+def test_a_conflict_with_nothing_on_one_side_shows_the_other(tmp_path: Path) -> None:
+    """A picture that is gone here, and changed there."""
+    world = World(tmp_path, direction="upload", **ALL_DELETIONS)
+    world.settled({"gone.png": OLD})
+    world.remove("gone.png")
+    world.put("gone.png", NEW)
+    plan = world.plan()
+    with world.open() as project:
+        found = project.previews(plan).claims
+    assert found["main", "gone.png"] == Preview(None, Picture("image/png", NEW))
+
+
+def test_conflicts_come_first_where_there_is_no_room_for_all(world: World) -> None:
+    world.put("note.md", b"one\nfour\n")
+    plan = world.plan()
+    with world.open() as project:
+        found = project.previews(plan, 40)
+    assert {*found.claims} == {("main", "note.md")} and found.of == {}
+    assert found.notes == ("3 more are not shown: this report holds at most 40 bytes of contents.",)
+
+
+def test_source_and_target_of_a_promotion_are_shown(tmp_path: Path) -> None:
+    tiers = Tiers(tmp_path).applied({f"{FOLDER}/a.png": OLD, f"{FOLDER}/gone.txt": b"bye\n"})
+    tiers.promote()
+    tiers.applied({f"{FOLDER}/a.png": NEW, f"{FOLDER}/gone.txt": None})
+    plan = tiers.promotion()
+    with tiers.open() as project:
+        found = project.previews(plan)
+    shown = {(item.bucket, item.key): found.of[item.id] for item in plan.actions}
+    for target in TARGETS:
+        picture = shown[f"{SOURCE}>{target}", f"{FOLDER}/a.png"]
+        assert picture == Preview(Picture("image/png", OLD), Picture("image/png", NEW))
+        assert shown[f"{SOURCE}>{target}", f"{FOLDER}/gone.txt"].lines[-1] == "-bye"
+
+
+def test_a_conflict_of_a_promotion_shows_source_and_target(tmp_path: Path) -> None:
+    tiers = Tiers(tmp_path).applied({f"{FOLDER}/a.png": OLD})
+    tiers.promote()
+    tiers.applied({f"{FOLDER}/a.png": NEW})
+    tiers.put(f"{FOLDER}/a.png", png(40, 10, 90), TARGETS[0])
+    plan = tiers.promotion(TARGETS[0])
+    with tiers.open() as project:
+        found = project.previews(plan)
+    (shown,) = found.claims.values()
+    assert shown == Preview(Picture("image/png", NEW), Picture("image/png", png(40, 10, 90)))
+    page = html.page(plan, found)
+    assert 'alt="source"' in page and 'alt="target"' in page
+
+
+def test_a_drawing_is_told_in_lines_and_never_opened(tmp_path: Path) -> None:
+    """SVG can hold scripts: it is text on a page."""
+    world = World(tmp_path, {"main": MemoryStore()})
+    world.write("a.svg", b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>')
+    plan = world.plan()
+    with world.open() as project:
+        found = project.previews(plan)
+    (shown,) = found.of.values()
+    assert shown.before is shown.after is None
+    assert shown.lines[-1].startswith("+<svg")
+    page = html.page(plan, found)
+    assert "<svg" not in page and "image/svg" not in page and "&lt;script&gt;alert(1)" in page
 
 
 def test_samples_are_cut_and_survive_other_columns(tmp_path: Path) -> None:
@@ -171,7 +251,7 @@ def test_the_command_writes_a_page_beside_the_plan(
     ("assets/a.png", "is no page"),
     ("assets", "is a directory"),
     ("nowhere/x.html", "there is no folder"),
-    ("-", "names a file"),
+    ("-", "name a file"),
 ])  # fmt: skip
 def test_a_page_goes_where_none_else_is(
     place: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -113,7 +113,7 @@ def test_the_region_tells_the_host() -> None:
         ({"domain": "http://127.0.0.1:1/"}, "http://127.0.0.1:1"),
     ):
         assert remote(**options).public_url("a b") == f"{host}/acme/a%20b"
-    with pytest.raises(ConfigError, match="xx: no storage region of Bunny; there are DE, UK"):
+    with pytest.raises(ConfigError, match="xx: no storage region of Bunny; choose one of DE, UK"):
         remote(region="xx")
 
 
