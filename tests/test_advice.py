@@ -113,12 +113,12 @@ def raised() -> Iterator[Raised]:
     trees = {path.relative_to(SOURCE).as_posix(): _tree(path) for path in SOURCE.rglob("*.py")}
     words: dict[str, str] = {}
     for tree in trees.values():
-        for node in tree.body:
-            if isinstance(node, ast.AnnAssign | ast.Assign) and isinstance(
-                node.value, ast.Constant | ast.JoinedStr
+        for said in tree.body:
+            if isinstance(said, ast.AnnAssign | ast.Assign) and isinstance(
+                said.value, ast.Constant | ast.JoinedStr
             ):
-                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-                words |= {_named(target): _text(node.value, words) for target in targets}
+                targets = said.targets if isinstance(said, ast.Assign) else [said.target]
+                words |= {_named(target): _text(said.value, words) for target in targets}
     for name, tree in sorted(trees.items()):
         for node in ast.walk(tree):
             match node:
