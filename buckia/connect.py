@@ -87,7 +87,7 @@ def _local(bucket: BucketConfig, root: Path, cache: HashCache) -> Store:
 def _s3(bucket: BucketConfig, root: Path, cache: HashCache) -> Store:
     store = load_store(bucket.provider)
     from buckia.stores.s3_services import Conditions
-    from buckia.stores.s3_session import S3Options  # boto3 and obstore load only when named
+    from buckia.stores.s3_session import S3Options  # botocore and obstore load only when named
 
     found = credentials.find(bucket)
     opened: Store = store(

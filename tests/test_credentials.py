@@ -86,7 +86,7 @@ ORDER: dict[str, tuple[str, ...]] = {
     "b2": ("options", "token", "ring", "env", "file"),
     "bunny": ("options", "token", "ring", "env"),
 }
-"""Who wins, the strongest first; "" leaves it to boto3."""
+"""Who wins, the strongest first; "" leaves it to botocore."""
 
 
 @pytest.mark.parametrize("provider", ORDER)
@@ -161,7 +161,7 @@ def test_an_error_says_where_was_looked(
 
 
 def test_s3_says_where_was_looked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Our sources, and then those of boto3."""
+    """Our sources, and then those of botocore."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")

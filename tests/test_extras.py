@@ -55,7 +55,7 @@ def configure(folder: Path, provider: str, options: str) -> None:
 @pytest.mark.parametrize(
     ("provider", "missing"),
     [
-        ("s3", "boto3"),
+        ("s3", "botocore"),
         ("s3", "obstore"),
         ("linode", "botocore"),
         ("b2", "b2sdk"),

@@ -41,7 +41,7 @@ _SIGNERS: Final = {
     "container-role": "the role of the container",
     "iam-role": "the role of the machine",
 }
-"""What boto3 calls the ways it finds credentials."""
+"""What botocore calls the ways it finds credentials."""
 
 
 class S3Bench:

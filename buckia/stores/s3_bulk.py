@@ -78,7 +78,7 @@ def _left(session: S3Session, batch: dict[str, Entry]) -> set[str]:
 
 
 def _say_md5(request: Any, **_: object) -> None:
-    """Put a Content-MD5, which every service understands, in place of boto3's CRC32."""
+    """Put a Content-MD5, which every service understands, in place of botocore's CRC32."""
     for header in list(request.headers.keys()):
         if header.lower().startswith(("x-amz-checksum-", "x-amz-sdk-checksum")):
             del request.headers[header]

@@ -1,4 +1,4 @@
-"""One object at a time, by two clients with one face: obstore, and boto3 for what obstore refuses.
+"""One object at a time, by two clients with one face: obstore, botocore for what it refuses.
 
 Both raise their library's own errors; `s3_errors` translates them.
 """
@@ -59,8 +59,8 @@ def carrier_for(session: S3Session, key: str) -> Carrier:
 
 
 def carriers_for(session: S3Session, key: str) -> Iterator[Carrier]:
-    """Who carries the first attempt, and who the later ones: boto3 tells what `Retry-After` says,
-    obstore does not."""
+    """Who carries the first attempt, and who the later ones: botocore tells what `Retry-After`
+    says, obstore does not."""
     yield carrier_for(session, key)
     yield from itertools.repeat(Boto(session))
 
@@ -99,7 +99,7 @@ class Obstore:
     def put(self, key: str, data: bytes, announced: Entry, condition: Condition) -> str:
         """Write; the new ETag, empty where the service does not tell.
 
-        Where uploads have to be slow, boto3 does it, which sends a body piece by piece.
+        Where uploads have to be slow, botocore does it, which sends a body piece by piece.
         """
         if self._session.traffic.slows_uploads:
             return Boto(self._session).put(key, data, announced, condition)
@@ -122,7 +122,7 @@ class Obstore:
         return (result["e_tag"] or "").strip('"')
 
     def delete(self, key: str, condition: Condition) -> None:
-        """Delete; conditions are beyond obstore and left to boto3."""
+        """Delete; conditions are beyond obstore and left to botocore."""
         if condition is None:
             with asking(self._session.traffic, Kind.DELETE):
                 obstore.delete(self._session.writer, key)
@@ -131,7 +131,7 @@ class Obstore:
 
 
 class Boto:
-    """Through boto3, which sends any key as it is."""
+    """Through botocore, which sends any key as it is."""
 
     def __init__(self, session: S3Session) -> None:
         self._client, self._mover = session.client, session.mover
@@ -189,7 +189,7 @@ def _demand(version: str, etag: str | None) -> None:
 
 
 def conditions(condition: Condition) -> dict[str, Any]:
-    """A condition, as boto3 wants it. ETags go without quotes: Ceph insists, Amazon does not."""
+    """A condition, as botocore wants it. ETags go without quotes: Ceph insists, Amazon does not."""
     if condition is None:
         return {}
     return {"IfNoneMatch": "*"} if condition == ABSENT else {"IfMatch": condition}

@@ -80,7 +80,7 @@ def _exactly(guard: Guard, entry: Entry) -> Request:
 
 
 def _about(entry: Entry, replacing: Entry, found: Any) -> Request:
-    """What the object carries afterwards, as boto3 wants it."""
+    """What the object carries afterwards, as botocore wants it."""
     changed = merged(of_boto(found), replacing.headers, entry.headers)
     held = Entry(entry.key, 0, type=entry.type or found.get("ContentType"), headers=changed)
     staying = {name: found[name] for name in STAYING if name in found}

@@ -11,7 +11,6 @@ from http import HTTPStatus
 from typing import Final
 
 import requests
-from boto3.exceptions import Boto3Error
 from botocore import exceptions as boto
 from obstore.exceptions import BaseError
 
@@ -47,7 +46,6 @@ FAILURES: Final = (
     BadAnswer,
     BaseError,
     FileNotFoundError,  # what obstore raises for 404
-    Boto3Error,
     boto.BotoCoreError,
     boto.ClientError,
     requests.RequestException,

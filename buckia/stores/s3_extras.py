@@ -22,7 +22,7 @@ _PRESIGNING: Final = "is_presign_request"
 
 
 def accompany(events: BaseEventHooks, options: S3Options) -> None:
-    """Have boto3 add them to the parameters of each operation that knows them.
+    """Have botocore add them to the parameters of each operation that knows them.
 
     A signed URL says who pays in itself: whoever opens it sends no headers.
     """

@@ -18,7 +18,7 @@ _NAMES: Final = {
     "content-encoding": ("ContentEncoding", "Content-Encoding"),
     STORAGE: ("StorageClass", "Storage-Class"),
 }
-"""What boto3 and obstore call each."""
+"""What botocore and obstore call each."""
 
 _USUAL_CLASS: Final = "STANDARD"
 """The storage class of an object that tells none (Amazon S3 API reference, HeadObject)."""
@@ -28,7 +28,7 @@ STAYING: Final = ("ContentLanguage", "Expires", "WebsiteRedirectLocation")
 
 
 def for_boto(entry: Entry) -> dict[str, Any]:
-    """What an object carries beside its bytes, as boto3 wants it."""
+    """What an object carries beside its bytes, as botocore wants it."""
     told, found = entry.headers or {}, {}
     if entry.type:
         found["ContentType"] = entry.type
@@ -44,7 +44,7 @@ def for_obstore(entry: Entry) -> dict[str, str]:
 
 
 def of_boto(found: Mapping[str, Any], *, classes: bool = False) -> Headers:
-    """What an object carries, from an answer to boto3; `classes` tells the usual one, too."""
+    """What an object carries, from an answer to botocore; `classes` tells the usual one, too."""
     usual = {"StorageClass": _USUAL_CLASS} if classes else {}
     told = {**usual, **found}
     known = {own: told[name] for own, (name, _) in _NAMES.items() if name in told}
@@ -60,7 +60,7 @@ def of_obstore(found: Mapping[str, str]) -> Headers:
 
 
 def sha256_of(found: Mapping[str, Any]) -> str | None:
-    """The sha256 that buckia left with an object, from an answer to boto3."""
+    """The sha256 that buckia left with an object, from an answer to botocore."""
     told = str((found.get("Metadata") or {}).get(SHA256, ""))
     return told if re.fullmatch("[0-9a-f]{64}", told) else None
 

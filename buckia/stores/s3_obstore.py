@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-from obstore.auth.boto3 import Boto3CredentialProvider
 from obstore.store import S3Store as Bucket
 
 from buckia.stores.network import CONNECT, SPARE, proxy_for
 from buckia.stores.s3_extras import for_obstore
 
 if TYPE_CHECKING:
-    from obstore.store import ClientConfig
+    from obstore.store import ClientConfig, S3Config, S3Credential
 
     from buckia.stores.s3_session import S3Session
 
@@ -23,7 +22,7 @@ _NO_PROXY: Final = "http://127.0.0.1:9"
 """A proxy that obstore is told of, and told not to use, so that it reads none by itself."""
 
 _PROVE_AGAIN: Final = timedelta(minutes=5)
-"""How long obstore keeps credentials before it asks boto3, which renews them 10 minutes early."""
+"""How long obstore keeps credentials before it asks botocore, which renews them early."""
 
 
 def open_bucket(session: S3Session, silence: int) -> Bucket:
@@ -43,9 +42,26 @@ def open_bucket(session: S3Session, silence: int) -> Bucket:
         disable_bulk_delete=True,  # one object, one request, one answer
         client_options=_client(session, silence),
         retry_config={"max_retries": 0},
-        credential_provider=Boto3CredentialProvider(session.boto, ttl=_PROVE_AGAIN),
+        credential_provider=_Credentials(session),
         **for_obstore(session.options),
     )
+
+
+class _Credentials:
+    """Tells obstore the credentials of a session as they are now."""
+
+    def __init__(self, session: S3Session) -> None:
+        self.config: S3Config = {}
+        self._session = session
+
+    def __call__(self) -> S3Credential:
+        now = self._session.credentials.get_frozen_credentials()
+        return {
+            "access_key_id": now.access_key or "",
+            "secret_access_key": now.secret_key or "",
+            "token": now.token,
+            "expires_at": datetime.now(UTC) + _PROVE_AGAIN,
+        }
 
 
 def _client(session: S3Session, silence: int) -> ClientConfig:

@@ -17,10 +17,10 @@ from buckia.stores.s3_listing import is_md5
 from buckia.stores.s3_session import MIB, S3Session
 
 Request = dict[str, Any]
-"""Parameters of a request, as boto3 wants them."""
+"""Parameters of a request, as botocore wants them."""
 
 Part = dict[str, Any]
-"""What names a part that was sent, as boto3 wants it."""
+"""What names a part that was sent, as botocore wants it."""
 
 
 @contextmanager

@@ -54,7 +54,7 @@ class Service(Struct, frozen=True):
     region    what to sign for when no region is given
     regions   a pattern that every region of `endpoint` fits
     bulk      how many keys one DeleteObjects takes; 0 where it is not offered
-    crc32     whether checksums of requests that need one are CRC32, as boto3 has them; else they
+    crc32     whether checksums of requests that need one are CRC32, as botocore has them; else they
               are MD5, which every service understands
     metadata  whether objects carry metadata of their own, and with it our sha256
     md5_etags whether an ETag of 32 hex digits may be taken for the md5

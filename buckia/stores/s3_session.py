@@ -1,7 +1,7 @@
 """One bucket's connections: endpoint, credentials and the three clients that share them.
 
-boto3 finds credentials and regions the way every AWS tool does; obstore moves bytes for a tenth of
-its CPU; a plain HTTP session lists, because only there keys arrive exactly as they are.
+botocore finds credentials and regions the way every AWS tool does; obstore moves bytes for a tenth
+of its CPU; a plain HTTP session lists, because only there keys arrive exactly as they are.
 """
 
 from __future__ import annotations
@@ -9,16 +9,14 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import urlsplit
 
-import boto3
-from boto3.session import Session
 from botocore.config import Config
 from botocore.configprovider import ConfiguredEndpointProvider
 from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError
-from botocore.session import get_session
+from botocore.session import Session, get_session
 from botocore.utils import is_valid_endpoint_url
 from obstore.store import S3Store as Bucket
 
@@ -51,7 +49,7 @@ class S3Options:
 
     endpoint             host or URL; None: the service's rule, the environment, else Amazon
     service              a row of `SERVICES` by name; None: recognised by the endpoint
-    access_key_id, ...   None: boto3's chain (environment, profile, SSO, instance role)
+    access_key_id, ...   None: botocore's chain (environment, profile, SSO, instance role)
     sought               where credentials were not, before that chain; for the error
     prefix               keys are below it in the bucket and above it everywhere else
     addressing           "path", "virtual", or "auto": what the service and the host allow
@@ -116,7 +114,7 @@ class S3Session:
             self.traffic = Traffic(
                 shares(options.workers), tariff=self.service.name, rates=options.rates
             )
-            self.region = self.boto.region_name or self.service.region
+            self.region = self._find_region() or self.service.region
             self.endpoint: str = self._proved(self._given) or self.client.meta.endpoint_url
             self.credentials: Credentials = self._find_credentials()
         except BotoCoreError as problem:
@@ -143,7 +141,7 @@ class S3Session:
 
     @cached_property
     def client(self) -> S3Client:
-        """boto3's client. It never repeats a request: `persist` does, and knows that it did."""
+        """botocore's client. It never repeats a request: `persist` does, and knows that it did."""
         return self._make_client(accelerated=False)
 
     @cached_property
@@ -154,7 +152,7 @@ class S3Session:
     def _make_client(self, *, accelerated: bool) -> S3Client:
         virtual = self._virtual_at(self._given)
         proxy = proxy_for(self._given or "https://s3.amazonaws.com")
-        client = self.boto.client(
+        client = self.boto.create_client(
             "s3",
             endpoint_url=self._given,
             region_name=self.region,
@@ -178,7 +176,7 @@ class S3Session:
         client.meta.events.register("before-call.s3", _stay)
         accompany(client.meta.events, self.options)
         watch(client.meta.events, self.traffic)
-        return client
+        return cast("S3Client", client)
 
     @cached_property
     def reader(self) -> Bucket:
@@ -217,7 +215,7 @@ class S3Session:
                 client.close()
 
     def _find_endpoint(self) -> str | None:
-        """The URL as given, by the rule of the service, or configured; None leaves it to boto3."""
+        """The URL as given, by the rule of the service, or configured; None: botocore finds it."""
         given = self.options.endpoint or self._configured_endpoint()
         if self.options.acceleration and given:
             where = f"s3://{self.options.bucket}: `acceleration` is Amazon's own"
@@ -227,21 +225,27 @@ class S3Session:
         rule = self._find_service(None).endpoint
         if rule is None:
             return self._configured_endpoint()
-        if self.boto.region_name is None:
+        region = self._find_region()
+        if region is None:
             raise ConfigError(f"s3://{self.options.bucket}: set `region` or `domain`")
-        return rule.format(region=self.boto.region_name)
+        return rule.format(region=region)
+
+    def _find_region(self) -> str | None:
+        """The region of the options, the environment or the profile."""
+        found = self.boto.get_config_variable("region")
+        return str(found) if found else None
 
     @staticmethod
     def _proved(given: str | None) -> str | None:
-        """The URL, if boto3 would take it; `ValueError` if not. Without one it has to be asked, for
-        which its client is made: that takes longer than to plan most buckets."""
+        """The URL, if botocore would take it; `ValueError` if not. Without one it has to be asked,
+        for which its client is made: that takes longer than to plan most buckets."""
         if given is not None and not is_valid_endpoint_url(given):
             raise ValueError(given)
         return given
 
     def _configured_endpoint(self) -> str | None:
-        """What AWS_ENDPOINT_URL_S3, its like and the profile say, as boto3 would follow it."""
-        core = self.boto._session
+        """What AWS_ENDPOINT_URL_S3, its like and the profile say, as botocore would follow it."""
+        core = self.boto
         if core.get_config_variable("ignore_configured_endpoint_urls"):
             return None
         found = ConfiguredEndpointProvider(
@@ -256,16 +260,19 @@ class S3Session:
             raise ConfigError(f"{self.options.service}: no such S3 service; leave it out") from None
 
     def _sign_in(self) -> Session:
-        core = get_session()
-        core.register_component("data_loader", known(core.get_config_variable("data_path")))
-        return boto3.session.Session(
-            botocore_session=core,
-            aws_access_key_id=self.options.access_key_id,
-            aws_secret_access_key=self.options.secret_access_key,
-            aws_session_token=self.options.session_token,
-            region_name=self.options.region,
-            profile_name=self.options.profile,
-        )
+        options, session = self.options, get_session()
+        session.register_component("data_loader", known(session.get_config_variable("data_path")))
+        if options.profile is not None:
+            session.set_config_variable("profile", options.profile)
+        if options.access_key_id or options.secret_access_key or options.session_token:
+            session.set_credentials(
+                options.access_key_id or "",
+                options.secret_access_key or "",
+                options.session_token,
+            )
+        if options.region is not None:
+            session.set_config_variable("region", options.region)
+        return session
 
     def _find_credentials(self) -> Credentials:
         found = self.boto.get_credentials()
@@ -289,15 +296,15 @@ class S3Session:
 
     def _find_authorities(self) -> str | None:
         """The PEM file of certificates to trust: by the options, the environment or the profile."""
-        profile = self.boto._session.get_config_variable("ca_bundle")
+        profile = self.boto.get_config_variable("ca_bundle")
         found = self.options.ca_bundle or authorities() or profile
         return str(found) if found else None
 
 
 def _stay(params: dict[str, Any], **_: object) -> None:
-    """Keep boto3 from following a redirect to another region.
+    """Keep botocore from following a redirect to another region.
 
     obstore and the listing would not follow, and a service that redirects everything would have
-    boto3 ask for ever.
+    botocore ask for ever.
     """
     params["context"].setdefault("s3_redirect", {})["redirected"] = True

@@ -278,7 +278,7 @@ _SETTERS: Final = frozenset(
 
 
 def _add_md5(request: Any, operation_name: str = "", **_: object) -> None:
-    """Send a Content-MD5, which every service takes, for boto3's CRC32, which some refuse."""
+    """Send a Content-MD5, which every service takes, for botocore's CRC32, which some refuse."""
     if operation_name not in _SETTERS:
         return
     body = request.data if isinstance(request.data, bytes) else str(request.data).encode()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from botocore.hooks import BaseEventHooks
 
 _TURN: Final = "buckia.turn"
-"""Where a request of boto3 keeps its turn between two events."""
+"""Where a request of botocore keeps its turn between two events."""
 
 _KINDS: Final = {
     "HeadObject": Kind.LOOK,
@@ -45,7 +45,7 @@ def asking(traffic: Traffic, kind: Kind) -> Iterator[Turn]:
 
 
 def watch(events: BaseEventHooks, traffic: Traffic) -> None:
-    """Count every request of a boto3 client, whoever makes it, and let it wait for its turn."""
+    """Count every request of a botocore client, whoever makes it, and let it wait for its turn."""
 
     def begin(model: Any, context: dict[str, Any], **_: object) -> None:
         context[_TURN] = traffic.request(kind_of(model.name))

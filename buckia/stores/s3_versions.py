@@ -19,7 +19,7 @@ from buckia.stores.s3_parts import Request
 from buckia.stores.s3_session import MIB, S3Session
 
 Version = dict[str, Any]
-"""A version or a delete marker, as boto3 tells it; a marker has no size."""
+"""A version or a delete marker, as botocore tells it; a marker has no size."""
 
 
 def past_versions(session: S3Session, prefix: str) -> Iterator[Entry]:
@@ -57,7 +57,7 @@ def _sha256(session: S3Session, version: Version) -> str | None:
 
 
 def _versions(session: S3Session, prefix: str) -> Iterator[Version]:
-    """Versions and markers by key, the newest first; boto3 tells each page as two lists."""
+    """Versions and markers by key, the newest first; botocore tells each page as two lists."""
     place = f"versions of s3://{session.options.bucket} at {session.endpoint}"
     size = session.options.page_size
     request: Request = {"Bucket": session.options.bucket, "Prefix": prefix, "MaxKeys": size}

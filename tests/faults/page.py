@@ -37,7 +37,7 @@ What is recorded follows from the exit code:
 A request is sent at most five times, with pauses that double from 0.2 to 10 seconds and vary by
 chance, whatever the provider. Bytes that arrive as others than were sent go once more. What
 `Retry-After` asks for comes on top of a pause, where the client that carries the request tells
-it: obstore does not, so on S3 everything but listings goes to boto3 from the second attempt on.
+it: obstore does not, so on S3 everything but listings goes to botocore from the second attempt on.
 A service that asks for more than a minute is unavailable. A download that breaks off is taken
 up where it broke, at most five times without eight megabytes between. Every write is
 conditional, or looked at before each attempt, so a repeated one never overwrites what somebody

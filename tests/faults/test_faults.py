@@ -242,7 +242,7 @@ def test_a_fault_of_a_service(
 
 
 def _waited(asked: list[Asked]) -> bool:
-    """Whether nobody came back too soon who had been told when to: boto3 and the listing are,
+    """Whether nobody came back too soon who had been told when to: botocore and the listing are,
     obstore is not, which carries no more than the first attempt."""
     pairs = pairwise(asked)
     return all(

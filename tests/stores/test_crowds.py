@@ -66,18 +66,18 @@ def obliging(request: Request) -> Answer:
 ACTS: dict[str, tuple[Callable[[S3Store], object], Kind]] = {
     "requests lists": (lambda store: list(store.entries()), Kind.LIST),
     "obstore looks": (lambda store: store.head("k"), Kind.LOOK),
-    "boto3 looks": (lambda store: store.head("a//b"), Kind.LOOK),
+    "botocore looks": (lambda store: store.head("a//b"), Kind.LOOK),
     "obstore reads": (lambda store: read(store, Entry("k", 7, version=ETAG)), Kind.READ),
-    "boto3 reads": (lambda store: read(store, Entry("a//b", 7, version=ETAG)), Kind.READ),
+    "botocore reads": (lambda store: read(store, Entry("a//b", 7, version=ETAG)), Kind.READ),
     "obstore writes": (
         lambda store: store.put(Entry("k", 7), io.BytesIO(b"content"), replacing=None),
         Kind.WRITE,
     ),
-    "boto3 writes": (
+    "botocore writes": (
         lambda store: store.put(Entry("a//b", 7), io.BytesIO(b"content"), replacing=None),
         Kind.WRITE,
     ),
-    "boto3 deletes": (lambda store: store.delete(Entry("k", 7, version=ETAG)), Kind.DELETE),
+    "botocore deletes": (lambda store: store.delete(Entry("k", 7, version=ETAG)), Kind.DELETE),
 }
 
 every_client = pytest.mark.parametrize(("act", "kind"), ACTS.values(), ids=list(ACTS))

@@ -66,7 +66,7 @@ STEPS: dict[str, Step] = {
     "obstore writes": step(
         s3, lambda store: store.put(Entry("k", 1), io.BytesIO(b"1"), replacing=None)
     ),
-    "boto3 looks": step(s3, lambda store: store.head("a//b")),
+    "botocore looks": step(s3, lambda store: store.head("a//b")),
     "b2sdk signs in": step(b2, lambda store: store.head("k")),
     "requests lists Bunny": step(bunny, lambda store: list(store.entries())),
     "requests asks for the time": server_time,

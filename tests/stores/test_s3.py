@@ -361,8 +361,8 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """What to install is said when a provider's package is missing."""
 
     def fail(name: str) -> None:
-        raise ModuleNotFoundError(name="boto3")
+        raise ModuleNotFoundError(name="botocore")
 
     monkeypatch.setattr("buckia.stores.import_module", fail)
-    with pytest.raises(ConfigError, match=r'boto3 is missing; pip install "buckia\[s3\]"'):
+    with pytest.raises(ConfigError, match=r'botocore is missing; pip install "buckia\[s3\]"'):
         load_store("s3")

@@ -23,7 +23,7 @@ from tests.stores.contract import entry_for, listed, read, write
 KEYS: Final[dict[str, Any]] = {"access_key_id": "access", "secret_access_key": "secret"}
 LARGE: Final = bytes(SMALLEST_PART + 1)
 ODD: Final = "a//b"
-"""A key that goes by boto3."""
+"""A key that goes by botocore."""
 
 
 @pytest.fixture(params=["moto", pytest.param("rgw", marks=pytest.mark.rgw)])
@@ -153,7 +153,7 @@ def test_what_botocore_knows_is_read_once(tmp_path: Path, monkeypatch: pytest.Mo
     """However many buckets there are; models that somebody keeps elsewhere are found."""
 
     def loader(store: S3Store) -> Loader:
-        found = store._session.boto._session.get_component("data_loader")
+        found = store._session.boto.get_component("data_loader")
         assert isinstance(found, Loader)
         return found
 

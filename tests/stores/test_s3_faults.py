@@ -379,7 +379,6 @@ def test_a_session_that_ends_meanwhile_asks_to_sign_in(serve: Serve) -> None:
 
     session = store._session
     session.credentials = Ended()  # type: ignore[assignment]
-    session.boto.get_credentials = Ended  # type: ignore[method-assign,assignment]
     for ask in (lambda: store.head("key"), lambda: list(store.entries()), lambda: put(store)):
         with pytest.raises(AccessError, match="sign in"):
             ask()

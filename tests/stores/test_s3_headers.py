@@ -18,7 +18,7 @@ from tests.stores.conftest import MOTO, open_s3
 from tests.stores.contract import LARGE, entry_for, write
 
 RARE: Final = "STANDARD_IA"
-KEYS: Final = pytest.mark.parametrize("key", ["key", "a//b"], ids=["obstore", "boto3"])
+KEYS: Final = pytest.mark.parametrize("key", ["key", "a//b"], ids=["obstore", "botocore"])
 
 
 @pytest.fixture
