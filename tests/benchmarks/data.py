@@ -31,15 +31,15 @@ def _paths(root: Path, count: int) -> Iterator[Path]:
         yield path
 
 
-def make_sparse(paths: Iterable[tuple[Path, int]]) -> None:
-    """Files of zeros that take no room on the disk."""
+def make_small(files: Iterable[tuple[Path, bytes]]) -> None:
+    """Files and their content, in as few steps as there can be."""
     made: set[Path] = set()
-    for path, size in paths:
+    for path, content in files:
         if path.parent not in made:
             path.parent.mkdir(parents=True, exist_ok=True)
             made.add(path.parent)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
-        os.ftruncate(handle, size)
+        os.write(handle, content)
         os.close(handle)
 
 

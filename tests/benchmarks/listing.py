@@ -12,6 +12,7 @@ import sys
 from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Final
@@ -20,7 +21,6 @@ from urllib.parse import parse_qs, urlsplit
 from msgspec import Struct
 
 FOLDER: Final = "7Gk2mQx9RvT4bN8sLw3yHd5"
-_DAY: Final = "2024-01-01T00:00:00.000Z"
 _NONE: Final = b'<?xml version="1.0"?><VersioningConfiguration/>'
 
 
@@ -29,24 +29,22 @@ def key_of(number: int) -> str:
     return f"{FOLDER}/{number // 1000:04}/image-{number:07}.jpg"
 
 
-def size_of(number: int) -> int:
-    """Bytes of an object: all zero, as a sparse file is."""
-    return 1000 + number % 64
+def content_of(number: int) -> bytes:
+    """The bytes of an object: no two have the same, as it is with images."""
+    return key_of(number).encode()
 
 
 def etag_of(number: int) -> str:
     """The md5 of an object."""
-    return _ETAGS[number % 64]
+    return hashlib.md5(content_of(number), usedforsecurity=False).hexdigest()
 
 
-def sha256_of(size: int) -> str:
-    """The sha256 of an object of that size."""
-    return hashlib.sha256(bytes(size)).hexdigest()
+def sha256_of(number: int) -> str:
+    """The sha256 of an object."""
+    return hashlib.sha256(content_of(number)).hexdigest()
 
 
-_ETAGS: Final = [
-    hashlib.md5(bytes(1000 + size), usedforsecurity=False).hexdigest() for size in range(64)
-]
+_SIZE: Final = len(content_of(0))
 
 
 class Far(Struct, frozen=True):
@@ -58,7 +56,7 @@ class Far(Struct, frozen=True):
 
 @contextmanager
 def serving(keys: int) -> Iterator[Far]:
-    """A running server of so many keys."""
+    """A running server of so many keys, all of them written when it began."""
     command = [sys.executable, "-m", "tests.benchmarks.listing", str(keys)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -74,6 +72,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     keys: int = 0
     names: tuple[str, ...] = ()
+    written: str = ""
 
     def do_GET(self) -> None:
         """A page of the listing; nothing else is there."""
@@ -101,8 +100,8 @@ class _Handler(BaseHTTPRequestHandler):
             first = self.keys
         last = min(first + int(asked.get("max-keys", 1000)), self.keys)
         body = "".join(
-            f"<Contents><Key>{key_of(n)}</Key><LastModified>{_DAY}</LastModified>"
-            f"<ETag>&quot;{etag_of(n)}&quot;</ETag><Size>{size_of(n)}</Size>"
+            f"<Contents><Key>{key_of(n)}</Key><LastModified>{self.written}</LastModified>"
+            f"<ETag>&quot;{etag_of(n)}&quot;</ETag><Size>{_SIZE}</Size>"
             "<StorageClass>STANDARD</StorageClass></Contents>"
             for n in range(first, last)
         )
@@ -131,6 +130,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _main(keys: int) -> None:
     _Handler.keys, _Handler.names = keys, tuple(map(key_of, range(keys)))
+    _Handler.written = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
     with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         print(server.server_address[1], flush=True)

@@ -12,7 +12,7 @@ from buckia import folding, lockfile
 from buckia.lockfile import Locked, Lockfile
 from tests.benchmarks import listing
 from tests.benchmarks.contestants import Maker
-from tests.benchmarks.data import age, fill, make_files, make_sparse
+from tests.benchmarks.data import age, fill, make_files, make_small
 from tests.benchmarks.stage import Arena, Contestant, Stage
 
 _PLAN = ["plan", "--quiet", "--out", "plan.json"]
@@ -133,20 +133,26 @@ def _synthetic(
     arena: Arena, count: int, *, files: bool = True
 ) -> Iterator[tuple[Path, listing.Far, int]]:
     """A project whose lockfile knows what a server lists that has nothing but its listing."""
-    with arena.room(f"listing-{count}-{files}") as place, listing.serving(count) as far:
+    with arena.room(f"listing-{count}-{files}") as place:
         project = arena.project(place)
-        keys = [(listing.key_of(n), listing.size_of(n), listing.etag_of(n)) for n in range(count)]
         if files:
-            make_sparse((project / "files" / key, size) for key, size, _ in keys)
-            age()
-        sha = {size: listing.sha256_of(size) for size in {size for _, size, _ in keys}}
-        entries = {key: Locked(size, sha[size], etag) for key, size, etag in keys}
+            make_small(
+                (project / "files" / listing.key_of(n), listing.content_of(n)) for n in range(count)
+            )
+            age()  # who compares times sees that no file is newer than its object
+        entries = {
+            listing.key_of(n): Locked(
+                len(listing.content_of(n)), listing.sha256_of(n), listing.etag_of(n)
+            )
+            for n in range(count)
+        }
         state = folding.advance(
             lockfile.NEW, _with(entries), "sha256:" + "0" * 64, listing.FOLDER, partial=False
         )
         lock = Lockfile(lockfile.FORMAT, lockfile.VERSION, {"demo": state})
         (project / ".buckia.lock").write_bytes(lockfile.write(lock))
-        yield project, far, count
+        with listing.serving(count) as far:
+            yield project, far, count
 
 
 def _with(entries: dict[str, Locked]) -> lockfile.BucketState:

@@ -18,12 +18,13 @@ _INTRO: Final = """\
 
 buckia and its peers on the same work, one after the other in turn, on one machine. Written by
 `make bench`; `make bench SCENARIO=upload-small` measures one scenario anew, `make bench SMALL=1`
-all of them for a short look, into `.bench/`. Figures are medians of {runs} runs, with the least and
-the most in brackets. Each program has one run before that does not count, through a proxy that
-counts what it asks of the service. Client CPU is user and system time with all children; the peak
-is that of the largest process. The server runs on the same machine, so where it has more to do than
-the client wall time is its wall time: its CPU is in the table, too. In buckia's figures everything
-is on that always is: each body is checked, each file flushed, each outcome in the journal.
+all of them for a short look, into `.bench/`. Figures are medians, with the least and the most in
+brackets; a peer that is far behind has fewer runs. Each program has one run before that does not
+count, through a proxy that counts what it asks of the service. Client CPU is user and system time
+with all children; the peak is that of the largest process. The server runs on the same machine, so
+where it has more to do than the client wall time is its wall time: its CPU is in the table, too. In
+buckia's figures everything is on that always is: each body is checked, each file flushed, each
+outcome in the journal.
 
 {machine}
 
@@ -37,6 +38,7 @@ is on that always is: each body is checked, each file flushed, each outcome in t
 _HEADS: Final = (
     "program",
     "settings",
+    "runs",
     "wall s",
     "CPU s",
     "peak MB",
@@ -97,9 +99,8 @@ def write(folder: Path, document: Document) -> None:
 
 
 def _markdown(document: Document) -> str:
-    runs = max((result.runs for result in document.results), default=0)
     versions = "\n".join(f"| {name} | {text} |" for name, text in document.versions.items())
-    text = _INTRO.format(runs=runs, machine=document.machine, versions=versions)
+    text = _INTRO.format(machine=document.machine, versions=versions)
     text += "\n## What is to be reached\n\n" + _reached(document.rows)
     for result in document.results:
         text += f"\n## {result.scenario}\n\n{result.work.capitalize()}.\n\n"
@@ -141,6 +142,7 @@ def _standing(one: Standing) -> tuple[str, ...]:
     return (
         one.name,
         one.settings,
+        str(one.runs),
         _spread(f["wall"]),
         _spread(f["cpu"]),
         f"{f['peak'].median:,.0f}",

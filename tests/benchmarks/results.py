@@ -50,11 +50,13 @@ class Row(Struct, frozen=True):
 
 
 class Standing(Struct, frozen=True):
-    """A contestant in the table: its settings and all its figures by measure."""
+    """A contestant in the table: its settings, how many runs it had, and all its figures by
+    measure."""
 
     name: str
     settings: str
     content: bool
+    runs: int
     figures: dict[str, Figure]
 
 
@@ -63,7 +65,6 @@ class Result(Struct, frozen=True):
 
     scenario: str
     work: str
-    runs: int
     standings: list[Standing]
     rows: list[Row]
 
@@ -75,6 +76,7 @@ def result(scenario: Scenario, table: Sequence[Figures]) -> Result:
             row.contestant.name,
             row.contestant.settings,
             row.contestant.content,
+            len(row.costs),
             {name: _figure(pick(row)) for name, pick in MEASURES.items()},
         )
         for row in table
@@ -86,8 +88,7 @@ def result(scenario: Scenario, table: Sequence[Figures]) -> Result:
         for measure in ("wall", "cpu", "peak", "requests")
     ]
     rows += [_bound(scenario, ours, reach) for reach in scenario.reaches if reach.absolute]
-    runs = len(table[0].costs)
-    return Result(scenario.name, scenario.work, runs, standings, rows)
+    return Result(scenario.name, scenario.work, standings, rows)
 
 
 def _figure(values: Sequence[float]) -> Figure:
