@@ -1,8 +1,7 @@
 """The generated pages: `python -m tests.reference` writes them, `--check` says if they are old.
 
-docs/configuration.md comes from the schema, docs/commands.md from the command line itself, and the
-tables of docs/how-it-decides.md from the table that decides. The commands are read from their
-signatures, not from their help, which differs with the terminal and the version of typer.
+docs/configuration.md comes from the schema, docs/commands.md and man/ from the command line itself,
+and the tables of docs/how-it-decides.md from the table that decides.
 """
 
 from __future__ import annotations
@@ -12,26 +11,31 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import fields
-from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final, get_type_hints
+from typing import Any, Final
 
-from msgspec import Struct
-from typer.models import ArgumentInfo, ParameterInfo
-
-from buckia import documents, errors
-from buckia.cli import whole
-from buckia.cli.options import Shared
+from buckia import documents
 from buckia.config.file import NAMES, VARIABLE
 from buckia.credentials.kinds import KINDS
 from buckia.reconcile import RESURRECTED, SETTLED, TABLE, Verdict
 from buckia.rules import BUILT_IN
 from buckia.settings.text import dump
 from buckia.stores import STORES
+from tests import manual
+from tests.commandline import (
+    SHARED,
+    STREAMS,
+    Parameter,
+    exit_codes,
+    first,
+    meaning,
+    parameters,
+    registered,
+)
 from tests.stores import table
 
-DOCS: Final = Path(__file__).parent.parent / "docs"
+ROOT: Final = Path(__file__).parent.parent
+DOCS: Final = ROOT / "docs"
 MADE: Final = "<!-- Made by `python -m tests.reference`; edit {source} instead. -->\n"
 
 SCHEMA: Final[dict[str, Any]] = documents.schema("config")
@@ -40,7 +44,6 @@ REQUIRED: Final = (
     *SCHEMA["else"]["additionalProperties"]["required"],
     *SCHEMA["$defs"]["bucket"]["required"],
 )
-SHARED: Final = {field.name for field in fields(Shared)}
 NEVER: Final = (
     ".buckia",
     ".buckia.lock",
@@ -65,14 +68,19 @@ SETTINGS: Final = {
 
 def main(words: list[str]) -> int:
     """Write the pages, or with `--check` say which are out of date; an exit code."""
-    old = [path for path, page in pages().items() if _text(path) != page]
+    made = pages()
+    old = [path for path, page in made.items() if _text(path) != page]
+    gone = [path for path in (ROOT / "man").glob("*") if path not in made]
     if words == ["--check"]:
-        for path in old:
-            print(f"docs/{path.name} is out of date: run `make docs` and commit it")
-        return 1 if old else 0
+        for path in [*old, *gone]:
+            print(f"{path.relative_to(ROOT)} is out of date: run `make docs` and commit it")
+        return 1 if old or gone else 0
+    for path in gone:
+        path.unlink()
     for path in old:
-        path.write_text(pages()[path], encoding="utf-8")
-        print(f"wrote docs/{path.name}")
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(made[path], encoding="utf-8")
+        print(f"wrote {path.relative_to(ROOT)}")
     return 0
 
 
@@ -84,6 +92,7 @@ def pages() -> dict[Path, str]:
         DOCS / "how-it-decides.md": decisions(),
         DOCS / "credentials.md": credentials(),
         DOCS / "providers.md": table.page(),
+        **{ROOT / "man" / name: page for name, page in manual.pages().items()},
     }
 
 
@@ -295,48 +304,6 @@ def _joined(words: list[str], last: str) -> str:
 # -- commands -------------------------------------------------------------------------------------
 
 
-class Parameter(Struct):
-    """An argument or option of a command, as its signature has it."""
-
-    name: str
-    info: ParameterInfo
-    default: Any
-    choices: tuple[str, ...]
-
-    @property
-    def is_argument(self) -> bool:
-        """Whether it is told by its place."""
-        return isinstance(self.info, ArgumentInfo)
-
-    @property
-    def value(self) -> str:
-        """What stands for its value."""
-        return (self.info.metavar or "|".join(self.choices)).strip("[]")
-
-    @property
-    def usage(self) -> str:
-        """An argument in a command line."""
-        word = f"{self.value}..." if self.name == "names" else self.value
-        return word if self.default is inspect.Parameter.empty else f"[{word}]"
-
-    @property
-    def written(self) -> str:
-        """The ways to write it."""
-        if self.is_argument:
-            return f"`{self.value}`"
-        words = [word for word in (self.info.default, *(self.info.param_decls or ())) if word]
-        words = [str(word) for word in words if word is not ...]
-        words = words or [f"--{self.name.replace('_', '-')}"]
-        value = f" {self.value}" if self.value else ""
-        return ", ".join(f"`{word}{value}`" for word in words)
-
-    @property
-    def row(self) -> tuple[str, str, str]:
-        """How it is written, what it means, its default."""
-        told = self.default not in (None, False, 0, inspect.Parameter.empty)
-        return self.written, self.info.help or "", f"`{self.default}`" if told else ""
-
-
 def commands() -> str:
     """docs/commands.md."""
     every = list(registered())
@@ -344,9 +311,8 @@ def commands() -> str:
     parts = [
         MADE.format(source="the command's function in buckia/cli/"),
         "# Commands\n",
-        "stdout holds the result, a document or nothing; stderr is for people. Where stderr is no "
-        "terminal there is no progress and no question, and `NO_COLOR` switches colours off.\n",
-        *(f"- [`buckia {n}`](#buckia-{n.replace(' ', '-')}): {_first(f)}" for n, f in every),
+        f"{STREAMS}\n",
+        *(f"- [`buckia {n}`](#buckia-{n.replace(' ', '-')}): {first(f)}" for n, f in every),
         "\n`buckia --version` shows the version, `buckia COMMAND --help` the help of a command, "
         "and `buckia --install-completion` teaches your shell to complete commands, options and "
         "buckets.\n",
@@ -359,34 +325,6 @@ def commands() -> str:
         *_exit_codes(),
     ]
     return "\n".join(parts).rstrip("\n") + "\n"
-
-
-def registered() -> Iterator[tuple[str, Callable[..., Any]]]:
-    """Every command and its function, those of a group after their group's name."""
-    app = whole()
-    groups = [(f"{group.name} ", group.typer_instance) for group in app.registered_groups]
-    for prefix, typer in (("", app), *groups):
-        for item in typer.registered_commands if typer else ():
-            if item.callback:
-                yield prefix + (item.name or item.callback.__name__), item.callback
-
-
-def parameters(function: Callable[..., Any]) -> list[Parameter]:
-    """The arguments and options of a command, in order."""
-    hints = get_type_hints(function, include_extras=True)
-    found = []
-    for item in inspect.signature(function).parameters.values():
-        (info,) = hints[item.name].__metadata__
-        if info.hidden:
-            continue
-        kind = hints[item.name].__origin__
-        enum = isinstance(kind, type) and issubclass(kind, StrEnum)
-        found.append(Parameter(item.name, info, item.default, tuple(kind) if enum else ()))
-    return found
-
-
-def _first(function: Callable[..., Any]) -> str:
-    return inspect.cleandoc(function.__doc__ or "").partition("\n")[0]
 
 
 def _command(name: str, function: Callable[..., Any]) -> Iterator[str]:
@@ -408,29 +346,16 @@ def _table(kind: str, rows: list[Parameter]) -> Iterator[str]:
     if rows:
         yield f"| {kind} | Meaning | Default |\n|---|---|---|"
         for item in rows:
-            yield "| " + " | ".join(cell.replace("|", "\\|") for cell in item.row) + " |"
+            default = f"`{item.told}`" if item.told else ""
+            cells = (item.written, item.info.help or "", default)
+            yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
         yield ""
 
 
-def exit_codes() -> dict[int, list[type[errors.BuckiaError]]]:
-    """Every exit code and the errors that end a command with it."""
-    found: dict[int, list[type[errors.BuckiaError]]] = {0: [], 2: []}
-    for kind in vars(errors).values():
-        if isinstance(kind, type) and issubclass(kind, errors.BuckiaError):
-            found.setdefault(kind.exit_code, []).append(kind)
-    return dict(sorted(found.items()))
-
-
 def _exit_codes() -> Iterator[str]:
-    said = {
-        0: "Done.",
-        1: "Something else went wrong; the message says what.",
-        2: "There are changes: `plan --detailed-exitcode`, or `verify` found a difference.",
-    }
     yield "| Code | Meaning | Errors |\n|---|---|---|"
     for code, kinds in exit_codes().items():
-        meaning = said[code] if code in said else _first(kinds[0])
-        yield f"| {code} | {meaning} | {', '.join(f'`{kind.__name__}`' for kind in kinds)} |"
+        yield f"| {code} | {meaning(code)} | {', '.join(f'`{kind.__name__}`' for kind in kinds)} |"
 
 
 # -- credentials ----------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ import pytest
 
 import buckia.cli
 from buckia.rules import BUILT_IN
-from tests import reference
+from tests import commandline, reference
 from tests.keyrings import InMemory, using
 from tests.pages import PAGES, ROOT, blocks, clear_environment, play, same
 from tests.servers.moto import serve_moto
@@ -116,10 +116,15 @@ def test_generated_pages_are_up_to_date() -> None:
 def test_an_old_page_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`--check` says which page it is and what to do."""
-    monkeypatch.setattr(reference, "DOCS", tmp_path)
+    """`--check` says which page it is and what to do; what no command has any more is removed."""
+    monkeypatch.setattr(reference, "ROOT", tmp_path)
+    monkeypatch.setattr(reference, "DOCS", tmp_path / "docs")
+    (tmp_path / "man").mkdir()
+    (tmp_path / "man/buckia-gone.1").touch()
     assert reference.main(["--check"]) == 1
-    assert "docs/commands.md is out of date: run `make docs`" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    for name in ("docs/commands.md", "man/buckia-plan.1", "man/buckia-gone.1"):
+        assert f"{name} is out of date: run `make docs`" in printed
     assert reference.main([]) == 0
     assert reference.main(["--check"]) == 0
 
@@ -132,19 +137,19 @@ def test_every_option_command_and_exit_code_is_documented() -> None:
         assert f"\n### {name}\n" in configuration
     for name in definitions["buckia"]["properties"]:
         assert f"\n### `buckia.{name}`\n" in configuration
-    for command, callback in reference.registered():
+    for command, callback in commandline.registered():
         assert f"\n## `buckia {command}`\n" in commands
-        for parameter in reference.parameters(callback):
+        for parameter in commandline.parameters(callback):
             assert parameter.written.replace("|", "\\|") in commands
             assert parameter.info.help, parameter.name
-    for code in reference.exit_codes():
+    for code in commandline.exit_codes():
         assert f"\n| {code} | " in commands
 
 
 def test_the_help_names_every_exit_code() -> None:
     """`buckia --help` and the error classes agree."""
     told = {int(code) for code in re.findall(r"(?:^|  )(\d+) ", buckia.cli.EXIT_CODES, re.M)}
-    assert told == set(reference.exit_codes())
+    assert told == set(commandline.exit_codes())
 
 
 def test_each_pattern_of_what_is_never_content_has_an_example() -> None:

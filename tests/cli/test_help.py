@@ -9,7 +9,7 @@ import pytest
 import typer
 
 from buckia.cli import helping, options
-from tests import reference
+from tests import commandline
 from tests.cli.console import buckia
 
 NAMES = ("ci", "conflicts", "credentials", "lockfile", "orphans", "plan", "promote")
@@ -28,7 +28,7 @@ def test_a_topic_names_commands_and_options_that_exist(name: str) -> None:
     """On pages that fit a narrow terminal."""
     page = helping.topics()[name]
     assert max(map(len, page.splitlines())) <= 80
-    commands = dict(reference.registered())
+    commands = dict(commandline.registered())
     found = re.findall(
         r"(?m)(?:^  |`)buckia ([a-z][a-z-]*(?: (?:list|restore|set|test))?)((?: [^\s`]+)*)", page
     )
@@ -36,7 +36,7 @@ def test_a_topic_names_commands_and_options_that_exist(name: str) -> None:
     for command, rest in found:
         command = command if command in commands else command.split()[0]
         assert command in commands, command
-        written = " ".join(item.written for item in reference.parameters(commands[command]))
+        written = " ".join(item.written for item in commandline.parameters(commands[command]))
         for option in re.findall(r"--[a-z-]+", rest):
             assert f"`{option}" in written, (command, option)
 
