@@ -207,7 +207,9 @@ def _is_applied(space: Workspace, plan: Plan, name: str, lock: Lockfile) -> bool
         return False
     if state.plan == plan.digest:
         return not state.partial
-    if state.lineage != base.lineage:
+    if base.lineage is None:
+        why = "the plan was made before anything was applied, and something was since"
+    elif state.lineage != base.lineage:
         why = "its lockfile belongs to another history (lineage)"
     elif state.serial != base.serial:
         why = f"the lockfile is at serial {state.serial}, the plan was made from {base.serial}"

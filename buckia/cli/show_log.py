@@ -89,7 +89,8 @@ def _detailed(run: Run, everything: bool) -> Iterator[RenderableType]:
 def _row(item: Outcome) -> tuple[str, str, str]:
     size = text.size(item.entry.size) if item.entry else ""
     told = text.visible(item.error or "") if not item.done else size
-    return "ok" if item.done else "failed", f"{item.op}  {text.name(item.key)}", told
+    ended = "ok" if item.done else "failed"
+    return f"{ended}  {OPS[item.op].todo}", text.name(item.key), told
 
 
 def moment(at: str) -> str:
