@@ -12,7 +12,8 @@ server at http://HOST/F/. There is no shell.
 Digests, durations and the workspace's own path are made the same everywhere.
 
 Whatever a transcript is about, a command that is refused says so in one line, prints nothing on
-stdout (but a start and an end for `apply --json`) and changes nothing. `doctor` is not refused anything: what is wrong is its result.
+stdout (but a start and an end for `apply --json`) and changes nothing. `doctor` is not refused
+anything: what is wrong is its result.
 """
 
 from __future__ import annotations
