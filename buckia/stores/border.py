@@ -133,4 +133,6 @@ def _is_refusal(error: StoreError) -> bool:
 
 def shown(key: str) -> str:
     """A key as one line that every terminal can print."""
+    if key.isprintable():
+        return key
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in key)

@@ -6,7 +6,7 @@ that went well, half as many after one that did not.
 
 from __future__ import annotations
 
-from threading import Condition
+from threading import Condition, Lock
 
 from msgspec import Struct
 
@@ -49,18 +49,25 @@ class Budget:
     def __init__(self, most: int) -> None:
         self.window = Window(most, most)
         self._running = 0
-        self._changed = Condition()
+        self._lock = Lock()
+        self._changed = Condition(self._lock)
+        self._waiting = 0
 
     def enter(self) -> int:
         """Wait until there is room; give the era, for `leave`."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._running < self.window.limit)
+        with self._lock:
+            while self._running >= self.window.limit:
+                self._waiting += 1
+                self._changed.wait()
+                self._waiting -= 1
             self._running += 1
             return self.window.era
 
     def leave(self, era: int, *, crowded: bool) -> None:
         """The request is answered; `crowded` means that the service said "too many"."""
-        with self._changed:
+        with self._lock:
             self._running -= 1
-            self.window = self.window.after(era, crowded=crowded)
-            self._changed.notify_all()
+            if crowded or self.window.limit < self.window.most:
+                self.window = self.window.after(era, crowded=crowded)
+            if self._waiting:
+                self._changed.notify_all()

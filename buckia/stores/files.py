@@ -36,7 +36,8 @@ PERMISSIONS: Final = 0o777
 def scratch(folder: Path) -> Iterator[Path]:
     """A name for a temporary file in `folder`, removed at the end if it still exists."""
     refuse_links(folder.parent, folder)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not os.path.isdir(folder):  # noqa: PTH112  (asked for every file)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / secrets.token_hex(8)
     try:
         yield path
@@ -48,7 +49,7 @@ def refuse_links(*folders: Path) -> None:
     """Raise `LocalError` for a folder of buckia's own that leads somewhere else: who shares the
     place may have put it there."""
     for folder in folders:
-        if folder.is_symlink():
+        if os.path.islink(folder):  # noqa: PTH114
             raise LocalError(
                 f"{folder.parent.name}/{folder.name} is a symbolic link; buckia keeps its own "
                 "there and writes nowhere else; remove it"

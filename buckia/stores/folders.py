@@ -21,15 +21,10 @@ def opened(root: Path, parts: Sequence[str], *, make: bool = False) -> Iterator[
 
     Raises `LocalError` where a link is on the way; `root` itself may be one.
     """
-    if make:
-        root.mkdir(parents=True, exist_ok=True)
-    handle = os.open(root, _FLAGS)
+    handle = _begin(root, make=make)
     try:
         for part in parts:
-            if make:
-                with contextlib.suppress(FileExistsError):
-                    os.mkdir(part, dir_fd=handle)
-            inner = _enter(part, handle)
+            inner = _enter(part, handle, make=make)
             os.close(handle)
             handle = inner
         yield handle
@@ -37,13 +32,27 @@ def opened(root: Path, parts: Sequence[str], *, make: bool = False) -> Iterator[
         os.close(handle)
 
 
-def _enter(part: str, inside: int) -> int:
+def _begin(root: Path, *, make: bool) -> int:
+    try:
+        return os.open(root, _FLAGS)
+    except FileNotFoundError:
+        if not make:
+            raise
+    root.mkdir(parents=True, exist_ok=True)
+    return os.open(root, _FLAGS)
+
+
+def _enter(part: str, inside: int, *, make: bool) -> int:
     try:
         return os.open(part, _NO_LINK, dir_fd=inside)
-    except OSError:
+    except OSError as problem:
         if is_link(part, inside):
             raise LocalError(f"the folder {part!r} is a symbolic link; remove it") from None
-        raise
+        if not (make and isinstance(problem, FileNotFoundError)):
+            raise
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(part, dir_fd=inside)
+    return _enter(part, inside, make=False)
 
 
 def is_link(name: str, inside: int) -> bool:

@@ -240,17 +240,19 @@ class LocalStore:
                 with self._paths.folder(path) as inside:
                     place = self._placement(entry.key, inside)
                     database = place.put(temporary, replacing, inherit=mode is None)
+                    stat = self._paths.look(path, inside)
         except OSError as problem:
             raise files.explain(path, problem) from None
         self._paths.remember({entry.key: path})
-        return self._stored(entry.key, path, written, database=database)
+        return self._stored(entry.key, path, written, stat, database=database)
 
-    def _stored(self, key: str, path: str, written: Meter, *, database: bool) -> Entry:
+    def _stored(
+        self, key: str, path: str, written: Meter, stat: os.stat_result | None, *, database: bool
+    ) -> Entry:
         """What was put here, whatever somebody may have made of it by now."""
         found, told = (self.head(key) if database else None), written.digests
         if found and (found.logical or found.sha256 == told["sha256"]):
             return found
-        stat = self._paths.look(path)
         if stat is None:
             raise PreconditionError(f"{path}: the file vanished as it was written; plan again")
         stored = Entry(

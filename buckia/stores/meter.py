@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from typing import Final
 
 from buckia.errors import IntegrityError
 from buckia.model import DIGESTS, Entry, replace
+
+_NEW: Final = {"sha256": hashlib.sha256, "sha1": hashlib.sha1, "md5": hashlib.md5}
+"""By function: `hashlib.new` looks each name up, which for small files costs as much as hashing."""
 
 
 class Meter:
@@ -14,7 +18,7 @@ class Meter:
 
     def __init__(self, names: Iterable[str] = DIGESTS) -> None:
         self.size = 0
-        self._hashes = {name: hashlib.new(name, usedforsecurity=False) for name in names}
+        self._hashes = {name: _NEW[name](usedforsecurity=False) for name in names}
 
     def add(self, chunk: bytes | memoryview) -> None:
         """Count and hash the next bytes."""

@@ -59,11 +59,12 @@ class Paths:
 
     def full(self, path: str) -> Path:
         """The absolute path, proved to lead through no link below its mapping."""
-        full, parts = self.way(path)
+        start, parts = self.way(path)
+        place = str(start)
         for part in parts:
-            full = full / part
-            if full.is_symlink():
-                raise LocalError(f"{path}: its folder {full.name!r} is a symbolic link; remove it")
+            place = os.path.join(place, part)  # noqa: PTH118  (asked twice for every file)
+            if os.path.islink(place):  # noqa: PTH114
+                raise LocalError(f"{path}: its folder {part!r} is a symbolic link; remove it")
         return self.root / path
 
     def way(self, path: str) -> tuple[Path, tuple[str, ...]]:
@@ -96,15 +97,18 @@ class Paths:
         """The folder of a path, held open; see `folders.opened`."""
         return folders.opened(*self.way(path), make=make)
 
-    def look(self, path: str) -> os.stat_result | None:
-        """What the system knows of the file at a path; None where there is none.
+    def look(self, path: str, inside: int | None = None) -> os.stat_result | None:
+        """What the system knows of the file at a path; None where there is none. `inside` is its
+        folder, where that is open already.
 
         Raises `LocalError` for anything else that stands there but a folder: it is no content, and
         the name is not free either.
         """
         try:
-            with self.folder(path) as inside:
-                stat = os.stat(_name(path), dir_fd=inside, follow_symlinks=False)
+            if inside is None:
+                with self.folder(path) as opened:
+                    return self.look(path, opened)
+            stat = os.stat(_name(path), dir_fd=inside, follow_symlinks=False)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as problem:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,15 +31,22 @@ _KINDS: Final = {
 """The class of each operation; those that begin in `List` list, all others are about the bucket."""
 
 
-@contextmanager
-def asking(traffic: Traffic, kind: Kind) -> Iterator[Turn]:
+def asking(traffic: Traffic, kind: Kind) -> _Asked:
     """One request: when there is room, counted, and noted if the service has too many."""
-    with traffic.request(kind) as turn:
-        try:
-            yield turn
-        except FAILURES as problem:
-            turn.crowded = is_crowded(problem)
-            raise
+    return _Asked(traffic.request(kind))
+
+
+class _Asked:
+    def __init__(self, turn: Turn) -> None:
+        self._turn = turn
+
+    def __enter__(self) -> Turn:
+        return self._turn
+
+    def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> None:
+        if isinstance(problem, FAILURES):
+            self._turn.crowded = is_crowded(problem)
+        self._turn.end()
 
 
 def watch(events: BaseEventHooks, traffic: Traffic) -> None:

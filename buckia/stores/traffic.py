@@ -83,8 +83,10 @@ class Traffic:
         again = retry.is_repeat()
         with self._lock:
             self._counts[kind.value] += 1
-            self._counts["pages"] += kind is Kind.LIST
-            self._counts["retries"] += again
+            if kind is Kind.LIST:
+                self._counts["pages"] += 1
+            if again:
+                self._counts["retries"] += 1
         return Turn(self, budget, era)
 
     def end(self, turn: Turn) -> None:
