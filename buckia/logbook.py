@@ -58,6 +58,8 @@ def _run(record: Record) -> Run:
     head, finish = record.header, record.finish
     last = {item.id: item for item in record.outcomes}  # a move has two outcomes, the last counts
     done = [item for item in last.values() if item.done]
+    # What is kept under a new name on both sides is remembered once, by its copy in the bucket.
+    sizes = {(item.bucket, item.key): item.entry.size for item in done if item.entry}
     whole = finish is not None and finish.seconds is not None
     ended: Literal["done", "failed", "cut", "open"] = "done" if whole else "cut"
     if finish is None:
@@ -76,7 +78,7 @@ def _run(record: Record) -> Run:
         serials=_serials(record),
         counts=dict(sorted(Counter(str(item.op) for item in done).items())),
         failed=len(last) - len(done),
-        bytes=sum(item.entry.size for item in done if item.op in _MOVED and item.entry),
+        bytes=sum(sizes.get((item.bucket, item.key), 0) for item in done if item.op in _MOVED),
         seconds=finish.seconds if finish else None,
         used=finish.used if finish else NOTHING,
         outcomes=tuple(record.outcomes),

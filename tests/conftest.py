@@ -16,7 +16,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from buckia.lease import claims
+from buckia.pulling import pauses
+from buckia.stores import retry
 from buckia.stores.hashing import HashCache
+from tests.servers.folder import WebFolder, serve_folder
 
 _SLOW_IS_FINE = (HealthCheck.too_slow, HealthCheck.data_too_large)
 
@@ -65,6 +68,20 @@ def alone() -> Iterator[None]:
 
 
 _SETTLE: Final = claims.SETTLE
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who pulls makes no pauses worth the name."""
+    monkeypatch.setattr(pauses, "FIRST", 0.001)
+    monkeypatch.setattr(retry, "FIRST_WAIT", 0.001)
+
+
+@pytest.fixture
+def server() -> Iterator[WebFolder]:
+    """A server that gives out one folder, for who pulls; stores have servers of their own."""
+    with serve_folder() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

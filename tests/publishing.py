@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+import random
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
 from io import BytesIO
 from pathlib import Path
+from typing import Final
 
 from buckia import manifest, mime
 from buckia.manifest import NAME, File, Manifest
 from tests.servers.folder import WebFolder
+
+SMALL: Final = {
+    "images/a.jpg": b"a" * 100,
+    "images/b.jpg": b"b" * 100,
+    "notes.txt": b"Hello.\n",
+}
+"""A folder with two pictures and a text."""
+
+
+def noise(size: int, seed: int = 0) -> bytes:
+    """Bytes that no compression and no chance makes equal."""
+    return random.Random(seed).randbytes(size)
 
 
 def describe(path: str, data: bytes) -> File:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 import pytest
 import yaml
@@ -29,13 +30,14 @@ OTHER: Final = f"sha256:{'0' * 64}"
 
 
 class Forge(ThreadingHTTPServer):
-    """One pull request with its comments; the first is somebody's who plays the pipeline."""
+    """One pull request with its comments; a whole page is somebody's who plays the pipeline."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Answer)
         forged = f"<!-- buckia plan {OTHER} -->"
         self.comments: list[dict[str, Any]] = [
-            {"id": 1, "body": forged, "user": {"login": "mallory"}, "author": {"id": 1}}
+            {"id": number, "body": forged, "user": {"login": "mallory"}, "author": {"id": 1}}
+            for number in range(100, 200)
         ]
         self.writes: list[str] = []
 
@@ -51,13 +53,15 @@ class Answer(BaseHTTPRequestHandler):
     server: Forge
 
     def do_GET(self) -> None:
-        path = self.path.partition("?")[0]
+        path, _, query = self.path.partition("?")
         if path.endswith("/user"):
             self._say({"id": 7})
         elif path.endswith(("/commits/abc/pulls", "/commits/abc/merge_requests")):
             self._say([{"number": 5, "iid": 5}])
         elif path in ("/repos/o/r/issues/5/comments", "/projects/3/merge_requests/5/notes"):
-            self._say(self.server.comments)
+            asked = {name: int(value) for name, value in parse_qsl(query)}
+            end = asked["per_page"] * asked["page"]
+            self._say(self.server.comments[end - asked["per_page"] : end])
         else:
             self.send_error(404)
 
@@ -182,7 +186,7 @@ def test_the_steps_do_what_they_say(
     for _ in range(2):
         runner.run(f"ci/comment-{service}.sh")
     assert forge.writes == ["POST", "PATCH" if service == "github" else "PUT"]
-    assert "welcome.txt" in forge.comments[1]["body"]
+    assert "welcome.txt" in forge.comments[-1]["body"]
     reviewed = runner.run(f"ci/reviewed-{service}.sh").strip()
     assert reviewed == digest(runner.folder / "plan.json")
 

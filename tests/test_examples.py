@@ -14,6 +14,7 @@ from buckia.project import Project
 from tests.helpers import ops
 
 DEMO = "0A4QEZFCJoP7qjOZH1JEHi"
+TIERS = (DEMO, "OEXM3A5Jexq6samuAnaZON", "ewKMsC9MrxWfxR2nAs1Pw3")
 EXAMPLES = Path(__file__).parent.parent / "examples"
 ACTIONS = {
     "backup": [
@@ -26,9 +27,8 @@ ACTIONS = {
         "upload gc9BplsZ6tpBf0y0ewWX8L/welcome.txt",
     ],
     "tiers": [
-        f"upload {folder}/{name}"
-        for folder in (DEMO, "OEXM3A5Jexq6samuAnaZON", "ewKMsC9MrxWfxR2nAs1Pw3")
-        for name in ("badge.png", "welcome.txt")
+        *(f"upload {folder}/{name}" for folder in TIERS for name in ("badge.png", "welcome.txt")),
+        *(f"publish {folder}/.buckia-manifest.json" for folder in TIERS),
     ],
 }
 """What the first plan of each example does."""

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-import random
 import sqlite3
 import threading
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -16,30 +14,11 @@ import pytest
 from buckia import IncompleteError, Interrupted, LocalError, LockedError, UsageError, pull
 from buckia.folder_lock import hold
 from buckia.manifest import NAME, block_size
-from buckia.pulling import pauses
-from buckia.stores import hashing, retry
-from tests.publishing import database, publish, rows, trashed, tree
-from tests.servers.folder import WebFolder, serve_folder
+from buckia.stores import hashing
+from tests.publishing import SMALL, database, noise, publish, rows, trashed, tree
+from tests.servers.folder import WebFolder
 
-SMALL = {"images/a.jpg": b"a" * 100, "images/b.jpg": b"b" * 100, "notes.txt": b"Hello.\n"}
-
-
-def noise(size: int, seed: int = 0) -> bytes:
-    """Bytes that no compression and no chance makes equal."""
-    return random.Random(seed).randbytes(size)
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No pauses worth the name."""
-    monkeypatch.setattr(pauses, "FIRST", 0.001)
-    monkeypatch.setattr(retry, "FIRST_WAIT", 0.001)
-
-
-@pytest.fixture
-def server() -> Iterator[WebFolder]:
-    with serve_folder() as running:
-        yield running
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 @pytest.fixture

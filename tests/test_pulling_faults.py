@@ -7,7 +7,7 @@ import errno
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -30,27 +30,17 @@ from buckia import (
     pull,
 )
 from buckia.manifest import NAME
-from buckia.pulling import fetching, pauses, runs
-from buckia.stores import files, retry
-from tests.publishing import database, describe, manifest_of, publish, trashed, tree
-from tests.servers.folder import WebFolder, serve_folder
-from tests.test_pulling import SMALL, noise
+from buckia.pulling import fetching, runs
+from buckia.stores import files
+from tests.publishing import SMALL, database, describe, manifest_of, noise, publish, trashed, tree
+from tests.servers.folder import WebFolder
 from tests.vectors.contents import CONTENTS, generated
 from tests.vectors.documents import ACCEPTED, NO_DOCUMENTS, REFUSED
 
 NEW = {**SMALL, "notes.txt": b"Hello again.\n", "images/c.jpg": b"c" * 100}
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pauses, "FIRST", 0.001)
-    monkeypatch.setattr(retry, "FIRST_WAIT", 0.001)
-
-
-@pytest.fixture
-def server() -> Iterator[WebFolder]:
-    with serve_folder() as running:
-        yield running
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 @pytest.fixture
@@ -261,7 +251,7 @@ def test_redirects_are_followed_but_never_to_less_than_https(
     server.switches.redirects = {"notes.txt": "moved"}
     pull(server.url, folder)
     assert tree(folder) == NEW
-    for target, told in (("ftp://host/x", "refused"), ("notes.txt", "too often")):
+    for target, told in (("ftp://host/x", "what is not https"), ("notes.txt", "too often")):
         publish(server, {"notes.txt": b"3"}, 3)
         server.switches.redirects = {"notes.txt": target}
         with pytest.raises(StoreError, match=told):

@@ -124,12 +124,15 @@ _COLOURS: Final = {"in step": "green", "behind": "yellow", "diverged": "bold yel
 
 def _tiers(tiers: Sequence[Standing]) -> Iterator[Line]:
     """The tiers side by side."""
-    if tiers:
-        yield ()
-        yield (("Promotions", "bold"),)
-    width = max((len(item.pair.name) for item in tiers), default=0)
+    if not tiers:
+        return
+    from buckia.report.ops import OPS  # with the views of a plan, which no bucket by itself needs
+
+    yield ()
+    yield (("Promotions", "bold"),)
+    width = max(len(item.pair.name) for item in tiers)
     for item in tiers:
-        counts = [f"{count:,} to {_TODO[op]}" for op, count in item.plan.summary.actions.items()]
+        counts = [f"{count:,} to {OPS[op].todo}" for op, count in item.plan.summary.actions.items()]
         counts += [text.count_of(len(item.plan.conflicts), "conflict")] * bool(item.plan.conflicts)
         moved = f", now {item.now}" if item.now != item.held else ""
         told = f"{text.count_of(item.files, 'file')} of {text.name(item.pair.source)} "
@@ -139,17 +142,6 @@ def _tiers(tiers: Sequence[Standing]) -> Iterator[Line]:
             (f"{item.state:<8}", _COLOURS[item.state]),
             f"  {'; '.join((told, *([', '.join(counts)] if counts else [])))}",
         )
-
-
-_TODO: Final = {
-    Op.COPY: "copy",
-    Op.MOVE: "move",
-    Op.PUBLISH: "publish",
-    Op.DELETE_REMOTE: "delete",
-    Op.ADOPT: "adopt",
-    Op.FORGET: "forget",
-    Op.PURGE: "purge",
-}
 
 
 def _bucket(item: BucketStatus) -> Iterator[Line]:

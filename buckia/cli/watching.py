@@ -96,8 +96,13 @@ def _watch(look: Look, interval: float, sleep: Callable[[float], None] = time.sl
             found, tiers = look()
             sys.stdout.write(_CLEAR)
             draw(show_status.view(found, tiers))
+            sys.stdout.write(
+                f"\n{time.strftime('%H:%M:%S')}, every {interval:g} s; Ctrl-C ends it\n"
+            )
+            sys.stdout.flush()
             sleep(interval)
     except (KeyboardInterrupt, Interrupted):
+        sys.stdout.write("\n")  # after the terminal's own ^C
         raise typer.Exit(Interrupted.exit_code) from None
 
 

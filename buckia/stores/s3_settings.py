@@ -255,7 +255,9 @@ class S3Settings:
         if isinstance(error, AccessError) and code in ("AccessDenied", "403", ""):
             needed = f"s3:{ROWS[name].rights[right]}"
             more = ", unless `public_access_block` forbids what is public" if right else ""
-            return AccessError(f"{place}: access denied; give the key {needed}{more}")
+            return AccessError(
+                f"{place}: access denied; the key needs {needed}{more}; give it that"
+            )
         if self._linode and name == "cors" and type(error) is StoreError:
             return StoreError(f"{place}: refused ({code}); {_NO_CORS}")
         return StoreError(f"{place}: {_REFUSED[code]} ({code})") if code in _REFUSED else error

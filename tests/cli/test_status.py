@@ -119,6 +119,7 @@ def test_it_is_redrawn_until_ctrl_c(project: Path) -> None:
     """Each time with what is there by then; the end is quiet, with exit code 130."""
     with Terminal("status", "--watch", "--interval", "1") as terminal:
         terminal.wait("nothing has changed since")
+        terminal.wait("Ctrl-C ends it")
         (project / "assets/new.txt").write_text("new")
         terminal.wait("1 new")
         terminal.screen = ""

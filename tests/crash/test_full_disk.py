@@ -195,7 +195,7 @@ def test_a_lockfile_that_cannot_be_written(workspace: Path, number: int) -> None
     assert (ended.code, objects(workspace)) == (5, "abc")
     assert re.fullmatch(
         r"Error: what was done is done, but the lockfile could not be written: .*"
-        rf"{os.strerror(number)}.*; the journal holds it and the next plan or apply picks it up\n",
+        rf"{os.strerror(number)}.*; the journal holds it; plan again, which picks it up\n",
         ended.err,
     )
     assert again.code == 1 and again.err.count("\n") == 1

@@ -113,7 +113,7 @@ def test_without_a_pull_zone_and_the_account_nothing_is_purged() -> None:
     for named, key in (("acme-cdn", None), (None, "key")):
         cdn = Cdn(named, key, None, Traffic())
         assert cdn.caches is None
-        with pytest.raises(ConfigError, match="needs `pull_zone` and `api_key`"):
+        with pytest.raises(ConfigError, match="set `pull_zone` and `api_key`"):
             cdn.purge("a")
         cdn.close()
     assert Cdn("acme-cdn", "key", None, Traffic()).caches == CACHES
@@ -261,7 +261,7 @@ def test_a_store_signs_with_the_key_of_its_pull_zone(monkeypatch: pytest.MonkeyP
 def test_without_pull_zone_or_key_nothing_is_signed(given: dict[str, str]) -> None:
     """The storage API itself has no URLs for others."""
     store = BunnyStore(BunnyOptions("zone", "password", **given))  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match="needs `pull_zone` and `token_key`"):
+    with pytest.raises(ConfigError, match="set `pull_zone` and `token_key`"):
         store.signed_url("a", 60)
     store.close()
 

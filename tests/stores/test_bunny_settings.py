@@ -160,12 +160,12 @@ def test_what_is_missing_is_named(bunny: Bunny) -> None:
     """The key, the pull zone, the right ones of both."""
     lacking = opened(bunny, account_key=None)
     with pytest.raises(
-        ConfigError, match="a setting of a pull zone needs `pull_zone` and `api_key`"
+        ConfigError, match="a setting of a pull zone needs more; set `pull_zone` and `api_key`"
     ):
         read(lacking, "pull_zone", PULL)
     bare = opened(bunny, pull_zone=None)
     assert bare.settings.names() == ("storage_zone",)
-    with pytest.raises(ConfigError, match="needs `pull_zone` and `api_key`"):
+    with pytest.raises(ConfigError, match="set `pull_zone` and `api_key`"):
         read(bare, "pull_zone", PULL)
     unknown = opened(bunny, pull_zone="nobody")
     with pytest.raises(NotFoundError, match="no such pull zone"):

@@ -4,7 +4,8 @@
 set -eu
 . "$(dirname "$0")/github.sh"
 
-mine=$(comment "$PULL_REQUEST" | jq -r '.id // ""')
+found=$(comment "$PULL_REQUEST")
+mine=$(printf '%s\n' "$found" | jq -r '.id // ""')
 if [ -n "$mine" ]; then
   jq -Rs '{body: .}' comment.md | ask --request PATCH --data @- "$api/issues/comments/$mine"
 else

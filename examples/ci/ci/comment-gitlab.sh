@@ -5,7 +5,8 @@ set -eu
 . "$(dirname "$0")/gitlab.sh"
 
 notes="$api/merge_requests/$CI_MERGE_REQUEST_IID/notes"
-mine=$(comment "$CI_MERGE_REQUEST_IID" | jq -r '.id // ""')
+found=$(comment "$CI_MERGE_REQUEST_IID")
+mine=$(printf '%s\n' "$found" | jq -r '.id // ""')
 if [ -n "$mine" ]; then
   jq -Rs '{body: .}' comment.md | ask --request PUT --data @- "$notes/$mine"
 else
