@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 JOBS   ?= auto
 
-.PHONY: help tour test check format docs bench profile weeks mutate clean
+.PHONY: help tour test check format docs pictures bench profile weeks mutate clean
 
 help:            ## this list
 	@sed -n 's/^\([a-z]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ docs: $(READY)   ## write the generated pages anew, and build the site into buil
 	@$(BIN)/python -m tests.reference
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 	@echo "The documentation is in build/site/index.html"
+
+pictures: $(READY) ## make the pictures of the README anew; wants Chromium and its driver
+	@$(BIN)/python -m tests.illustrations
 
 bench: $(READY)  ## measure; see tests/benchmarks
 	@$(BIN)/python -m tests.benchmarks $(SCENARIO) $(if $(SMALL),--small) $(if $(RUNS),--runs $(RUNS))

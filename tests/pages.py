@@ -139,20 +139,27 @@ def same(text: str) -> str:
 
 def in_terminal(words: list[str], answers: list[str]) -> str:
     """What a person sees who runs `buckia` in a terminal and gives these answers."""
-    screen = BytesIO()
-    terminal = _Terminal(screen)
+    return _ended(*screen(words, answers, NO_COLOR="1", COLUMNS=_WIDTH))
+
+
+def screen(words: list[str], answers: list[str], **settings: str) -> tuple[str, int]:
+    """What `buckia` writes to a terminal, escape codes and all, and its exit code.
+
+    `settings` are environment variables.
+    """
+    written = BytesIO()
+    terminal = _Terminal(written)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Display, "__enter__", lambda display: display)  # it erases itself anyway
-        patch.setenv("TERM", "xterm")
-        patch.setenv("NO_COLOR", "1")
-        patch.setenv("COLUMNS", _WIDTH)
+        for name, value in {"TERM": "xterm", **settings}.items():
+            patch.setenv(name, value)
         patch.setattr(getpass, "getpass", terminal.hide)
         patch.setattr(sys, "stdin", _Keyboard(answers, terminal))
         patch.setattr(sys, "stdout", terminal)
         patch.setattr(sys, "stderr", terminal)
         code = run(words)
     terminal.flush()
-    return _ended(screen.getvalue().decode(), code)
+    return written.getvalue().decode(), code
 
 
 class _Terminal(TextIOWrapper):
