@@ -191,5 +191,5 @@ def _rendered(what: RenderableType, stream: TextIO) -> str:
     width = None if stream.isatty() or "COLUMNS" in os.environ else _UNWRAPPED
     console = Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
     with console.capture() as lines:
-        console.print(what)
+        console.print(what, crop=False)  # no end of a name or digest is lost in a narrow terminal
     return "".join(f"{line.rstrip()}\n" for line in lines.get().split("\n")[:-1])

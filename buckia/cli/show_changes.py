@@ -65,7 +65,12 @@ def view(found: Difference, *, everything: bool = False) -> Group:
         _section("Changed", [*_changed(found.changed, fold)], len(found.changed)),
         _section("Warnings added", [*_warnings(found.warnings_added, fold)]),
         _section("Warnings removed", [*_warnings(found.warnings_removed, fold)]),
-        Text(f"\n{text.visible(found.old)}\n{text.visible(found.new)}", "dim", overflow="ignore"),
+        Text(
+            f"\n{text.visible(found.old)}\n{text.visible(found.new)}",
+            "dim",
+            no_wrap=True,
+            overflow="ignore",
+        ),
     ]
     return Group(*(part for part in parts if part is not None))
 
@@ -80,7 +85,7 @@ def _section(
 
 
 def _header(fields: Sequence[Field]) -> Iterator[Text]:
-    for item in fields:
+    for item in (part for whole in fields for part in _parts(whole)):
         name = _FIELDS.get(item.name, text.name(item.name))
         told = (
             "differs"
@@ -88,6 +93,17 @@ def _header(fields: Sequence[Field]) -> Iterator[Text]:
             else f"{_short(item.now)}, was {_short(item.was)}"
         )
         yield Text.assemble("  ", (name, "cyan"), f"  {told}")
+
+
+def _parts(item: Field) -> Iterator[Field]:
+    """A field, or where it is a table on both sides what differs in it."""
+    was, now = item.was, item.now
+    if not (isinstance(was, dict) and isinstance(now, dict)):
+        yield item
+        return
+    for name in sorted(was.keys() | now.keys()):
+        if was.get(name) != now.get(name):
+            yield Field(f"{item.name}.{name}", was.get(name), now.get(name))
 
 
 def _short(value: object) -> str:

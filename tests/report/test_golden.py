@@ -32,7 +32,7 @@ def terminal(width: int) -> Callable[[Plan], str]:
 
     def drawn(plan: Plan) -> str:
         out = StringIO()
-        Console(file=out, width=width, highlight=False).print(show.view(plan))
+        Console(file=out, width=width, highlight=False).print(show.view(plan), crop=False)
         return re.sub(" +\n", "\n", out.getvalue())
 
     return drawn
