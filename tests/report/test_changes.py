@@ -73,7 +73,8 @@ def test_what_is_dangerous_comes_first() -> None:
     ({"config_digest": "sha256:d"}, "config_digest", "configuration  differs"),
     ({"overrides": ({"rule": "keep_going", "allow": "yes"},)}, "overrides", "limits lifted"),
     ({"blocked": ("max_delete: x",)}, "blocked", "can be applied  no, was yes"),
-    ({"buckets": {"assets": head(base=BaseRef("9b1c", 42, "d"))}}, "buckets.assets.base", "base.serial  42, was"),
+    ({"buckets": {"assets": head(base=BaseRef("9b1c", 42, "d"))}}, "buckets.assets.base",
+     "base.serial  42, was"),
     ({"buckets": {"assets": head("other")}}, "buckets.assets.bucket", "other, was acme-assets"),
     ({"buckets": {}}, "buckets.assets", "nothing, was s3 acme-assets"),
 ])  # fmt: skip
