@@ -23,10 +23,13 @@ _WORTH: Final = 8 * 1024 * 1024
 """Bytes after which a connection that breaks counts as the first to do so."""
 
 
+Chunk = bytes | memoryview
+
+
 class Body(NamedTuple):
     """The answer to a request for bytes: they come from `chunks`, and `close` lets go of them."""
 
-    chunks: Iterator[bytes]
+    chunks: Iterator[Chunk]
     close: Callable[[], None]
 
 
@@ -83,9 +86,9 @@ class _Stream(io.RawIOBase):
             self._body.close()
         super().close()
 
-    def _proved(self) -> Generator[bytes, None, None]:
+    def _proved(self) -> Generator[Chunk, None, None]:
         """All chunks, the last of them only when nothing is wrong with them together."""
-        held = b""
+        held: Chunk = b""
         for chunk in self._resumed():
             if held:
                 yield held
@@ -93,7 +96,7 @@ class _Stream(io.RawIOBase):
         self._from.check()
         yield held
 
-    def _resumed(self) -> Iterator[bytes]:
+    def _resumed(self) -> Iterator[Chunk]:
         number, began = 1, 0
         while problem := (yield from self._receive()):
             got = self._from.meter.size
@@ -105,7 +108,7 @@ class _Stream(io.RawIOBase):
             number += 1
             self._body = self._from.again(got)
 
-    def _receive(self) -> Generator[bytes, None, StoreError | None]:
+    def _receive(self) -> Generator[Chunk, None, StoreError | None]:
         """What comes before the line breaks or the body ends; what is wrong if that was early."""
         came = self._from
         try:

@@ -14,14 +14,13 @@ from buckia.model import Entry, replace
 from buckia.rules import is_document
 from buckia.stores.base import Capabilities, Store
 from buckia.stores.border import NoBucketError
-from buckia.stores.download import Body, Download
 from buckia.stores.meter import Meter, announced
 from buckia.stores.probe import Verdict, probe
 from buckia.stores.s3_bench import S3Bench
 from buckia.stores.s3_bulk import delete_many
 from buckia.stores.s3_carriers import Condition, carrier_for, carriers_for
 from buckia.stores.s3_copies import change_headers, copy
-from buckia.stores.s3_errors import BORDER, FAILURES, persist
+from buckia.stores.s3_errors import FAILURES, persist
 from buckia.stores.s3_guard import Guard
 from buckia.stores.s3_headers import for_boto
 from buckia.stores.s3_listing import Listed, entry_of, is_md5, keeps_versions, list_pages
@@ -35,6 +34,7 @@ from buckia.stores.s3_parts import (
     send_parts,
 )
 from buckia.stores.s3_ranges import list_ranges
+from buckia.stores.s3_reading import read
 from buckia.stores.s3_services import Conditions
 from buckia.stores.s3_session import S3Options as S3Options
 from buckia.stores.s3_session import S3Session
@@ -149,14 +149,7 @@ class S3Store:
         version = entry.version
         if not version:
             raise PreconditionError(f"{place}: no version to read is known; plan again")
-
-        def fetch(offset: int) -> tuple[int, Body]:
-            carriers = carriers_for(self._session, full)
-            return persist(lambda: next(carriers).get(full, version, offset), place)
-
-        size, first = fetch(0)
-        rest = Download(lambda at: fetch(at)[1], place, size, BORDER, self.traffic, Meter(()))
-        return rest.opened(first)
+        return read(self._session, full, entry, version, place)
 
     def put(self, entry: Entry, body: BinaryIO, *, replacing: Entry | None) -> Entry:
         """Write the whole body, checked against `entry` before it can be seen.

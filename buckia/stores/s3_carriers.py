@@ -96,6 +96,19 @@ class Obstore:
         chunks = found.stream(min_chunk_size=MIB)
         return found.meta["size"] - offset, Body(iter(chunks), _nothing)
 
+    def get_part(self, key: str, version: str, first: int, end: int) -> tuple[int, memoryview]:
+        """The size of one version, and its bytes from `first` up to, not including, `end`; up to
+        its own end, if that is nearer."""
+        options: GetOptions = {"if_match": version, "range": (first, end)}
+        with asking(self._session.traffic, Kind.READ):
+            found = obstore.get(self._session.reader, key, options=options)
+            _demand(version, found.meta["e_tag"])
+            data = memoryview(found.bytes())
+        size = found.meta["size"]
+        if found.range[0] != first or len(data) != min(end, size) - first:
+            raise BadAnswer(HTTPStatus.OK, "bad answer")
+        return size, data
+
     def put(self, key: str, data: bytes, announced: Entry, condition: Condition) -> str:
         """Write; the new ETag, empty where the service does not tell.
 

@@ -110,6 +110,11 @@ class Traffic:
         """Whether bodies have to go up piece by piece, each when there is time for it."""
         return "upload" in self._paces
 
+    @property
+    def slows_downloads(self) -> bool:
+        """Whether bodies have to come down piece by piece, each when there is time for it."""
+        return "download" in self._paces
+
     def sent(self, size: int) -> None:
         """So many bytes of a body are going up; wait until they may have."""
         self._add("sent", size)
