@@ -14,7 +14,7 @@ from buckia.config import BucketConfig
 from buckia.config.transfers import part_bytes
 from buckia.errors import ConfigError
 from buckia.headers import STORAGE
-from buckia.rules import Rules
+from buckia.rules import Refusal, Rules
 from buckia.stores import load_store
 from buckia.stores.base import Store
 from buckia.stores.hashing import HashCache
@@ -180,11 +180,7 @@ _OPENERS: Final[dict[str, Callable[[BucketConfig, Path, HashCache], Any]]] = {
 }
 
 
-def refuse_also(rules: Rules, own: Path | None, root: Path) -> Callable[[str], str | None]:
+def refuse_also(rules: Rules, own: Path | None, root: Path) -> Refusal:
     """The rules, and the configuration file itself whatever its name."""
-    name = own.relative_to(root).as_posix() if own and own.is_relative_to(root) else None
-
-    def refuse(key: str) -> str | None:
-        return "the configuration file" if key == name else rules.excludes(key)
-
-    return refuse
+    inside = own is not None and own.is_relative_to(root)
+    return Refusal(rules, own.relative_to(root).as_posix() if own and inside else None)

@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 from msgspec import Struct
 
 from buckia import pool, sqlite
+from buckia.columns import amended, loose
 from buckia.errors import LocalError, StoreError
 from buckia.model import (
     Action,
@@ -84,7 +85,7 @@ class Databases:
         """
         doubtful = [
             (mine, theirs)
-            for key, mine in sides.local.entries.items()
+            for key, mine in loose(sides.local.entries).items()
             if mine.logical
             and (theirs := sides.remote.entries.get(key))
             and self._doubtful(mine, theirs)
@@ -92,13 +93,13 @@ class Databases:
             and scope.direction_of(key, mine.path)
         ]
         self._look_at(doubtful)
-        known = dict(sides.remote.entries)
+        known: dict[str, Entry] = {}
         for _, theirs in doubtful:
             look = self._looks[theirs.key]
             if look.logical:
                 known[theirs.key] = replace(theirs, logical=look.logical, sha256=look.sha256)
-        remote = replace(sides.remote, entries=known) if doubtful else sides.remote
-        return Sides(sides.local, remote)
+        entries = amended(sides.remote.entries, known) if known else sides.remote.entries
+        return Sides(sides.local, replace(sides.remote, entries=entries))
 
     def _doubtful(self, mine: Entry, theirs: Entry) -> bool:
         then = self._base.get(theirs.key)

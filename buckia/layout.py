@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 
 from msgspec import Struct
@@ -36,6 +36,9 @@ _PLAIN = re.compile(r"(?:[\w.-]*[\w-]/)*[\w.-]*[\w-]", re.ASCII)
 
 _DEVICE = re.compile(r"(?:^|/)(?:con|prn|aux|nul|com\d|lpt\d)(?:[./]|$)", re.IGNORECASE)
 
+
+_DEVICES = ("/con", "/prn", "/aux", "/nul", "/com", "/lpt")
+"""What a key holds, after a slash, that `_DEVICE` finds something in."""
 
 _DRIVE = re.compile(r"[A-Za-z]:/")
 _WINDOWS = os.name == "nt"
@@ -210,9 +213,23 @@ def refuse_key(key: str) -> str | None:
 
     Never repaired, only refused: two keys that repair to one name would overwrite each other.
     """
-    if len(key) <= MAX_SEGMENT_BYTES and _PLAIN.fullmatch(key) and not _DEVICE.search(key):
+    if len(key) <= MAX_SEGMENT_BYTES and _is_plain(key):
         return None
     return _find_fault(key)
+
+
+def all_fine(folder: str, names: Sequence[str]) -> bool:
+    """Whether `refuse_key` has nothing against any of these names in a folder, told of all at once;
+    False also where only a look at each would tell. `folder` is "" or ends in "/"."""
+    longest = max(map(len, names), default=0) + len(folder)
+    return longest <= MAX_SEGMENT_BYTES and _is_plain(folder + "/".join(names))
+
+
+def _is_plain(key: str) -> bool:
+    if not _PLAIN.fullmatch(key):
+        return False
+    low = f"/{key.lower()}"
+    return not any(map(low.__contains__, _DEVICES)) or not _DEVICE.search(key)
 
 
 def _find_fault(key: str) -> str | None:

@@ -14,12 +14,14 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from buckia import documents
+from buckia import documents, manifest
+from buckia.columns import Plain
 from buckia.errors import DocumentError, NotFoundError, PreconditionError, StaleError
 from buckia.hygiene import CARELESS, Hygiene
 from buckia.model import Base, Count, Entry, Headers, Published, replace
 from buckia.planfile import BaseRef
 from buckia.rules import RESERVED_PREFIX
+from buckia.sqlite import SIDECARS
 from buckia.stores.base import Store
 
 FORMAT: Final = "buckia.lock"
@@ -53,6 +55,11 @@ class Locked(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
     type: str | None = None
     origin: str | None = None
     headers: Headers | None = None
+
+
+_MD5_DIGITS: Final = 32
+_SPECIAL: Final = (*SIDECARS, manifest.NAME)
+"""How keys end that are never just a file."""
 
 
 class BucketState(Struct, frozen=True, forbid_unknown_fields=True):
@@ -89,6 +96,17 @@ class BucketState(Struct, frozen=True, forbid_unknown_fields=True):
     def base(self) -> Base:
         """The entries as the third side of a reconcile."""
         return _Remembered(self.entries)
+
+    def plain(self) -> Plain:
+        """The entries of files that are nothing but bytes, in columns."""
+        found = Plain()
+        for key, item in self.entries.items():
+            token = item.token
+            if token is None or len(token) != _MD5_DIGITS or not item.size or item.headers:
+                continue
+            if item.logical is None and item.path is None and not key.endswith(_SPECIAL):
+                found.add(key, item.size, item.sha256, token)
+        return found
 
 
 class _Remembered(Mapping[str, Entry]):

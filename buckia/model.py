@@ -90,7 +90,7 @@ class Listing(Struct, frozen=True):
     `manifests` those that are manifests of folders, by key.
     """
 
-    entries: dict[str, Entry]
+    entries: Mapping[str, Entry]
     skipped: tuple[Skipped, ...] = ()
     sidecars: tuple[Entry, ...] = ()
     manifests: dict[str, Entry] = {}

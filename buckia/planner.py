@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from buckia import header_changes, headers, moves, planfile, purges, safeguards
+from buckia import columns, header_changes, headers, moves, planfile, purges, safeguards
 from buckia.model import (
     KEPT,
     Action,
@@ -123,7 +123,7 @@ def plan_bucket(
         for item in rest
         if item.reason == "resurrected"
     ]
-    keys = len(local.entries.keys() | remote.entries.keys())
+    keys = columns.count(local.entries, remote.entries)
     old = (item for item in decisions if not _keeps_other(item))  # that key is none yet
     touched = sum(item.local is not None or item.remote is not None for item in old)
     return BucketPlan(actions, conflicts, notices, blocked, keys - touched, complete)

@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from buckia import (
+    columns,
     configuring,
     identity,
     manifests,
@@ -24,7 +25,7 @@ from buckia.describing import Describer
 from buckia.layout import EVERYWHERE
 from buckia.lease.claims import Provable
 from buckia.lockfile import BucketState, Lockfile
-from buckia.model import Base, Direction, Notice, replace
+from buckia.model import Base, Direction, Listing, Notice, replace
 from buckia.planfile import BucketHead, Plan, PlanScope
 from buckia.planner import BucketPlan
 from buckia.reconcile import Decision, Scope, Verdict, reconcile
@@ -69,19 +70,20 @@ def make_plan(
 def _plan_bucket(space: Workspace, name: str, lock: Lockfile, wish: Wish) -> BucketPlan:
     bucket, remote, state = space.config.bucket(name), space.remote(name), lock.state(name)
     base = state.base()
-    local = space.local(name, base)
+    local = space.local(name, state.entries)
     able = remote.capabilities
     dressed = bucket.rules.headers.within(able.headers, in_place=able.headers_in_place)
     scope = selection.scope(bucket.layout, space.refuse(name), wish.paths)
     within = bucket.layout.narrow(wish.paths).prefixes
-    sides = space.take(bucket, local, remote, base, within, dressed)
+    plain = None if dressed.rules else state.plain()
+    sides = space.take(bucket, local, remote, base, within, dressed, plain)
     if within != EVERYWHERE and _in_doubt(sides, base, scope, bucket.rules):
         within = EVERYWHERE
-        sides = space.take(bucket, local, remote, base, within, dressed)
+        sides = space.take(bucket, local, remote, base, within, dressed, plain)
     databases = Databases(local, remote, base, bucket.max_workers, space.progress)
     sides = databases.recognise(sides, scope)
     rules = replace(bucket.rules, headers=dressed)
-    decisions = reconcile(sides.local, base, sides.remote, rules, scope, now())
+    decisions = reconcile(*_unsettled(sides, base), rules, scope, now())
     sure = sides.local.complete and sides.remote.complete
     cautious = rules if sure else replace(rules, delete="no")
     look = Describer(local, remote, databases)
@@ -121,6 +123,16 @@ def _plan_bucket(space: Workspace, name: str, lock: Lockfile, wish: Wish) -> Buc
     part = manifests.references_of_bucket(space, name, lock, part, sides, wish, local)
     notices = [*clashes, *_unpurged(space, name, part), *configuring.notices(name, found)]
     return replace(part, actions=[*configure, *part.actions], notices=[*part.notices, *notices])
+
+
+def _unsettled(sides: Sides, base: Base) -> tuple[Listing, Base, Listing]:
+    """The part of both sides and of base that `reconcile` has to see; see `columns.unsettled`."""
+    local, remote = sides.local.entries, sides.remote.entries
+    keys = columns.unsettled(local, base, remote)
+    if keys is None:
+        return sides.local, base, sides.remote
+    mine, then, theirs = ({k: side[k] for k in keys if k in side} for side in (local, base, remote))
+    return replace(sides.local, entries=mine), then, replace(sides.remote, entries=theirs)
 
 
 def _in_doubt(sides: Sides, base: Base, scope: Scope, rules: Rules) -> bool:

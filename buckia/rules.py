@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Final, Literal
 
@@ -32,8 +32,13 @@ BUILT_IN = (
 )
 """What no configuration can include, with the reason people are told."""
 
-_ANY = re.compile(r"\.buckia|\.DS_Store|Thumbs|desktop|\._|-wal|-shm|-journal", re.IGNORECASE)
-"""What every one of them holds: most keys are let through by a single search."""
+_ANY = (".buckia", ".ds_store", "thumbs", "desktop", "._", "-wal", "-shm", "-journal")
+"""What every key holds, in lower case, that one of them finds something in: most hold none."""
+
+
+def _may_be_built_in(key: str) -> bool:
+    low = key.lower()
+    return not key.isascii() or any(map(low.__contains__, _ANY))
 
 
 _HOURS: Final = {"h": 1, "d": 24, "w": 24 * 7}
@@ -137,9 +142,14 @@ class Rules(Struct, frozen=True, dict=True):
         """Whether no plan may delete this key, on either side."""
         return bool(self._protect and self._protect(key))
 
+    def spares(self, folder: str, names: Sequence[str]) -> bool:
+        """Whether `excludes` lets all these names in a folder through, told of all at once; False
+        also where only a look at each would tell. `folder` is "" or ends in "/"."""
+        return self._unfiltered and not _may_be_built_in(folder + "/".join(names))
+
     def excludes(self, key: str) -> str | None:
         """Why a key is out of scope, or None when it is in scope."""
-        if self._unfiltered and not _ANY.search(key):
+        if self._unfiltered and not _may_be_built_in(key):
             return None  # most keys of most buckets
         if built_in := built_in_exclude(key):
             return built_in
@@ -187,6 +197,23 @@ def is_document(key: str) -> bool:
 
 def built_in_exclude(key: str) -> str | None:
     """Why no configuration can include this key, or None."""
-    if not _ANY.search(key):
+    if not _may_be_built_in(key):
         return None
     return next((why for pattern, why in BUILT_IN if pattern.search(key)), None)
+
+
+class Refusal(Struct, frozen=True):
+    """Why a key is out of scope, or None: the rules, and the configuration file whatever its name
+    (`own`, relative to its folder; None where there is none)."""
+
+    rules: Rules
+    own: str | None = None
+
+    def __call__(self, key: str) -> str | None:
+        """Why this key is out of scope, or None."""
+        return "the configuration file" if key == self.own else self.rules.excludes(key)
+
+    def spares(self, folder: str, names: Sequence[str]) -> bool:
+        """See `Rules.spares`."""
+        mine = self.own is not None and self.own.startswith(folder)
+        return not mine and self.rules.spares(folder, names)

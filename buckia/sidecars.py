@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from buckia.columns import loose, not_plain
 from buckia.model import Base, Entry, Listing, Skipped, replace
 from buckia.rules import built_in_exclude
 from buckia.snapshot import Sides
@@ -27,7 +28,8 @@ def set_aside(sides: Sides, base: Base) -> Sides:
     database in the bucket that has a `-wal` or `-journal` with something in it.
     """
     local, remote = sides.local, sides.remote
-    known = {key for key, entry in (*local.entries.items(), *base.items()) if entry.logical}
+    known = {key for key, entry in loose(local.entries).items() if entry.logical}
+    known |= {key for key in not_plain(base, local.entries) if base[key].logical}
     here = tuple(_companions(local.entries, known | _possible(local)))
     there = (*_companions(remote.entries, known), *_doubtful(sides, known))
     if here:
@@ -40,7 +42,7 @@ def set_aside(sides: Sides, base: Base) -> Sides:
 def _possible(side: Listing) -> set[str]:
     """What may be a database that a program is just writing: a file that cannot be read, locked
     say, and one that is empty until its first transaction ends."""
-    empty = {key for key, entry in side.entries.items() if not entry.size}
+    empty = {key for key, entry in loose(side.entries).items() if not entry.size}
     return empty | {item.place for item in side.skipped if item.unknown}
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future
 from typing import BinaryIO, Final
 
 from msgspec import Struct
 
 from buckia import pool
+from buckia.columns import Entries, Plain, amended, loose, missing
 from buckia.layout import EVERYWHERE, Layout, as_text, overlap, refuse_key
 from buckia.manifest import is_manifest
 from buckia.model import (
@@ -57,18 +58,20 @@ def take(
     workers: int,
     within: tuple[str, ...] = EVERYWHERE,
     known: Collection[str] = (),
+    plain: Plain | None = None,
 ) -> Sides:
     """Scan and list at the same time, what lies `within` these key prefixes and no more. `known`
-    are keys that may be in the bucket.
+    are keys that may be in the bucket. What is as `plain` has it is held so.
 
     Raises what either side raises: a doubt is no listing.
     """
     with pool.threads(1, "list") as lister:
         theirs: Future[Listing] = lister.submit(
-            list_remote, remote, layout, rules.excludes, progress, within, known
+            list_remote, remote, layout, rules.excludes, progress, within, known, plain
         )
-        mine = local.listing(within, progress=progress)
-        return Sides(mine, theirs.result())
+        mine = local.listing(within, progress=progress, plain=plain)
+        there = theirs.result()
+        return Sides(mine, _examined(there, mine.entries, layout, rules.excludes))
 
 
 def list_remote(
@@ -78,34 +81,68 @@ def list_remote(
     progress: Progress,
     within: tuple[str, ...] = EVERYWHERE,
     known: Collection[str] = (),
+    plain: Plain | None = None,
 ) -> Listing:
     """Everything a bucket holds in scope. Keys that cannot be files are set aside, not repaired.
 
     `refuse` says why a key is out of scope, or None. Only what lies `within` is asked for. `known`
-    are keys that may be there: a large bucket is listed in parts that are cut between them.
+    are keys that may be there: a large bucket is listed in parts that are cut between them. With
+    `plain` it is left to `_examined` whether the names of what is as it has it are in scope.
     """
-    entries: dict[str, Entry] = {}
+    steady = Entries(plain, plain.listed) if plain else None
+    entries: dict[str, Entry] = {} if steady is None else steady.loose
+    held = 0
     skipped: list[Skipped] = []
     sidecars: list[Entry] = []
     manifests: dict[str, Entry] = {}
     covers = layout.coverage
     for entry in _objects(store, layout, within, known):
         key = entry.key
-        if key.endswith(SIDECARS):
-            sidecars.append(entry)
-        elif is_manifest(key):
-            manifests[key] = entry
-        if not covers(key) or refuse(key):
-            continue
+        if steady is not None and steady.hold(entry):
+            held += 1
+        else:
+            if key.endswith(SIDECARS):
+                sidecars.append(entry)
+            elif is_manifest(key):
+                manifests[key] = entry
+            if not covers(key) or refuse(key):
+                continue
+            why = refuse_key(key)
+            if why is None:
+                entries[key] = entry
+            elif entry.size or not key.endswith("/"):  # an empty `folder/` is only a marker
+                skipped.append(_unusable(key, why))
+        if (held + len(entries)) % _TICK == 0:
+            progress(Tick("list", key, held + len(entries)))
+    progress(Tick("list", "", held + len(entries), 0, held + len(entries)))
+    found = entries if steady is None else steady
+    return Listing(found, tuple(skipped), tuple(sidecars), manifests)
+
+
+def _unusable(key: str, why: str) -> Skipped:
+    return Skipped(as_text(key), f"the name {why}")
+
+
+def _examined(
+    remote: Listing,
+    local: Mapping[str, Entry],
+    layout: Layout,
+    refuse: Callable[[str], str | None],
+) -> Listing:
+    """The listing of a bucket without what is out of scope or cannot be a file. A key that the
+    local side has been through all that before."""
+    entries = remote.entries
+    if not isinstance(entries, Entries):
+        return remote
+    skipped: list[Skipped] = []
+    for key in [key for key in missing(entries, local) if entries.is_steady(key)]:
         why = refuse_key(key)
-        if why is None:
-            entries[key] = entry
-        elif entry.size or not key.endswith("/"):  # an empty `folder/` is only a marker
-            skipped.append(Skipped(as_text(key), f"the name {why}"))
-        if len(entries) % _TICK == 0:
-            progress(Tick("list", key, len(entries)))
-    progress(Tick("list", "", len(entries), 0, len(entries)))
-    return Listing(entries, tuple(skipped), tuple(sidecars), manifests)
+        if not layout.coverage(key) or refuse(key):
+            entries.discard(key)
+        elif why is not None:
+            entries.discard(key)
+            skipped.append(_unusable(key, why))
+    return replace(remote, skipped=(*remote.skipped, *skipped)) if skipped else remote
 
 
 def _objects(
@@ -147,7 +184,7 @@ def prove(
     """
     doubtful = [
         entry
-        for key, entry in sides.remote.entries.items()
+        for key, entry in loose(sides.remote.entries).items()
         if not ((then := base.get(key)) and entry.version == then.version)  # nothing new about it
         if _doubtful(sides.local.entries.get(key), then, entry) or _undressed(then, entry, wants)
     ]
@@ -163,10 +200,11 @@ def prove(
             return replace(known, sha256=mine.sha256)
         return known
 
-    proved = dict(sides.remote.entries)
+    proved: dict[str, Entry] = {}
     for batch in pool.each(look, doubtful, workers=workers, name="prove"):
         proved.update({entry.key: entry for entry in batch})
-    return Sides(sides.local, replace(sides.remote, entries=proved))
+    entries = amended(sides.remote.entries, proved)
+    return Sides(sides.local, replace(sides.remote, entries=entries))
 
 
 def _doubtful(mine: Entry | None, then: Entry | None, theirs: Entry) -> bool:

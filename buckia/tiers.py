@@ -127,7 +127,7 @@ def digested(
     """What a bucket holds, with the sha256 of every entry that is `wanted`: asked for, or read."""
     doubtful = [entry for entry in listing.entries.values() if wanted(entry)]
     found = _read(space, name, doubtful)
-    return replace(listing, entries=listing.entries | found) if found else listing
+    return replace(listing, entries={**listing.entries, **found}) if found else listing
 
 
 def arrived(

@@ -18,6 +18,7 @@ from buckia import (
     sidecars,
     snapshot,
 )
+from buckia.columns import Plain
 from buckia.config import BucketConfig, Config
 from buckia.connect import WORK
 from buckia.errors import (
@@ -27,8 +28,8 @@ from buckia.errors import (
 from buckia.headers import NO_RULES, HeaderRules
 from buckia.hygiene import Hygiene
 from buckia.layout import EVERYWHERE
-from buckia.lockfile import Held
-from buckia.model import Base, Direction, Headers, Progress, Value, silent
+from buckia.lockfile import Held, Locked
+from buckia.model import Base, Direction, Entry, Headers, Progress, Value, silent
 from buckia.pairs import buckets_of
 from buckia.snapshot import Sides
 from buckia.stores import files
@@ -75,6 +76,8 @@ class Workspace:
         if self._cache is not None and self._cache.learnt:
             self.folder()
             self._cache.save()
+        if self._cache is not None:
+            self._cache.close()
         for store in self._stores.values():
             store.close()
         self._stores.clear()
@@ -111,19 +114,19 @@ class Workspace:
     def local(
         self,
         name: str,
-        base: Base | None = None,
+        known: Mapping[str, Entry] | Mapping[str, Locked] | None = None,
         plan: str | None = None,
         paths: Mapping[str, str] | None = None,
     ) -> LocalStore:
-        """The local side of a bucket. `plan` names the folder of the trash, `paths` are local files
-        by key where the layout alone would not find them."""
+        """The local side of a bucket. `known` is what an apply left, `plan` names the folder of
+        the trash, `paths` are local files by key where the layout alone would not find them."""
         bucket = self.config.bucket(name)
         return connect.open_local(
             bucket,
             self.root,
             self.cache,
             self.remote(name).capabilities.digests,
-            paths={key: item.path for key, item in (base or {}).items() if item.path}
+            paths={key: item.path for key, item in (known or {}).items() if item.path}
             | dict(paths or {}),
             trash=self.work / "trash" / plan.removeprefix("sha256:")[:12] if plan else None,
             refuse=connect.refuse_also(bucket.rules, self.config.path, self.root),
@@ -183,11 +186,13 @@ class Workspace:
         base: Base,
         within: tuple[str, ...] = EVERYWHERE,
         headers: HeaderRules = NO_RULES,
+        plain: Plain | None = None,
     ) -> Sides:
         """Both sides of a bucket, complete `within` these key prefixes, with what a listing leaves
         open looked up.
 
-        That are digests, and the headers of new objects where these rules want some.
+        That are digests, and the headers of new objects where these rules want some. What is as
+        `plain` has it is held so.
         """
         sides = snapshot.take(
             local,
@@ -198,6 +203,7 @@ class Workspace:
             bucket.max_workers,
             within,
             base,
+            plain,
         )
 
         def wants(key: str) -> Headers | None:

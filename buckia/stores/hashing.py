@@ -7,11 +7,11 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from threading import Lock
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from msgspec import Struct
 
@@ -80,31 +80,27 @@ class HashCache:
     )
 
     _SELECT = (
-        "SELECT dev, ino, size, mtime, ctime, length, sha256, md5, sha1, logical, dirty"
-        " FROM digests"
+        "SELECT ino, size, mtime, ctime, length, sha256, md5, sha1, logical, dirty"
+        " FROM digests WHERE dev = ? AND ino IN ({marks})"
     )
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
         self._lock = Lock()
-        self._known: dict[tuple[int, int], tuple[tuple[int, int, int], Digests]] | None = None
-        self._fresh: dict[tuple[int, int], tuple[tuple[int, int, int], Digests]] = {}
+        self._file: sqlite3.Connection | None = None
+        self._fresh: dict[_Place, _Row] = {}
 
     def find(self, stat: os.stat_result, path: str) -> Digests | None:
         """What is known of a file that has this stat and path, or None."""
-        if self._known is None:
-            self._load()
-        assert self._known is not None  # noqa: S101  (for the type checker)
-        at = (stat.st_dev, stat.st_ino)
-        found = (self._fresh.get(at) if self._fresh else None) or self._known.get(at)
-        if found is None:
-            return None
-        size, mtime, ctime = found[0]
-        if size != stat.st_size or mtime != stat.st_mtime_ns:
-            return None
-        if mtime % 1_000_000_000:  # as in `_times`
-            return found[1] if ctime == stat.st_ctime_ns else None
-        return found[1] if found[0] == _times(stat, path) else None
+        return self.find_all([(stat, path)])[0]
+
+    def find_all(self, files: Sequence[tuple[os.stat_result, str]]) -> list[Digests | None]:
+        """The same of many files, which are looked up together; no more of it is kept in memory."""
+        with self._lock:
+            known = self._rows({(stat.st_dev, stat.st_ino) for stat, _ in files})
+            if self._fresh:
+                known |= self._fresh
+        return [_trusted(known.get((s.st_dev, s.st_ino)), s, path) for s, path in files]
 
     def remember(self, stat: os.stat_result, path: str, digests: Digests, read_at: int) -> None:
         """Keep what a read that began at `read_at` (ns since 1970) told, unless it is too fresh."""
@@ -138,31 +134,63 @@ class HashCache:
                 )
         except (sqlite3.Error, OverflowError, OSError) as problem:
             log.info("hash cache not saved: %s", problem)
-        self._known = {**(self._known or {}), **fresh}
 
-    def _load(self) -> None:
+    def close(self) -> None:
+        """Let the file go."""
         with self._lock:
-            if self._known is None:
-                self._known = self._read()
+            if self._file is not None:
+                self._file.close()
+            self._file = None
 
-    def _read(self) -> dict[tuple[int, int], tuple[tuple[int, int, int], Digests]]:
-        if self._path is None:
+    def _rows(self, places: set[_Place]) -> dict[_Place, _Row]:
+        """What the file has of these places. One that is damaged is dropped."""
+        if self._path is None or not places:
             return {}
         try:
-            if not self._path.exists():
-                return {}
-            with closing(sqlite3.connect(self._path, timeout=5)) as db:
-                return {
-                    (dev, ino): ((size, mtime, ctime), Digests(*digests))
-                    for dev, ino, size, mtime, ctime, *digests in db.execute(self._SELECT)
-                }
+            if self._file is None:
+                if not self._path.exists():
+                    return {}
+                self._file = sqlite3.connect(self._path, timeout=5, check_same_thread=False)
+            return dict(self._select(self._file, places))
         except OSError as problem:
             log.info("hash cache not read: %s", problem)
-        except (sqlite3.Error, TypeError, ValueError) as problem:
+        except (sqlite3.Error, TypeError, ValueError, OverflowError) as problem:
             log.info("hash cache dropped: %s", problem)
+            if self._file is not None:
+                self._file.close()
+            self._file = None
             with suppress(OSError):
                 self._path.unlink()
         return {}
+
+    def _select(self, db: sqlite3.Connection, places: set[_Place]) -> Iterator[tuple[_Place, _Row]]:
+        for dev in {dev for dev, _ in places}:
+            nodes = sorted(ino for one, ino in places if one == dev and ino <= _LARGEST)
+            for at in range(0, len(nodes), _TOGETHER):
+                some = nodes[at : at + _TOGETHER]
+                query = self._SELECT.format(marks=",".join("?" * len(some)))
+                for ino, size, mtime, ctime, *digests in db.execute(query, (dev, *some)):
+                    yield (dev, ino), ((size, mtime, ctime), Digests(*digests))
+
+
+_Place = tuple[int, int]
+_Row = tuple[tuple[int, int, int], Digests]
+
+_LARGEST: Final = 2**63 - 1
+_TOGETHER: Final = 500
+"""Files that one query asks for."""
+
+
+def _trusted(row: _Row | None, stat: os.stat_result, path: str) -> Digests | None:
+    """What a row tells, if the file is still the one it tells of."""
+    if row is None:
+        return None
+    size, mtime, ctime = row[0]
+    if size != stat.st_size or mtime != stat.st_mtime_ns:
+        return None
+    if mtime % 1_000_000_000:  # as in `_times`
+        return row[1] if ctime == stat.st_ctime_ns else None
+    return row[1] if row[0] == _times(stat, path) else None
 
 
 def _times(stat: os.stat_result, path: str) -> tuple[int, int, int]:

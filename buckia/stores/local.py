@@ -10,24 +10,26 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO
 
 from buckia import sqlite
+from buckia.columns import Plain
 from buckia.errors import AccessError, LocalError, NotFoundError, PreconditionError, StoreError
 from buckia.layout import EVERYTHING, EVERYWHERE, Layout
 from buckia.model import Entry, Listing, Progress, Skipped, replace, silent
 from buckia.stores import files, folders
 from buckia.stores.base import Capabilities, Store
+from buckia.stores.gathering import Gathered
 from buckia.stores.hashing import HashCache
 from buckia.stores.meter import Meter
 from buckia.stores.paths import Paths
 from buckia.stores.placement import Placement
 from buckia.stores.reading import Reader, read_all, told
 from buckia.stores.traffic import Traffic
-from buckia.stores.tree import Found, Refuse, walk
+from buckia.stores.tree import Found, Refuse, refuse_twins, walk
 
 _SCRATCH = "tmp"
 _SILENCE = Traffic()
@@ -105,29 +107,37 @@ class LocalStore:
             )
         yield from listing.entries.values()
 
-    def listing(self, within: tuple[str, ...] = EVERYWHERE, progress: Progress = silent) -> Listing:
+    def listing(
+        self,
+        within: tuple[str, ...] = EVERYWHERE,
+        progress: Progress = silent,
+        plain: Plain | None = None,
+    ) -> Listing:
         """Everything in scope whose key begins with one of `within`, with what was left alone and
-        why."""
+        why. What is as `plain` has it is held so."""
         if not self.root.is_dir():
             name = self.root.name
             raise NotFoundError(f"there is no folder {name!r} to be the bucket; create it")
         skipped: list[Skipped] = []
-        scratch = self._scratch
-        found = walk(self.root, self._paths.reach(within), self._refuse, skipped.append)
-        found = [file for file in found if not file.path.startswith(scratch)]
-        if within != EVERYWHERE:
-            found = [file for file in found if file.key.startswith(within)]
-        entries = read_all(
-            found,
+        gathered = Gathered(plain, self._paths)
+        read_all(
+            gathered.passing(self._walk(within, skipped.append)),
             self._reader,
             self._read,
             skipped.append,
+            gathered.take,
             workers=self._workers,
             progress=progress,
         )
-        ordered = {file.key: entries[file.key] for file in found if file.key in entries}
-        self._paths.remember({file.key: file.path for file in found})
-        return Listing(ordered, tuple(skipped))
+        if gathered.twice or (gathered.unusual and skipped):
+            refuse_twins(self._walk(within, lambda item: None))
+        return Listing(gathered.entries(), tuple(skipped))
+
+    def _walk(self, within: tuple[str, ...], skip: Callable[[Skipped], None]) -> Iterator[Found]:
+        scratch = self._scratch
+        for file in walk(self.root, self._paths.reach(within), self._refuse, skip):
+            if file.key.startswith(within) and not file.path.startswith(scratch):
+                yield file
 
     @property
     def _scratch(self) -> str:
@@ -243,7 +253,7 @@ class LocalStore:
                     stat = self._paths.look(path, inside)
         except OSError as problem:
             raise files.explain(path, problem) from None
-        self._paths.remember({entry.key: path})
+        self._paths.remember(entry.key, path)
         return self._stored(entry.key, path, written, stat, database=database)
 
     def _stored(

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import stat as modes
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -42,9 +43,23 @@ class Paths:
             mapping.key_of(path) == key for mapping in self.layout.mappings
         )
 
-    def remember(self, found: Mapping[str, str]) -> None:
-        """Take these paths for these keys from now on."""
-        self._spelt.update(found)
+    def remember(self, key: str, path: str) -> bool:
+        """Take this path for this key from now on; whether it is the one the layout would make."""
+        if path == self.usual(key):
+            if self._spelt:
+                self._spelt.pop(key, None)
+            return True
+        self._spelt[key] = path
+        return False
+
+    @cached_property
+    def usual(self) -> Callable[[str], str | None]:
+        """The path that the layout makes of a key."""
+        mappings = self.layout.mappings
+        if len(mappings) != 1 or mappings[0].single:
+            return self.layout.path_of
+        path, cut = mappings[0].path, len(mappings[0].prefix)
+        return lambda key: path + key[cut:]
 
     def of(self, key: str) -> str:
         """The path of a key relative to the root. `StoreError` for a key that can have none."""

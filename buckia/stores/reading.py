@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Final, cast
 
 from buckia import pool, sqlite
 from buckia.errors import LocalError, StoreError
@@ -18,6 +18,9 @@ from buckia.stores.tree import Found
 
 _BATCH = 64
 """Files read per task: small files cost more in hand-over than in reading."""
+
+_BULK: Final = 500
+"""Files that the cache is asked for together."""
 
 
 class Reader:
@@ -64,7 +67,14 @@ class Reader:
         An unchanged plain file cannot have become a database; a database can have changed without
         its file, so its companions are asked.
         """
-        found = self._cache.find(file.stat, file.path)
+        return self._known(file, self._cache.find(file.stat, file.path))
+
+    def known_of(self, files: Sequence[Found]) -> list[Entry | None]:
+        """The same of many files."""
+        found = self._cache.find_all([(file.stat, file.path) for file in files])
+        return list(map(self._known, files, found))
+
+    def _known(self, file: Found, found: Digests | None) -> Entry | None:
         if found is None or not found.covers(self._digests):
             return None
         if (found.logical is not None) > self._databases:
@@ -161,23 +171,25 @@ def _same(one: os.stat_result, other: os.stat_result) -> bool:
 
 
 def read_all(
-    found: list[Found],
+    found: Iterable[Found],
     reader: Reader,
     look: Callable[[Found], Entry | None],
     skip: Callable[[Skipped], None],
+    take: Callable[[Entry], None],
     *,
     workers: int,
     progress: Progress,
-) -> dict[str, Entry]:
-    """The entries of many files by key: known ones at once, the others read on several threads,
-    the largest first. What cannot be read is handed to `skip` as unknown."""
-    entries: dict[str, Entry] = {}
+) -> None:
+    """Hand the entries of many files to `take`: known ones at once, the others read on several
+    threads, the largest first. What cannot be read is handed to `skip` as unknown."""
     unread: list[Found] = []
-    for file in found:
-        if known := reader.known(file):
-            entries[file.key] = known
-        else:
-            unread.append(file)
+    for files in pool.batches(found, _BULK):
+        for file, known in zip(files, reader.known_of(files), strict=True):
+            if known is None:
+                unread.append(file)
+            else:
+                take(known)
+    unread.sort(key=lambda file: (-file.stat.st_size, file.key))
 
     def read(file: Found) -> Entry | Skipped | None:
         try:
@@ -188,7 +200,7 @@ def read_all(
     def read_batch(files: list[Found]) -> list[tuple[Found, Entry | Skipped | None]]:
         return [(file, read(file)) for file in files]
 
-    work = pool.batches(sorted(unread, key=lambda f: -f.stat.st_size), _BATCH)
+    work = pool.batches(unread, _BATCH)
     with reader.telling() as flight:
         tally = _Tally(unread, flight, progress)
         for results in pool.each(read_batch, work, workers=workers, name="hash", beat=True):
@@ -198,8 +210,7 @@ def read_all(
                 if isinstance(result, Skipped):
                     skip(result)
                 elif result is not None:
-                    entries[file.key] = result
-    return entries
+                    take(result)
 
 
 class _Tally:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import os
 import stat as modes
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import Final, Protocol, runtime_checkable
 
 from msgspec import Struct
 
 from buckia.errors import ConfigError, LocalError
-from buckia.layout import Layout, Mapping, as_text, refuse_key
+from buckia.layout import Layout, Mapping, all_fine, as_text, refuse_key
 from buckia.model import Skipped
 from buckia.stores import folders
 
 Refuse = Callable[[str], str | None]
 """Why a key is out of scope, or None."""
+
+_SOME: Final = 1000
+"""Names of a folder that are looked at together."""
 
 
 class Found(Struct, frozen=True, gc=False):
@@ -26,27 +31,33 @@ class Found(Struct, frozen=True, gc=False):
     stat: os.stat_result
 
 
+@runtime_checkable
+class Sparing(Protocol):
+    """What a `Refuse` is beside, that can be asked of the names of a folder at once."""
+
+    def spares(self, folder: str, names: Sequence[str]) -> bool:
+        """Whether none of them is out of scope; False also where each has to be asked about."""
+
+
 def walk(
     root: Path, layout: Layout, refuse: Refuse, skip: Callable[[Skipped], None]
-) -> list[Found]:
-    """Every regular file in the layout, sorted by the bytes of its key.
+) -> Iterator[Found]:
+    """Every regular file in the layout; one that two mappings have comes twice.
 
     Links, devices, sockets and names that cannot be keys are handed to `skip`, not followed. What
-    cannot be read is handed to `skip` as unknown. Two files for one key: `ConfigError`.
+    cannot be read is handed to `skip` as unknown.
     """
-    found: list[Found] = []
     for mapping in layout.mappings:
         if mapping.single:
-            _single(root, mapping, refuse, skip, found)
+            yield from _single(root, mapping, refuse, skip)
         else:
-            _walk_mapping(root, mapping, refuse, skip, found)
+            yield from _walk_mapping(root, mapping, refuse, skip)
+
+
+def refuse_twins(found: Iterable[Found]) -> None:
+    """Raise `ConfigError` for two files that have one key."""
+    found = list(found)
     by_key = {file.key: file for file in found}
-    if len(by_key) != len(found):
-        _refuse_twins(found, by_key)
-    return [by_key[key] for key in sorted(by_key)]  # by code points, and so by bytes
-
-
-def _refuse_twins(found: list[Found], by_key: dict[str, Found]) -> None:
     for file in found:
         twin = by_key[file.key]
         if twin.path != file.path:
@@ -61,15 +72,14 @@ def _walk_mapping(
     mapping: Mapping,
     refuse: Refuse,
     skip: Callable[[Skipped], None],
-    found: list[Found],
-) -> None:
+) -> Iterator[Found]:
     for place in mapping.roots:
         pending = [place]
         if place != mapping.path and (root / place.rstrip("/")).is_symlink():
             skip(Skipped(mapping.prefix + place[len(mapping.path) :], "is a symbolic link"))
             continue
         while pending:
-            _folder(root, pending.pop(), mapping, refuse, skip, pending, found)
+            yield from _folder(root, pending.pop(), mapping, refuse, skip, pending)
 
 
 def _folder(
@@ -79,23 +89,26 @@ def _folder(
     refuse: Refuse,
     skip: Callable[[Skipped], None],
     pending: list[str],
-    found: list[Found],
-) -> None:
+) -> Iterator[Found]:
     parts = Path(folder[len(mapping.path) :]).parts
     above = (mapping.key_of(folder + "x") or "")[:-1] if folder else mapping.prefix
     try:
         with folders.opened(root / mapping.path, parts) as inside, os.scandir(inside) as items:
-            for item in items:
-                name = item.name
-                path = folder + name
-                if item.is_dir(follow_symlinks=False):
-                    if not _own(f"{mapping.key_of(path + '/x') or name}", refuse):
-                        pending.append(path + "/")
-                    continue
-                # a name of ASCII letters is in NFC, and so is what ends in a slash before it
-                key = above + name if above and name.isascii() else mapping.key_of(path)
-                if key is not None and not refuse(key):
-                    _file(key, path, item, skip, found)
+            while some := list(islice(items, _SOME)):
+                fine = _all_fine(above, some, refuse)
+                for item in some:
+                    name = item.name
+                    path = folder + name
+                    if item.is_dir(follow_symlinks=False):
+                        if not _own(f"{mapping.key_of(path + '/x') or name}", refuse):
+                            pending.append(path + "/")
+                        continue
+                    # a name of ASCII letters is in NFC, and so is what ends in a slash before it
+                    key = above + name if above and name.isascii() else mapping.key_of(path)
+                    if key is not None and (fine or not refuse(key)):
+                        stat = _look(key, item, skip, fine=fine)
+                        if stat is not None:
+                            yield Found(key, path, stat)
     except FileNotFoundError:
         return
     except (OSError, LocalError) as problem:
@@ -109,31 +122,37 @@ def _own(key: str, refuse: Refuse) -> bool:
     return "/.buckia.d/" in f"/{key}" and refuse(key) is not None
 
 
-def _file(
-    key: str,
-    path: str,
-    item: os.DirEntry[str],
-    skip: Callable[[Skipped], None],
-    found: list[Found],
-) -> None:
-    if why := refuse_key(key):
+def _all_fine(above: str, items: list[os.DirEntry[str]], refuse: Refuse) -> bool:
+    """Whether all names of a folder are keys, and in scope, as far as one look at them tells."""
+    asked: object = refuse
+    if not above or not isinstance(asked, Sparing):
+        return False
+    names = [item.name for item in items]
+    return all_fine(above, names) and asked.spares(above, names)
+
+
+def _look(
+    key: str, item: os.DirEntry[str], skip: Callable[[Skipped], None], *, fine: bool = False
+) -> os.stat_result | None:
+    """The stat of a regular file; None for anything else. `fine`: its name is known to be one."""
+    if not fine and (why := refuse_key(key)):
         skip(Skipped(as_text(key), f"the name {why}"))
-        return
+        return None
     if item.is_symlink():
         skip(Skipped(key, "is a symbolic link"))
         skip(Skipped(key + "/", "is a symbolic link"))
-        return
+        return None
     try:
         stat = item.stat(follow_symlinks=False)
     except FileNotFoundError:
-        return
+        return None
     except OSError as problem:
         skip(Skipped(key, f"cannot be read: {problem.strerror}", unknown=True))
-        return
+        return None
     if modes.S_ISREG(stat.st_mode):
-        found.append(Found(key, path, stat))
-    else:
-        skip(Skipped(key, "is not a regular file"))
+        return stat
+    skip(Skipped(key, "is not a regular file"))
+    return None
 
 
 def _single(
@@ -141,8 +160,7 @@ def _single(
     mapping: Mapping,
     refuse: Refuse,
     skip: Callable[[Skipped], None],
-    found: list[Found],
-) -> None:
+) -> Iterator[Found]:
     if refuse(mapping.prefix):
         return
     parent = (root / mapping.path).parent
@@ -155,4 +173,6 @@ def _single(
         skip(Skipped(mapping.prefix, f"cannot be read: {problem.strerror}", unknown=True))
         return
     if match is not None and not match.is_dir(follow_symlinks=False):
-        _file(mapping.prefix, mapping.path, match, skip, found)
+        stat = _look(mapping.prefix, match, skip)
+        if stat is not None:
+            yield Found(mapping.prefix, mapping.path, stat)
