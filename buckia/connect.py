@@ -14,7 +14,7 @@ from buckia.config import BucketConfig
 from buckia.config.transfers import part_bytes
 from buckia.errors import ConfigError
 from buckia.headers import STORAGE
-from buckia.rules import Refusal, Rules
+from buckia.rules import OutOfScope, Rules
 from buckia.stores import load_store
 from buckia.stores.base import Store
 from buckia.stores.hashing import HashCache
@@ -180,7 +180,7 @@ _OPENERS: Final[dict[str, Callable[[BucketConfig, Path, HashCache], Any]]] = {
 }
 
 
-def refuse_also(rules: Rules, own: Path | None, root: Path) -> Refusal:
+def refuse_also(rules: Rules, own: Path | None, root: Path) -> OutOfScope:
     """The rules, and the configuration file itself whatever its name."""
     inside = own is not None and own.is_relative_to(root)
-    return Refusal(rules, own.relative_to(root).as_posix() if own and inside else None)
+    return OutOfScope(rules, own.relative_to(root).as_posix() if own and inside else None)

@@ -202,7 +202,7 @@ def built_in_exclude(key: str) -> str | None:
     return next((why for pattern, why in BUILT_IN if pattern.search(key)), None)
 
 
-class Refusal(Struct, frozen=True):
+class OutOfScope(Struct, frozen=True):
     """Why a key is out of scope, or None: the rules, and the configuration file whatever its name
     (`own`, relative to its folder; None where there is none)."""
 
