@@ -16,10 +16,9 @@ from buckia.columns import Entries, Plain
 from buckia.layout import EVERYTHING
 from buckia.lockfile import BucketState, Locked
 from buckia.model import Entry, Listing, Skipped, replace, silent
-from buckia.planning import make_plan as make_plan
 from buckia.reconcile import Scope, reconcile
 from buckia.rules import Rules
-from buckia.snapshot import _examined, list_remote
+from buckia.snapshot import Sides, _examined, list_remote
 from buckia.stores.base import Capabilities
 from buckia.stores.memory import MemoryStore
 from tests.helpers import World
@@ -182,7 +181,7 @@ def test_entries_held_in_columns_are_the_same_entries(
     assert columns.count(here, quick.entries) == len(mine.keys() | whole.entries.keys())
     skipped = (Skipped("a", "cannot be read", unknown=True),) if doubt else ()
     scope = Scope(EVERYTHING.direction_of)
-    fast = planning.Sides(Listing(here, skipped), quick)
+    fast = Sides(Listing(here, skipped), quick)
     assert reconcile(*planning._unsettled(fast, base), rules, scope) == reconcile(
         Listing(mine, skipped), base, whole, rules, scope
     )

@@ -208,7 +208,7 @@ def test_a_move_that_is_found_done_leaves_its_old_key(bench: Bench) -> None:
 def test_only_an_odd_path_is_remembered(bench: Bench, op: Op, path: str, told: str | None) -> None:
     """A lockfile names a file's own spelling where the layout would make another."""
     mine = bench.write(path, b"1")
-    bench.local._paths.remember({"k": path})
+    bench.local._paths.remember("k", path)
     there = bench.put("k", b"1") if op is Op.ADOPT else None
     content = replace(named(mine), version=there.version if there else None)
     made = action(op, content, None, source=Source(path=path))
