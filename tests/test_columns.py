@@ -106,7 +106,9 @@ def test_only_what_differs_is_compared_key_by_key(
 
 def entries_of(key: str) -> st.SearchStrategy[Entry]:
     """What a side may hold at a key, often what base has there."""
-    return st.builds(
+    listed = Entry(key, 3, None, MD5[0], None, None, MD5[0], 7)
+    read = Entry(key, 3, SHA[0], MD5[0], None, None, SHA[0], 7, None, key)
+    return st.sampled_from([listed, read]) | st.builds(
         Entry,
         key=st.just(key),
         size=st.sampled_from([0, 3, 3, 3]),
@@ -124,7 +126,7 @@ def entries_of(key: str) -> st.SearchStrategy[Entry]:
 
 def locked_of() -> st.SearchStrategy[Locked]:
     """What base may have at a key."""
-    return st.builds(
+    return st.just(Locked(3, SHA[0], MD5[0])) | st.builds(
         Locked,
         size=st.sampled_from([0, 3, 3, 3]),
         sha256=st.sampled_from([*SHA, SHA[0]]),
