@@ -20,12 +20,13 @@ def service(workspace: Path) -> Iterator[MannerlyS3]:
     """A bucket with an upload that was never finished, a claim, and a file of a killed run here."""
     service = MannerlyS3()
     service.uploads["one"] = ("big\x1b.bin", {1: b"12345"})
-    service.objects[".buckia/claims/x"] = Blob(b"claim")
+    long_ago = time.time() - 3 * 86400
+    service.objects[".buckia/claims/x"] = Blob(b"claim", modified=long_ago)
     service.objects["content"] = Blob(b"1")
     stray = workspace / ".buckia.d/tmp/0123"
     stray.parent.mkdir(parents=True)
     stray.write_text("123")
-    os.utime(stray, (time.time() - 2 * 86400,) * 2)
+    os.utime(stray, (long_ago,) * 2)
     with serve_lies(service) as server:
         (workspace / ".buckia").write_text(
             f"main: {{provider: s3, bucket_name: b, domain: '{server.endpoint}', region: x, "

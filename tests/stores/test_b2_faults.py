@@ -183,8 +183,8 @@ def test_a_delete_that_comes_second_is_done(server: B2Server, store: B2Store) ->
         (Refusal(403, "access_denied"), AccessError, "access denied"),
         (Refusal(401, "unauthorized"), AccessError, "access denied"),
         (Refusal(401, "email_not_verified"), AccessError, "email"),
-        (Refusal(400, "bad_request", "no\nway"), StoreError, r"refused: no\\nway \(bad_request\)"),
-        (Refusal(400, "what_is_this", "new"), StoreError, r"refused: new \(what_is_this\)"),
+        (Refusal(400, "bad_request", "no\nway"), StoreError, r"refused \(bad_request: no\\nway\)"),
+        (Refusal(400, "what_is_this", "new"), StoreError, r"refused \(what_is_this: new\)"),
         (Refusal(418, "teapot"), StoreError, r"refused \(418 teapot\)"),
     ],
 )
