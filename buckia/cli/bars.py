@@ -12,6 +12,7 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 from rich.text import Text
 
 from buckia import text
@@ -24,8 +25,8 @@ def make() -> Progress:
     return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=None),
-        _Counted(),
+        BarColumn(bar_width=None, table_column=Column(ratio=1)),
+        _Counted(table_column=Column(no_wrap=True)),
         TimeRemainingColumn(compact=True),
         console=Console(stderr=True, highlight=False),
         transient=True,
