@@ -6,10 +6,10 @@ from typing import Final
 
 import pytest
 
-from buckia.model import Entry, Listing
+from buckia.model import Action, Entry, Listing, Op
 from buckia.reconcile import Decision, Verdict
 from buckia.rules import NO_OVERRIDES, Limits, Rules
-from buckia.safeguards import Scene, blocks, refuse_clashes
+from buckia.safeguards import Scene, advice, blocks, refuse_clashes, refuse_unlisted
 
 UP, DOWN = Verdict.UPLOAD, Verdict.DOWNLOAD
 GONE_THERE, GONE_HERE = Verdict.DELETE_REMOTE, Verdict.DELETE_LOCAL
@@ -168,3 +168,69 @@ def test_only_content_that_is_known_makes_a_rename() -> None:
     renamed = [decided(DOWN, "new"), decided(GONE_HERE, "k0")]
     made = scene(renamed, 3, listing("k1"), listing("k1"), "local remote")
     assert blocks(made, STRICT, NO_OVERRIDES) == []
+
+
+# -- names that a plan for some paths did not see --------------------------------------------------
+
+
+@pytest.mark.promise("INV-4")
+def test_a_new_name_is_held_against_what_was_not_looked_at() -> None:
+    """Not against itself, nor against what the plan saw; what is not written is no new name."""
+    base = {key: entry(key) for key in ("A", "B", "c", "D", "e")}
+    made = [
+        decided(UP, "a"),
+        decided(DOWN, "b"),
+        decided(UP, "c"),
+        decided(GONE_THERE, "d"),
+        decided(UP, "E"),
+        decided(GONE_THERE, "e"),
+    ]
+    kept, notices = refuse_unlisted("main", made, base)
+    assert [item.key for item in kept] == ["c", "d", "E", "e"]
+    blind = "where case or accents are not told apart"
+    assert [(item.code, item.bucket, item.key, item.message) for item in notices] == [
+        ("collision", "main", "a", f"is one file with 'A' {blind}"),
+        ("collision", "main", "b", f"is one file with 'B' {blind}"),
+    ]
+    assert refuse_unlisted("main", made[2:4], base) == (made[2:4], [])
+
+
+# -- advice ----------------------------------------------------------------------------------------
+
+
+def deletion(op: Op, key: str, bucket: str = "main") -> Action:
+    return Action(key, op, bucket, key, "r", None, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("why", "words"),
+    [
+        ("empty_local: main", "--accept-empty local"),
+        ("empty_remote: main", "--accept-empty remote"),
+        ("unrecognised_local: main", "--accept-empty local"),
+        ("unrecognised_remote: main", "--accept-empty remote"),
+        ("empty_source: a->b", "--accept-empty`"),
+        ("unrecognised_source: a->b", "as it was promoted"),
+        ("left_behind: a->b", "--allow-drift"),
+        ("media_refs: main", "take the rows out"),
+        ("foreign_there: main", "delete_orphaned"),
+        ("protect: main", "`protect`"),
+    ],
+)
+def test_each_limit_has_its_own_advice(why: str, words: str) -> None:
+    """It names the option or the setting that a person can change."""
+    assert words in advice(why, [])
+
+
+def test_the_advice_about_deletions_counts_them() -> None:
+    """The most of one kind in one bucket; nothing else of the plan counts."""
+    made = [
+        deletion(Op.DELETE_REMOTE, "a"),
+        deletion(Op.DELETE_REMOTE, "b"),
+        deletion(Op.DELETE_LOCAL, "c"),
+        deletion(Op.DELETE_REMOTE, "d", "other"),
+        *(deletion(Op.UPLOAD, str(n)) for n in range(9)),
+    ]
+    assert "--allow-deletes 2`" in advice("max_delete: main", made)
+    assert "--allow-deletes 0`" in advice("max_delete: main", [])
+    assert advice("unknown: main", made) == ""

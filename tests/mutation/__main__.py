@@ -41,23 +41,26 @@ TESTS: Final = {
         "test_laws",
     ),
     "engine": (
-        *("test_engine", "test_engine_edges", "crash/test_again", "test_stops"),
-        *("test_laws", "test_laws_runs"),
+        *("test_engine", "test_engine_edges", "crash/test_again", "test_stops", "test_flight"),
+        *("test_tee", "test_publications", "test_promotion", "test_configuring_runs"),
+        *("test_publish_and_pull", "test_purges", "test_laws", "test_laws_runs"),
     ),
     "planner": (
-        "test_planner_edges",
-        "test_planner",
-        "test_moves",
-        "test_planfile",
-        "test_safeguards",
-        "test_header_changes",
-        "test_laws",
+        *("test_planner_edges", "test_planner", "test_moves", "test_planfile", "test_safeguards"),
+        *("test_header_changes", "test_tee", "test_promotion", "test_resolving"),
+        *("test_configuring_runs", "test_purges", "test_laws"),
     ),
-    "preflight": ("test_preflight", "test_engine", "test_header_changes", "test_laws"),
-    "safeguards": ("test_safeguards_edges", "test_safeguards", "test_overrides", "test_planner"),
+    "preflight": (
+        *("test_preflight", "test_preflight_between", "test_engine", "test_header_changes"),
+        *("test_configuring", "test_promotion", "test_configuring_runs", "test_laws"),
+    ),
+    "safeguards": (
+        *("test_safeguards_edges", "test_safeguards", "test_overrides", "test_planner"),
+        *("test_promotion",),
+    ),
     "steps": (
-        *("test_steps", "test_engine", "test_engine_edges", "test_stops"),
-        *("test_header_changes", "test_laws"),
+        *("test_steps", "test_engine", "test_engine_edges", "test_stops", "test_header_changes"),
+        *("test_resolving", "test_promotion", "test_configuring_runs", "test_purges", "test_laws"),
     ),
 }
 """The tests that hold a module, the quickest first."""
