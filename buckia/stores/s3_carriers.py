@@ -55,7 +55,12 @@ class Carrier(Protocol):
 
 def carrier_for(session: S3Session, key: str) -> Carrier:
     """obstore, unless it would touch a different key."""
-    return Boto(session) if _REWRITTEN.search(key) else Obstore(session)
+    return Boto(session) if is_rewritten(key) else Obstore(session)
+
+
+def is_rewritten(key: str) -> bool:
+    """Whether clients other than botocore would ask for another key."""
+    return _REWRITTEN.search(key) is not None
 
 
 def carriers_for(session: S3Session, key: str) -> Iterator[Carrier]:
@@ -206,6 +211,13 @@ def conditions(condition: Condition) -> dict[str, Any]:
     if condition is None:
         return {}
     return {"IfNoneMatch": "*"} if condition == ABSENT else {"IfMatch": condition}
+
+
+def for_http(condition: Condition) -> dict[str, str]:
+    """A condition, as headers."""
+    if condition is None:
+        return {}
+    return {"if-none-match": "*"} if condition == ABSENT else {"if-match": condition}
 
 
 def _describe(

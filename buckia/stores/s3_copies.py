@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 
 from buckia.errors import StoreError, UnavailableError
 from buckia.headers import agrees, merged
 from buckia.model import Entry, replace
-from buckia.stores.s3_carriers import Condition, conditions
+from buckia.stores import s3_signed
+from buckia.stores.s3_carriers import Condition, conditions, for_http, is_rewritten
 from buckia.stores.s3_errors import persist
 from buckia.stores.s3_guard import Guard
-from buckia.stores.s3_headers import SHA256, STAYING, for_boto, of_boto
+from buckia.stores.s3_headers import SHA256, STAYING, for_boto, of_boto, of_http
 from buckia.stores.s3_parts import Part, Request, complete, copy_parts, multipart
 
 _KEPT: Final = (
@@ -24,6 +26,8 @@ _KEPT: Final = (
 )
 """What a copy in parts has to carry over by itself."""
 
+_RANK: Final = "x-amz-storage-class"
+
 _GRANTS: Final = {
     "FULL_CONTROL": "GrantFullControl",
     "READ": "GrantRead",
@@ -35,6 +39,38 @@ _GRANTS: Final = {
 
 def copy(source: Guard, target: Guard, entry: Entry, key: str, replacing: Entry | None) -> Entry:
     """Copy an object with its headers; its storage class, which a plain copy resets, too."""
+    ends = source.full(entry.key), target.full(key)
+    if entry.size > target.session.options.copy_limit or any(map(is_rewritten, ends)):
+        return _copy_any(source, target, entry, key, replacing)
+    told = _looked(source, entry)
+    wanted = replace(entry, key=key, modified=None)
+    place = f"{source.session.options.bucket}/{ends[0]}"
+    version, rank = entry.version or "", told.get(_RANK)
+    request = {"x-amz-copy-source-if-match": version} | ({_RANK: rank} if rank else {})
+
+    def act(condition: Condition) -> str:
+        checked = {**request, **for_http(condition)}
+        return s3_signed.copy(target.session, ends[1], place, checked)
+
+    made = target.write(wanted, replacing, target.conditions.copy, act, _recognised(wanted))
+    if target.md5_etags and made and made == wanted.md5:  # which proves what is there
+        return replace(wanted, version=made, type=told.get("Content-Type"), headers=of_http(told))
+    return target.confirm(wanted, made)
+
+
+def _looked(guard: Guard, entry: Entry) -> s3_signed.Told:
+    """The headers of an object, if it still is this version."""
+    look = partial(s3_signed.look, guard.session, guard.full(entry.key))
+    told = persist(look, guard.place(entry.key))
+    held = Entry(entry.key, entry.size, version=told.get("ETag", "").strip('"'))
+    guard.compare(held, entry)
+    return told
+
+
+def _copy_any(
+    source: Guard, target: Guard, entry: Entry, key: str, replacing: Entry | None
+) -> Entry:
+    """The same for any size and any key, by botocore."""
     found = _told(source, entry)
     exactly = _exactly(source, entry)
     wanted = replace(entry, key=key, size=found["ContentLength"])

@@ -58,8 +58,17 @@ def for_obstore(options: S3Options) -> dict[str, Any]:
 
 
 def for_http(options: S3Options) -> dict[str, str]:
-    """The same as headers of a listing."""
+    """The same as headers of a request that writes nothing."""
     return {_PAYS: _PAYER} if options.requester_pays else {}
+
+
+def for_http_writes(options: S3Options) -> dict[str, str]:
+    """What a request that writes has beside those."""
+    extras = {
+        "x-amz-server-side-encryption": options.encryption,
+        "x-amz-server-side-encryption-aws-kms-key-id": options.kms_key,
+    }
+    return {name: value for name, value in extras.items() if value}
 
 
 def hides_md5(options: S3Options) -> bool:

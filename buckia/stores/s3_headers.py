@@ -59,6 +59,15 @@ def of_obstore(found: Mapping[str, str]) -> Headers:
     return known | _of_metadata(others)
 
 
+def of_http(found: Mapping[str, str]) -> Headers:
+    """The same from the headers of an answer, whose names are found in any case."""
+    names = {own: "x-amz-storage-class" if own == STORAGE else own for own in _NAMES}
+    known = {own: found[name] for own, name in names.items() if name in found}
+    mark = "x-amz-meta-"
+    others = {n[len(mark) :]: v for n, v in found.items() if n.lower().startswith(mark)}
+    return known | _of_metadata(others)
+
+
 def sha256_of(found: Mapping[str, Any]) -> str | None:
     """The sha256 that buckia left with an object, from an answer to botocore."""
     told = str((found.get("Metadata") or {}).get(SHA256, ""))

@@ -6,33 +6,26 @@ A listing is complete or it raises. Keys are taken byte for byte as the service 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
 from itertools import islice
 from operator import itemgetter, lt
 from typing import Final
-from urllib.parse import quote, unquote_to_bytes
-from xml.etree import ElementTree
+from urllib.parse import unquote_to_bytes
 
-from botocore.auth import S3SigV4Auth
-from botocore.awsrequest import AWSRequest
 from msgspec import Struct
 
 from buckia.errors import StoreError
 from buckia.model import Entry
-from buckia.stores.network import QUICK
 from buckia.stores.s3_errors import BadAnswer, persist
-from buckia.stores.s3_extras import for_http
 from buckia.stores.s3_session import S3Session
-from buckia.stores.s3_traffic import asking
+from buckia.stores.s3_signed import ask_bucket, error_code, name_of, parsed
 from buckia.stores.usage import Kind
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MD5: Final = re.compile("[0-9a-f]{32}")
-
-_CHUNK: Final = 1024 * 1024
 
 Listed = tuple[str, str, str, str]
 """One object: its key, byte for byte, and its date, ETag and size as they are told."""
@@ -131,40 +124,10 @@ def _fetch(session: S3Session, prefix: str, token: str | None, after: bytes) -> 
     return page
 
 
-def ask_bucket(session: S3Session, query: Mapping[str, str], kind: Kind) -> bytes:
-    """The answer to a signed GET of the bucket itself. Raises `BadAnswer` for any but success."""
-    url = f"{session.bucket_url}/?" + "&".join(
-        f"{name}={quote(value, safe='', errors='surrogateescape')}"
-        for name, value in sorted(query.items())
-    )
-    request = AWSRequest("GET", url, headers=for_http(session.options))
-    S3SigV4Auth(session.credentials.get_frozen_credentials(), "s3", session.region).add_auth(
-        request
-    )
-    with asking(session.traffic, kind):
-        answer = session.http.get(
-            url,
-            headers=dict(request.headers),
-            timeout=QUICK,
-            allow_redirects=False,
-            stream=True,
-        )
-        content = b"".join(answer.iter_content(_CHUNK))  # `content` reads in small pieces
-        if answer.status_code != HTTPStatus.OK:
-            after = answer.headers.get("Retry-After", "")
-            raise BadAnswer(answer.status_code, _error_code(content), after)
-    return content
-
-
 def keeps_versions(session: S3Session) -> bool:
     """Whether the bucket is told to keep what is overwritten in it."""
-    try:
-        root = ElementTree.fromstring(  # noqa: S314  (expat bounds what entities expand to)
-            ask_bucket(session, {"versioning": ""}, Kind.SETTINGS)
-        )
-    except ElementTree.ParseError:
-        raise BadAnswer(HTTPStatus.OK, "bad answer") from None
-    return any(_name(child) == "Status" and child.text == "Enabled" for child in root)
+    root = parsed(ask_bucket(session, {"versioning": ""}, Kind.SETTINGS))
+    return any(name_of(child) == "Status" and child.text == "Enabled" for child in root)
 
 
 _OBJECT: Final = re.compile(
@@ -189,16 +152,13 @@ def _parse(body: bytes) -> Page:
         if "<Contents" not in rest:
             quick = list(zip(parts[1::5], parts[2::5], parts[3::5], parts[4::5], strict=True))
             body = rest.encode()  # a whole document still, without the objects
-    try:
-        root = ElementTree.fromstring(body)  # noqa: S314  (expat bounds what entities expand to)
-    except ElementTree.ParseError:
-        raise BadAnswer(HTTPStatus.OK, "bad answer") from None
-    if _name(root) == "Error":
-        raise BadAnswer(HTTPStatus.OK, _error_code(body))
+    root = parsed(body)
+    if name_of(root) == "Error":
+        raise BadAnswer(HTTPStatus.OK, error_code(body))
     space = root.tag[: root.tag.rindex("}") + 1] if "}" in root.tag else ""
     more = {"true": True, "false": False}.get(root.findtext(f"{space}IsTruncated", ""))
     following = root.findtext(f"{space}NextContinuationToken")
-    if _name(root) != "ListBucketResult" or more is None or (more and not following):
+    if name_of(root) != "ListBucketResult" or more is None or (more and not following):
         raise BadAnswer(HTTPStatus.OK, "bad answer")
     coded = root.findtext(f"{space}EncodingType") == "url"
     names = [space + name for name in ("Key", "LastModified", "ETag", "Size")]
@@ -215,16 +175,3 @@ def _parse(body: bytes) -> Page:
 
 def _decoded(key: str) -> str:
     return unquote_to_bytes(key.replace("+", " ")).decode("utf-8", "surrogateescape")
-
-
-def _error_code(body: bytes) -> str:
-    try:
-        root = ElementTree.fromstring(body)  # noqa: S314  (as above)
-    except ElementTree.ParseError:
-        return ""
-    return next((child.text or "" for child in root if _name(child) == "Code"), "")
-
-
-def _name(node: ElementTree.Element) -> str:
-    """The name of an element without its namespace: services differ in whether they give one."""
-    return node.tag.rpartition("}")[2]

@@ -1,0 +1,108 @@
+"""Requests that are signed by botocore and sent by requests: many of one kind, for which botocore's
+own way through its model of the service costs several times as much.
+
+An answer is what was asked for, or `BadAnswer` is raised; nothing is sent twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import quote
+from xml.etree import ElementTree
+
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+
+from buckia.stores.network import QUICK, SLOW
+from buckia.stores.s3_errors import BadAnswer
+from buckia.stores.s3_extras import for_http, for_http_writes
+from buckia.stores.s3_session import S3Session
+from buckia.stores.s3_traffic import asking
+from buckia.stores.usage import Kind
+
+_CHUNK: Final = 1024 * 1024
+Told = Mapping[str, str]
+"""Headers, whose names are found in any case."""
+
+
+def ask_bucket(session: S3Session, query: Mapping[str, str], kind: Kind) -> bytes:
+    """The answer to a GET of the bucket itself."""
+    words = "&".join(f"{name}={_quoted(value)}" for name, value in sorted(query.items()))
+    return _send(session, "GET", f"{session.bucket_url}/?{words}", kind)[1]
+
+
+def look(session: S3Session, key: str) -> Told:
+    """The headers of an object."""
+    return _send(session, "HEAD", _url(session, key), Kind.LOOK)[0]
+
+
+def copy(session: S3Session, key: str, source: str, told: Told) -> str:
+    """Copy `source`, a bucket and a key with a slash between, to a key of the same service; `told`
+    are the headers that go along. The new ETag, empty where the service does not tell."""
+    place = quote(source, safe="/~", errors="surrogateescape")
+    headers = {"x-amz-copy-source": place, **told, **for_http_writes(session.options)}
+    root = parsed(_send(session, "PUT", _url(session, key), Kind.COPY, headers)[1])
+    if name_of(root) == "Error":  # Amazon S3 API reference, CopyObject: it may come with 200
+        raise BadAnswer(HTTPStatus.INTERNAL_SERVER_ERROR, _code(root))
+    if name_of(root) != "CopyObjectResult":
+        raise BadAnswer(HTTPStatus.OK, "bad answer")
+    return next((child.text or "" for child in root if name_of(child) == "ETag"), "").strip('"')
+
+
+def parsed(body: bytes) -> ElementTree.Element:
+    """A document of the service. Raises `BadAnswer` for what is none."""
+    try:
+        return ElementTree.fromstring(body)  # noqa: S314  (expat bounds what entities expand to)
+    except ElementTree.ParseError:
+        raise BadAnswer(HTTPStatus.OK, "bad answer") from None
+
+
+def name_of(node: ElementTree.Element) -> str:
+    """The name of an element without its namespace: services differ in whether they give one."""
+    return node.tag.rpartition("}")[2]
+
+
+def error_code(body: bytes) -> str:
+    """The code of an error document, empty where there is none."""
+    try:
+        return _code(parsed(body))
+    except BadAnswer:
+        return ""
+
+
+def _code(root: ElementTree.Element) -> str:
+    return next((child.text or "" for child in root if name_of(child) == "Code"), "")
+
+
+def _send(
+    session: S3Session, method: str, url: str, kind: Kind, headers: Told | None = None
+) -> tuple[Told, bytes]:
+    """The headers and the body of an answer."""
+    request = AWSRequest(method, url, headers={**for_http(session.options), **(headers or {})})
+    S3SigV4Auth(session.credentials.get_frozen_credentials(), "s3", session.region).add_auth(
+        request
+    )
+    with asking(session.traffic, kind):
+        answer = session.http.request(
+            method,
+            url,
+            headers=dict(request.headers),
+            timeout=SLOW if kind is Kind.COPY else QUICK,
+            allow_redirects=False,
+            stream=True,
+        )
+        content = b"".join(answer.iter_content(_CHUNK))  # `content` reads in small pieces
+        if answer.status_code != HTTPStatus.OK:
+            after = answer.headers.get("Retry-After", "")
+            raise BadAnswer(answer.status_code, error_code(content), after)
+    return answer.headers, content
+
+
+def _url(session: S3Session, key: str) -> str:
+    return f"{session.bucket_url}/{quote(key, safe='/~', errors='surrogateescape')}"
+
+
+def _quoted(value: str) -> str:
+    return quote(value, safe="", errors="surrogateescape")
