@@ -7,8 +7,9 @@ journal and folds the lockfile, so there is no lock in here.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
+from itertools import takewhile
 from typing import Final
 
 from buckia import copies, pool, publisher, purges
@@ -191,10 +192,17 @@ class Run:
         the other, because services refuse to set two things of a bucket at once."""
         sizes = {task.action.id: _size(task) for group in groups for task in group}
         first = {group[0].action.id for group in groups}
+        workers = 1 if alone else self._workers
+
+        def carry(portion: Sequence[Group]) -> list[Outcome]:
+            # of those that a stop keeps from beginning nothing is told, as of any that wait
+            begun = takewhile(lambda group: not self._stop.is_set(), portion)
+            return [outcome for group in begun for outcome in function(group)]
+
         for batches in pool.each(
-            function,
-            groups,
-            workers=1 if alone else self._workers,
+            carry,
+            _portions(groups, workers),
+            workers=workers,
             executor=None if alone else self._executor,
             name="apply",
             stop=self._stop,
@@ -215,6 +223,7 @@ class Run:
                 self._seen.add(item.id)
                 for flight in self._flights:
                     flight.land(item.id)
+            for item in batch[-1:]:
                 tick = self._tick(str(item.op), item.key)
                 self._told = tick.bytes
                 self._progress(tick)
@@ -231,6 +240,27 @@ class Run:
         moved = self._bytes + sum(flight.bytes for flight in self._flights)
         moved = min(max(moved, self._told), self._total)
         return Tick(stage, key, len(self._seen), moved, len(self._tasks), self._total)
+
+
+_TOGETHER: Final = 8
+_LIGHT: Final = 1024 * 1024
+
+
+def _portions(groups: Sequence[Group], workers: int) -> Iterator[list[Group]]:
+    """What a worker takes at once: some small files of many, anything else by itself. To hand each
+    over alone would cost more than many an upload."""
+    most = min(_TOGETHER, len(groups) // (_TOGETHER * workers))
+    portion: list[Group] = []
+    weight = 0
+    for group in groups:
+        size = sum(map(_size, group))
+        if portion and (len(portion) >= most or weight + size > _LIGHT):
+            yield portion
+            portion, weight = [], 0
+        portion.append(group)
+        weight += size
+    if portion:
+        yield portion
 
 
 def _carry_out(group: Group) -> list[Outcome]:

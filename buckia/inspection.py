@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Final
 
 from buckia import configuring, contents, copies, pool, publisher
@@ -24,6 +25,9 @@ from buckia.steps import Stores, Task
 
 _SHOWN: Final = 10
 """Diverged actions named in an error; the rest are counted."""
+
+_TOGETHER: Final = 100
+"""Actions that a worker looks at together where both sides are listed, so that a look is quick."""
 
 
 def inspect(
@@ -69,8 +73,12 @@ def inspect(
             state, why = judge(action, view)
         return Task(action, state, view, stores), why
 
-    for batch in pool.each(look, wanted, workers=workers, name="preflight"):
-        for task, why in batch:
+    def look_at(some: Sequence[Action]) -> list[tuple[Task, str]]:
+        return list(map(look, some))
+
+    portions = pool.batches(wanted, _TOGETHER if seen else 1)
+    for batches in pool.each(look_at, portions, workers=workers, name="preflight"):
+        for task, why in chain.from_iterable(batches):
             tasks.append(task)
             if task.state is State.DIVERGED:
                 diverged.append(f"{task.action.key}: {why}")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from tests.benchmarks.stage import Arena, Contestant, _nothing
+from tests.benchmarks.stage import NEAR, Arena, Contestant, _nothing
 
 _RCLONE: Final = ("--fast-list", "--checkers=16", "--transfers=16", "--s3-upload-concurrency=8")
 _LEAN: Final = ("--s3-no-head", "--ignore-checksum", "--no-traverse")
@@ -45,7 +45,7 @@ class Maker:
         return Contestant(name, settings, resolved, self._folder, begin, judge, content)
 
     def buckia(
-        self, *lines: list[str], settings: str = "16 workers", reset: Make | None = None
+        self, *lines: list[str], settings: str = f"{NEAR} workers", reset: Make | None = None
     ) -> Contestant:
         """buckia, with one command after the other."""
         return self.one(

@@ -80,7 +80,7 @@ def _up(name: str, count: Callable[[Arena], int], size: Callable[[Arena], int]) 
                 arena, room.project, reset=room.clean, check=lambda: room.demand_objects(files)
             )
             room.stage.contestants = [
-                make.buckia(_SYNC, settings="sync: plan, preflight, upload, lockfile; 16 workers"),
+                make.buckia(_SYNC, settings="sync: plan, preflight, upload, lockfile; 4 workers"),
                 *make.copies("files", "@{}", room.bucket),
             ]
             yield room.stage
@@ -103,7 +103,7 @@ def _down(name: str, count: Callable[[Arena], int], size: Callable[[Arena], int]
                 check=lambda: room.demand_files(files, each),
             )
             room.stage.contestants = [
-                make.buckia(_SYNC, settings="sync: plan, verified, atomic, fsynced; 16 workers"),
+                make.buckia(_SYNC, settings="sync: plan, verified, atomic, fsynced; 4 workers"),
                 *make.copies("@{}", "files", room.bucket),
             ]
             yield room.stage

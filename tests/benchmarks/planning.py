@@ -13,9 +13,10 @@ from buckia.lockfile import Locked, Lockfile
 from tests.benchmarks import listing
 from tests.benchmarks.contestants import Maker
 from tests.benchmarks.data import age, fill, make_files, make_small
-from tests.benchmarks.stage import Arena, Contestant, Stage
+from tests.benchmarks.stage import FAR, Arena, Contestant, Stage
 
 _PLAN = ["plan", "--quiet", "--out", "plan.json"]
+_FAR = f"{FAR} workers"
 
 
 def apply_once(arena: Arena, project: Path, endpoint: str, bucket: str) -> None:
@@ -115,7 +116,7 @@ def planned_far(arena: Arena) -> Iterator[Stage]:
     """The same, held against as many files."""
     with _synthetic(arena, arena.count(200_000, 10_000)) as (project, far, _):
         make = Maker(arena, project, check=lambda: _demand_nothing(project))
-        contestants = [make.buckia(_PLAN), *make.dry_runs("files", lambda: "bench")]
+        contestants = [make.buckia(_PLAN, settings=_FAR), *make.dry_runs("files", lambda: "bench")]
         yield Stage(contestants, far.endpoint, "bench", [far.pid], rtt=0.04)
 
 
@@ -124,7 +125,7 @@ def million(arena: Arena) -> Iterator[Stage]:
     """A million entries on both sides and in the lockfile."""
     with _synthetic(arena, arena.count(1_000_000, 20_000)) as (project, far, _):
         make = Maker(arena, project, check=lambda: _demand_nothing(project))
-        contestants = [make.buckia(_PLAN), *make.dry_runs("files", lambda: "bench")]
+        contestants = [make.buckia(_PLAN, settings=_FAR), *make.dry_runs("files", lambda: "bench")]
         yield Stage(contestants, far.endpoint, "bench", [far.pid])
 
 
@@ -134,7 +135,7 @@ def _synthetic(
 ) -> Iterator[tuple[Path, listing.Far, int]]:
     """A project whose lockfile knows what a server lists that has nothing but its listing."""
     with arena.room(f"listing-{count}-{files}") as place:
-        project = arena.project(place)
+        project = arena.project(place, FAR)
         if files:
             make_small(
                 (project / "files" / listing.key_of(n), listing.content_of(n)) for n in range(count)

@@ -21,11 +21,17 @@ demo:
   domain: ${{BENCH_ENDPOINT}}
   region: us-east-1
   paths: [files/]
-  max_workers: 16
+  max_workers: {workers}
   delete_orphaned: true
 """
 
 REGION: Final = "us-east-1"
+
+NEAR: Final = 4
+"""Workers beside a service that shares two cores with its client."""
+
+FAR: Final = 16
+"""Workers where what takes time is the way."""
 
 
 def _nothing() -> None:
@@ -101,10 +107,10 @@ class Arena(Struct, frozen=True):
         finally:
             shutil.rmtree(place, ignore_errors=True)
 
-    def project(self, place: Path) -> Path:
+    def project(self, place: Path, workers: int = NEAR) -> Path:
         """A folder with a configuration, whose files are in `files/`."""
         (place / "files").mkdir(parents=True, exist_ok=True)
-        (place / ".buckia").write_text(CONFIG.format(service=self.service.row))
+        (place / ".buckia").write_text(CONFIG.format(service=self.service.row, workers=workers))
         return place
 
     def env(self, endpoint: str, bucket: str) -> dict[str, str]:

@@ -1,0 +1,77 @@
+"""What a worker is handed at once: some small files of many, anything else by itself."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from buckia import engine
+from buckia.errors import Interrupted
+from buckia.model import Action, Content, Entry, Op
+from buckia.preflight import State, View
+from buckia.project import Project
+from buckia.steps import Task
+from buckia.stores.memory import MemoryStore
+from tests.helpers import World, ops
+from tests.strategies import examples
+
+pytestmark = pytest.mark.usefixtures("hurried")
+
+
+def _group(number: int, size: int) -> engine.Group:
+    content = Content(size=size, sha256="0" * 64)
+    action = Action(str(number), Op.UPLOAD, "main", f"k{number}", "new", None, content, None, None)
+    stores: Any = None
+    return (Task(action, State.PENDING, View(None, None), stores),)
+
+
+@examples(60)
+@given(st.lists(st.integers(0, 2 * 1024 * 1024), max_size=300), st.integers(1, 5))
+def test_portions_hold_everything_in_order(sizes: list[int], workers: int) -> None:
+    """None is heavier than it may be, unless it is one group, and all workers have many."""
+    groups = [_group(number, size) for number, size in enumerate(sizes)]
+    portions = list(engine._portions(groups, workers))
+    assert [group for portion in portions for group in portion] == groups
+    for portion in portions:
+        weight = sum(task.action.content.size for (task,) in portion if task.action.content)
+        assert len(portion) == 1 or weight <= engine._LIGHT
+        assert len(portion) <= max(1, len(groups) // (8 * workers))
+
+
+def test_many_small_files_are_handed_over_together() -> None:
+    """Few are not: every worker is to have something to do until the end."""
+    many = list(engine._portions([_group(n, 10) for n in range(1000)], 4))
+    assert {len(portion) for portion in many} == {8}
+    assert len(list(engine._portions([_group(n, 10) for n in range(60)], 4))) == 60
+
+
+def test_a_stop_is_heeded_within_a_portion(tmp_path: Path) -> None:
+    """What had not begun is left to the next run, which does it."""
+    stop = threading.Event()
+
+    class Halting(MemoryStore):
+        def put(self, entry: Entry, body: Any, *, replacing: Entry | None) -> Entry:
+            if entry.key == "f020":
+                stop.set()
+            return super().put(entry, body, replacing=replacing)
+
+    world = World(tmp_path, {"main": Halting()}, max_workers=1)
+    for number in range(100):
+        world.write(f"f{number:03}", b"%d" % number)
+    plan = world.plan()
+    with (
+        Project(world.config, stop=stop, stores=world.stores) as project,
+        pytest.raises(Interrupted),
+    ):
+        project.apply(plan)
+    done = world.lock().state("main").entries
+    assert done.keys() == world.remote().keys()
+    assert 20 <= len(done) <= 21
+    world.apply(plan)
+    assert world.remote() == world.local()
+    assert ops(world.plan()) == []
