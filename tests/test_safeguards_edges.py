@@ -173,7 +173,6 @@ def test_only_content_that_is_known_makes_a_rename() -> None:
 # -- names that a plan for some paths did not see --------------------------------------------------
 
 
-@pytest.mark.promise("INV-4")
 def test_a_new_name_is_held_against_what_was_not_looked_at() -> None:
     """Not against itself, nor against what the plan saw; what is not written is no new name."""
     base = {key: entry(key) for key in ("A", "B", "c", "D", "e")}
