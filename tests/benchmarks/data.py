@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Final
 
 from tests.benchmarks.service import Service
 
@@ -15,11 +16,17 @@ from tests.benchmarks.service import Service
 def make_files(root: Path, count: int, size: int, seed: int = 1) -> list[Path]:
     """So many files of random bytes, at most a thousand in a folder."""
     rng = random.Random(seed)
-    return [_write(path, rng.randbytes(size)) for path in _paths(root, count)]
+    return [_write(path, rng, size) for path in _paths(root, count)]
 
 
-def _write(path: Path, data: bytes) -> Path:
-    path.write_bytes(data)
+_CHUNK: Final = 16 * 1024 * 1024
+"""Bytes that are made at once: `Random` makes no more than 256 MiB."""
+
+
+def _write(path: Path, rng: random.Random, size: int) -> Path:
+    with path.open("wb") as file:
+        for at in range(0, size, _CHUNK):
+            file.write(rng.randbytes(min(_CHUNK, size - at)))
     return path
 
 

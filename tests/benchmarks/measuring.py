@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
-import resource
 import shlex
 import subprocess  # noqa: TID251  (what is measured are other programs)
-import time
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
+
+from tests.benchmarks import measured
 
 Command = Sequence[str]
 
@@ -55,24 +57,22 @@ def run(
 
 
 def _run(command: Command, env: Mapping[str, str], folder: Path, accept: frozenset[int]) -> Cost:
-    said = folder / "said.txt"
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    said, told = folder / "said.txt", folder / "used.json"
+    around = [sys.executable, "-I", "-S", measured.__file__, str(told)]
     with said.open("wb") as out:
-        process = subprocess.Popen(
-            command, env=dict(env), cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=out
+        done = subprocess.run(
+            [*around, *command],
+            env=dict(env),
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
         )
-        _, status, used = os.wait4(process.pid, 0)
-    wall, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode not in accept:
+    if done.returncode not in accept:
         tail = said.read_text(errors="replace")[-2000:]
-        raise RuntimeError(f"{shlex.join(command)} ended with {process.returncode}:\n{tail}")
-    return Cost(
-        wall,
-        after.ru_utime - before.ru_utime,
-        after.ru_stime - before.ru_stime,
-        used.ru_maxrss / 1024,
-    )
+        raise RuntimeError(f"{shlex.join(command)} ended with {done.returncode}:\n{tail}")
+    wall, user, system, peak = json.loads(told.read_bytes())
+    return Cost(wall, user, system, peak / 1024)
 
 
 def cpu_of(pids: Sequence[int]) -> float:
