@@ -50,6 +50,13 @@ def test_many_small_files_are_handed_over_together() -> None:
     assert len(list(engine._portions([_group(n, 10) for n in range(60)], 4))) == 60
 
 
+@pytest.mark.parametrize(("size", "together"), [(512 * 1024, 2), (512 * 1024 + 1, 1)])
+def test_a_portion_weighs_a_mebibyte_at_the_most(size: int, together: int) -> None:
+    """What is as heavy as that is handed over by itself."""
+    portions = list(engine._portions([_group(n, size) for n in range(1000)], 4))
+    assert {len(portion) for portion in portions} == {together}
+
+
 def test_a_stop_is_heeded_within_a_portion(tmp_path: Path) -> None:
     """What had not begun is left to the next run, which does it."""
     stop = threading.Event()

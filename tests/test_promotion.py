@@ -35,6 +35,7 @@ class Logged(MemoryStore):
         self._name_of = name
         self._apart = apart
         self.broken: set[str] = set()
+        self.once: set[str] = set()
 
     def copies(self, source: Store) -> bool:
         """From any other, or from none."""
@@ -45,7 +46,8 @@ class Logged(MemoryStore):
         return super().open(entry)
 
     def put(self, entry: Entry, body: BinaryIO, *, replacing: Entry | None) -> Entry:
-        if entry.key in self.broken:
+        if entry.key in self.broken | self.once:
+            self.once.discard(entry.key)
             raise UnavailableError(f"{entry.key}: the service is not available")
         self._book.append(("put", self._name_of, entry.key))
         return super().put(entry, body, replacing=replacing)
@@ -144,6 +146,15 @@ def test_the_first_target_that_fails_is_the_last(tiers: Watched) -> None:
     assert not tiers.apply(plan).failed
     assert tiers.remote("premium") == tiers.remote("enterprise") == tiers.remote(SOURCE)
     assert ops(tiers.promotion()) == []
+
+
+def test_what_failed_on_the_way_of_another_is_sent_in_its_own_turn(tmp_path: Path) -> None:
+    """A later target that could not take a file while it was read for an earlier one."""
+    tiers = Watched(tmp_path, apart=True)
+    tiers.made["enterprise"].once = {f"{FOLDER}/b"}
+    assert not tiers.apply(tiers.promotion()).failed
+    assert tiers.remote("enterprise") == FILES
+    assert tiers.told("read").count(("read", SOURCE, f"{FOLDER}/b")) == 2
 
 
 def test_keep_going_goes_on_to_the_next(tiers: Watched) -> None:

@@ -42,13 +42,21 @@ TESTS: Final = {
     ),
     "engine": (
         *("test_engine", "test_engine_edges", "crash/test_again", "test_stops", "test_flight"),
-        *("test_tee", "test_publications", "test_promotion", "test_configuring_runs"),
+        *(
+            "test_portions",
+            "test_configuring",
+            "test_tee",
+            "test_publications",
+            "test_promotion",
+            "test_configuring_runs",
+        ),
         *("test_publish_and_pull", "test_purges", "test_laws", "test_laws_runs"),
     ),
     "planner": (
         *("test_planner_edges", "test_planner", "test_moves", "test_planfile", "test_safeguards"),
         *("test_header_changes", "test_tee", "test_promotion", "test_resolving"),
-        *("test_configuring_runs", "test_purges", "test_laws"),
+        *("test_publications_edges", "test_configuring", "test_configuring_runs"),
+        *("test_purges", "test_laws"),
     ),
     "preflight": (
         *("test_preflight", "test_preflight_between", "test_engine", "test_header_changes"),
@@ -60,7 +68,8 @@ TESTS: Final = {
     ),
     "steps": (
         *("test_steps", "test_engine", "test_engine_edges", "test_stops", "test_header_changes"),
-        *("test_resolving", "test_promotion", "test_configuring_runs", "test_purges", "test_laws"),
+        *("test_configuring", "test_resolving", "test_promotion", "test_configuring_runs"),
+        *("test_purges", "stores/test_staging", "test_laws"),
     ),
 }
 """The tests that hold a module, the quickest first."""
