@@ -18,7 +18,7 @@ import pytest
 from buckia.errors import BuckiaError, PreconditionError, StaleError
 from buckia.model import Entry
 from buckia.planfile import Plan
-from buckia.stores import retry, s3_listing, s3_session
+from buckia.stores import retry, s3_session, s3_signed
 from buckia.stores.base import Store
 from buckia.stores.memory import MemoryStore
 from buckia.stores.s3 import S3Options, S3Store
@@ -198,7 +198,7 @@ def impatient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     if row and any(isinstance(one, Rule) and one.ill is Ill.SILENT for one in row.strikes):
         for name in ("SILENCE", "WORK"):
             monkeypatch.setattr(s3_session, name, 1)
-        monkeypatch.setattr(s3_listing, "QUICK", (10, 1))
+        monkeypatch.setattr(s3_signed, "QUICK", (10, 1))
 
 
 @pytest.fixture
