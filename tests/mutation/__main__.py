@@ -67,7 +67,14 @@ TESTS: Final = {
         *("test_promotion",),
     ),
     "steps": (
-        *("test_steps", "test_engine", "test_engine_edges", "test_stops", "test_header_changes"),
+        *(
+            "test_steps",
+            "test_staged_uploads",
+            "test_engine",
+            "test_engine_edges",
+            "test_stops",
+            "test_header_changes",
+        ),
         *("test_configuring", "test_resolving", "test_promotion", "test_configuring_runs"),
         *("test_purges", "stores/test_staging", "test_laws"),
     ),
