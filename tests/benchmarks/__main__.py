@@ -47,7 +47,7 @@ def main(words: list[str]) -> int:
                 failed.append(scenario.name)
                 continue
             measured = Document(report.machine(service.name), told, [found])
-            report.write(folder, report.merge(folder, measured, names))
+            report.write(folder, report.merge(folder, measured, names), names)
     _say(f"written to {folder}" + (f"; failed: {', '.join(failed)}" if failed else ""))
     return 1 if failed else 0
 

@@ -33,7 +33,8 @@ def versions(programs: Mapping[str, str]) -> dict[str, str]:
     told: dict[str, str] = {}
     for name, word in asked.items():
         done = subprocess.run([programs[name], word], capture_output=True, text=True, check=True)
-        told[name] = (done.stdout or done.stderr).splitlines()[0]
+        line = (done.stdout or done.stderr).splitlines()[0]
+        told[name] = line.partition(" Python/")[0]  # what the AWS CLI adds is of the machine
     return told
 
 

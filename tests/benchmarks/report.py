@@ -83,8 +83,8 @@ def merge(folder: Path, document: Document, order: Iterable[str]) -> Document:
     )
 
 
-def write(folder: Path, document: Document) -> None:
-    """Markdown, JSON and the plot."""
+def write(folder: Path, document: Document, names: Iterable[str]) -> None:
+    """Markdown, JSON and the plot; which of all scenarios have not been measured is said."""
     folder.mkdir(parents=True, exist_ok=True)
     whole = {
         "machine": document.machine,
@@ -94,16 +94,18 @@ def write(folder: Path, document: Document) -> None:
     }
     text = msgspec.json.format(msgspec.json.encode(whole), indent=1)
     (folder / "benchmarks.json").write_bytes(text + b"\n")
-    (folder / "README.md").write_text(_markdown(document), encoding="utf-8")
+    (folder / "README.md").write_text(_markdown(document, names), encoding="utf-8")
     (folder / "benchmarks.svg").write_text(draw(document.rows), encoding="utf-8")
 
 
-def _markdown(document: Document) -> str:
+def _markdown(document: Document, names: Iterable[str]) -> str:
     versions = "\n".join(f"| {name} | {text} |" for name, text in document.versions.items())
     text = _INTRO.format(machine=document.machine, versions=versions)
     text += "\n## What is to be reached\n\n" + _reached(document.rows)
+    if missing := [name for name in names if name not in {r.scenario for r in document.results}]:
+        text += f"\nNot measured on this machine yet: {', '.join(missing)}.\n"
     for result in document.results:
-        text += f"\n## {result.scenario}\n\n{result.work.capitalize()}.\n\n"
+        text += f"\n## {result.scenario}\n\n{result.work[:1].upper()}{result.work[1:]}.\n\n"
         text += _table(_HEADS, (_standing(one) for one in result.standings))
         text += "\n" + _table(
             ("against", "measure", "ratio", "reach", ""),
