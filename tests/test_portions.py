@@ -52,7 +52,7 @@ def test_many_small_files_are_handed_over_together() -> None:
 
 @pytest.mark.parametrize(("size", "together"), [(512 * 1024, 2), (512 * 1024 + 1, 1)])
 def test_a_portion_weighs_a_mebibyte_at_the_most(size: int, together: int) -> None:
-    """What is as heavy as that is handed over by itself."""
+    """Two that are heavier together are handed over one by one."""
     portions = list(engine._portions([_group(n, size) for n in range(1000)], 4))
     assert {len(portion) for portion in portions} == {together}
 

@@ -213,8 +213,8 @@ def conditions(condition: Condition) -> dict[str, Any]:
     return {"IfNoneMatch": "*"} if condition == ABSENT else {"IfMatch": condition}
 
 
-def for_http(condition: Condition) -> dict[str, str]:
-    """A condition, as headers."""
+def condition_headers(condition: Condition) -> dict[str, str]:
+    """The same as headers."""
     if condition is None:
         return {}
     return {"if-none-match": "*"} if condition == ABSENT else {"if-match": condition}

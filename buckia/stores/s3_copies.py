@@ -9,10 +9,10 @@ from buckia.errors import StoreError, UnavailableError
 from buckia.headers import agrees, merged
 from buckia.model import Entry, replace
 from buckia.stores import s3_signed
-from buckia.stores.s3_carriers import Condition, conditions, for_http, is_rewritten
+from buckia.stores.s3_carriers import Condition, condition_headers, conditions, is_rewritten
 from buckia.stores.s3_errors import persist
 from buckia.stores.s3_guard import Guard
-from buckia.stores.s3_headers import SHA256, STAYING, for_boto, of_boto, of_http
+from buckia.stores.s3_headers import CLASS, SHA256, STAYING, for_boto, of_boto, of_http
 from buckia.stores.s3_parts import Part, Request, complete, copy_parts, multipart
 
 _KEPT: Final = (
@@ -25,8 +25,6 @@ _KEPT: Final = (
     *STAYING,
 )
 """What a copy in parts has to carry over by itself."""
-
-_RANK: Final = "x-amz-storage-class"
 
 _GRANTS: Final = {
     "FULL_CONTROL": "GrantFullControl",
@@ -45,11 +43,11 @@ def copy(source: Guard, target: Guard, entry: Entry, key: str, replacing: Entry 
     told = _looked(source, entry)
     wanted = replace(entry, key=key, modified=None)
     place = f"{source.session.options.bucket}/{ends[0]}"
-    version, rank = entry.version or "", told.get(_RANK)
-    request = {"x-amz-copy-source-if-match": version} | ({_RANK: rank} if rank else {})
+    version, rank = entry.version or "", told.get(CLASS)
+    request = {"x-amz-copy-source-if-match": version} | ({CLASS: rank} if rank else {})
 
     def act(condition: Condition) -> str:
-        checked = {**request, **for_http(condition)}
+        checked = {**request, **condition_headers(condition)}
         return s3_signed.copy(target.session, ends[1], place, checked)
 
     made = target.write(wanted, replacing, target.conditions.copy, act, _recognised(wanted))

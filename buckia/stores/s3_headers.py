@@ -20,6 +20,9 @@ _NAMES: Final = {
 }
 """What botocore and obstore call each."""
 
+CLASS: Final = "x-amz-storage-class"
+"""The header that tells the storage class."""
+
 _USUAL_CLASS: Final = "STANDARD"
 """The storage class of an object that tells none (Amazon S3 API reference, HeadObject)."""
 
@@ -61,7 +64,7 @@ def of_obstore(found: Mapping[str, str]) -> Headers:
 
 def of_http(found: Mapping[str, str]) -> Headers:
     """The same from the headers of an answer, whose names are found in any case."""
-    names = {own: "x-amz-storage-class" if own == STORAGE else own for own in _NAMES}
+    names = {own: CLASS if own == STORAGE else own for own in _NAMES}
     known = {own: found[name] for own, name in names.items() if name in found}
     mark = "x-amz-meta-"
     others = {n[len(mark) :]: v for n, v in found.items() if n.lower().startswith(mark)}

@@ -10,9 +10,11 @@ from pathlib import Path
 from tests.benchmarks.contestants import Maker
 from tests.benchmarks.data import age, change, make_files
 from tests.benchmarks.planning import apply_once, settle
-from tests.benchmarks.stage import Arena, Contestant, Prepare, Stage
+from tests.benchmarks.stage import NEAR, Arena, Contestant, Prepare, Stage
 
 _SYNC = ["sync", "--quiet"]
+_UP = f"sync: plan, preflight, upload, lockfile; {NEAR} workers"
+_DOWN = f"sync: plan, verified, atomic, fsynced; {NEAR} workers"
 _FLAT = "rclone sync, size"
 
 
@@ -80,7 +82,7 @@ def _up(name: str, count: Callable[[Arena], int], size: Callable[[Arena], int]) 
                 arena, room.project, reset=room.clean, check=lambda: room.demand_objects(files)
             )
             room.stage.contestants = [
-                make.buckia(_SYNC, settings="sync: plan, preflight, upload, lockfile; 4 workers"),
+                make.buckia(_SYNC, settings=_UP),
                 *make.copies("files", "@{}", room.bucket),
             ]
             yield room.stage
@@ -103,7 +105,7 @@ def _down(name: str, count: Callable[[Arena], int], size: Callable[[Arena], int]
                 check=lambda: room.demand_files(files, each),
             )
             room.stage.contestants = [
-                make.buckia(_SYNC, settings="sync: plan, verified, atomic, fsynced; 4 workers"),
+                make.buckia(_SYNC, settings=_DOWN),
                 *make.copies("@{}", "files", room.bucket),
             ]
             yield room.stage
