@@ -36,16 +36,17 @@ def server(request: pytest.FixtureRequest) -> Iterator[Proxy]:
 
 def work(store: S3Store) -> None:
     """Everything a store does, by each of its clients."""
-    for key in ("key", ODD):
+    for key in (ODD, "key"):
         entry = write(store, key, b"x")
         assert read(store, entry) == b"x"
         assert store.head(key)
+    assert store.copy(store, entry, key="little", replacing=None)
     large = store.put(entry_for("large", LARGE), io.BytesIO(LARGE), replacing=None)
     assert read(store, large) == LARGE
     copied = store.copy(store, large, key="copy", replacing=None)
     assert copied
     store.put_headers(Entry("copy", copied.size, headers={"meta-a": "b"}), replacing=copied)
-    assert listed(store) == [ODD, "copy", "key", "large"]
+    assert listed(store) == [ODD, "copy", "key", "large", "little"]
     for key in listed(store):
         held = store.head(key)
         assert held
@@ -97,7 +98,7 @@ def test_what_is_written_is_encrypted_as_wanted(
         assert {(asked.headers[name], asked.headers.get(key)) for asked in begun} == {told}
         places = {urlsplit(asked.target) for asked in begun}
         keys = {place.path.removeprefix(f"/{store._options.bucket}/") for place in places}
-        assert keys == {"key", ODD, "large", "copy"}
+        assert keys == {"key", ODD, "large", "copy", "little"}
         assert all(not place.query or place.query == "uploads" for place in places)
 
 

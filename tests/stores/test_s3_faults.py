@@ -28,6 +28,7 @@ ALL = Conditions(create=True, replace=True, delete=True, complete=True, copy=Tru
 DATA = b"content"
 ENTRY = Entry("key", len(DATA), sha256=hashlib.sha256(DATA).hexdigest())
 ETAG = hashlib.md5(DATA).hexdigest()
+COPIED = f"<CopyObjectResult><ETag>&quot;{ETAG}&quot;</ETag></CopyObjectResult>".encode()
 
 Serve = Callable[[Script], tuple[S3Store, Liar]]
 
@@ -273,8 +274,7 @@ def test_a_delete_names_the_version(serve: Serve) -> None:
 
 def test_a_copy_names_both_versions(serve: Serve) -> None:
     """A copy is bound to the version it takes and to the one it replaces."""
-    copied = f"<CopyObjectResult><ETag>&quot;{ETAG}&quot;</ETag></CopyObjectResult>".encode()
-    store, liar = serve(lambda request: Answer(body=copied) if request.method == "PUT" else held())
+    store, liar = serve(lambda request: Answer(body=COPIED) if request.method == "PUT" else held())
     source, old = Entry("a b", 7, version=ETAG), Entry("to", 1, version="0" * 32)
     assert store.copy(store, source, key="to", replacing=old) is not None
     headers = liar.asked[1].headers
@@ -289,6 +289,44 @@ def test_a_copy_that_is_overwritten_at_once_is_not_claimed(serve: Serve) -> None
     store, _ = serve(lambda request: Answer(body=copied) if request.method == "PUT" else held())
     with pytest.raises(PreconditionError):
         store.copy(store, Entry("from", 7, version=ETAG), key="to", replacing=None)
+
+
+def test_a_copy_that_its_etag_proves_is_not_looked_at_again(serve: Serve) -> None:
+    """One look at the source, one copy. What proves nothing is looked at afterwards."""
+    store, liar = serve(lambda r: Answer(body=COPIED) if r.method == "PUT" else held())
+    for md5, methods in ((ETAG, ["HEAD", "PUT"]), (None, ["HEAD", "PUT", "HEAD"])):
+        liar.asked.clear()
+        source = Entry("from", len(DATA), sha256=ENTRY.sha256, md5=md5, version=ETAG)
+        copied = store.copy(store, source, key="to", replacing=None)
+        assert copied and (copied.key, copied.version, copied.sha256) == ("to", ETAG, ENTRY.sha256)
+        assert [request.method for request in liar.asked] == methods
+
+
+def test_an_error_that_comes_with_200_is_no_copy(serve: Serve) -> None:
+    """It is tried again, and told where it stays."""
+    busy = error(503, "SlowDown").body
+    answers = iter([busy, COPIED])
+    store, liar = serve(
+        lambda r: (
+            Answer(body=next(answers, busy))
+            if r.method == "PUT"
+            else (held() if r.key == "from" else error(404, "NoSuchKey"))
+        )
+    )
+    source = Entry("from", len(DATA), sha256=ENTRY.sha256, md5=ETAG, version=ETAG)
+    assert store.copy(store, source, key="to", replacing=None) is not None
+    assert [request.method for request in liar.asked].count("PUT") == 2
+    with pytest.raises(UnavailableError, match="busy"):
+        store.copy(store, source, key="to", replacing=None)
+
+
+@pytest.mark.parametrize("body", [b"", b"hello", b"<html></html>"])
+def test_an_answer_that_is_no_copy_is_not_believed(serve: Serve, body: bytes) -> None:
+    """A captive portal answers anything with 200."""
+    store, _ = serve(lambda r: Answer(body=body) if r.method == "PUT" else held())
+    source = Entry("from", len(DATA), sha256=ENTRY.sha256, md5=ETAG, version=ETAG)
+    with pytest.raises(StoreError, match="not S3"):
+        store.copy(store, source, key="to", replacing=None)
 
 
 REFUSALS = {
