@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable, Iterator
+from urllib.parse import unquote
 
 import pytest
 from botocore.exceptions import UnauthorizedSSOTokenError
@@ -300,6 +301,19 @@ def test_a_copy_that_its_etag_proves_is_not_looked_at_again(serve: Serve) -> Non
         copied = store.copy(store, source, key="to", replacing=None)
         assert copied and (copied.key, copied.version, copied.sha256) == ("to", ETAG, ENTRY.sha256)
         assert [request.method for request in liar.asked] == methods
+
+
+@pytest.mark.parametrize("odd", ["a/../b", "a/./b", "/a", "a\tb"])
+def test_a_copy_to_or_from_an_odd_key_names_that_key(serve: Serve, odd: str) -> None:
+    """Clients that tidy a path up would read or overwrite another object."""
+    store, liar = serve(lambda r: Answer(body=COPIED) if r.method == "PUT" else held())
+    for key, to in ((odd, "to"), ("from", odd)):
+        liar.asked.clear()
+        source = Entry(key, len(DATA), sha256=ENTRY.sha256, md5=ETAG, version=ETAG)
+        assert store.copy(store, source, key=to, replacing=None) is not None
+        put = next(request for request in liar.asked if request.method == "PUT")
+        assert (put.key, unquote(put.headers["x-amz-copy-source"])) == (to, f"bucket/{key}")
+        assert liar.asked[0].key == key
 
 
 def test_an_error_that_comes_with_200_is_no_copy(serve: Serve) -> None:
