@@ -174,10 +174,13 @@ class Boto:
         span: dict[str, Any] = {"Range": f"bytes={offset}-"} if offset else {}
         found = self._mover.get_object(Bucket=self._bucket, Key=key, IfMatch=version, **span)
         body = found["Body"]
-        if offset and not found.get("ContentRange"):
+        try:
+            if offset and not found.get("ContentRange"):
+                raise BadAnswer(HTTPStatus.OK, "bad answer")
+            _demand(version, found.get("ETag"))
+        except BadAnswer:
             body.close()
-            raise BadAnswer(HTTPStatus.OK, "bad answer")
-        _demand(version, found.get("ETag"))
+            raise
         return found["ContentLength"], Body(body.iter_chunks(MIB), body.close)
 
     def put(self, key: str, data: bytes, announced: Entry, condition: Condition) -> str:

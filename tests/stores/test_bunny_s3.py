@@ -6,10 +6,12 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
+from botocore.response import StreamingBody
 
 from buckia.config import BucketConfig, Config
 from buckia.connect import open_remote
@@ -93,6 +95,22 @@ def test_a_changed_object_is_refused_whichever_client_reads_it(preview: Preview)
         write(store, key, b"new", old)
         with pytest.raises(PreconditionError):
             read(store, old)
+    store.close()
+
+
+def test_the_connection_of_a_refused_body_is_given_back(preview: Preview) -> None:
+    """At once, not when somebody happens to clear memory up."""
+    preview.switches.reads = False
+    store = open_preview(preview)
+    old = write(store, "odd//key", b"old")
+    write(store, "odd//key", b"new", old)
+    close = StreamingBody.close
+    with (
+        mock.patch.object(StreamingBody, "close", autospec=True, side_effect=close) as closed,
+        pytest.raises(PreconditionError),
+    ):
+        read(store, old)
+    closed.assert_called_once()
     store.close()
 
 
