@@ -118,14 +118,17 @@ class S3Store:
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         """Every object below `prefix`; complete, or it raises."""
-        for page in list_pages(self._session, self._options.prefix + prefix):
+        full = self._guard.full(prefix)
+        for page in list_pages(self._session, full):
             yield from self._listed(page)
+        self._session.classes.finish(full)
 
     def ranged(self, prefix: str, known: Iterable[str]) -> Iterator[Entry]:
         """See `Ranging.ranged`."""
-        full = self._options.prefix
-        cuts = (full + key for key in known) if full else known
-        return list_ranges(self._session, full + prefix, cuts, self._listed)
+        above = self._options.prefix
+        cuts = (above + key for key in known) if above else known
+        yield from list_ranges(self._session, above + prefix, cuts, self._listed)
+        self._session.classes.finish(above + prefix)
 
     def _listed(self, page: Sequence[Listed]) -> list[Entry]:
         cut, md5_etags = len(self._options.prefix), self._guard.md5_etags

@@ -14,6 +14,7 @@ from msgspec.structs import asdict
 
 from buckia.errors import NotFoundError, StoreError
 from buckia.stores.bench import Conditional, Extra
+from buckia.stores.network import SILENCE
 from buckia.stores.probe import ABSENT, Delete, Put, Verdict, contest, judge, probe
 from buckia.stores.reaching import server_time
 from buckia.stores.s3_carriers import Condition, conditions
@@ -112,9 +113,11 @@ class S3Bench:
         keys = self._session.credentials.get_frozen_credentials()
         S3SigV4Auth(keys, "s3", self._session.region).add_auth(signed)
         http, sent = self._session.http, dict(signed.headers)
-        way: Request = {"timeout": (10, 60), "allow_redirects": False}
+        way: Request = {"timeout": SILENCE, "redirect": False, "retries": False}
         with asking(self._session.traffic, Kind.WRITE):
-            persist(lambda: http.put(url, data=b"wrong", headers=sent, **way), self.endpoint)
+            persist(
+                lambda: http.request("PUT", url, body=b"wrong", headers=sent, **way), self.endpoint
+            )
         return Verdict.IGNORED if self._exists(key) else Verdict.ENFORCED
 
     def extras(self, scratch: str) -> tuple[Extra, ...]:

@@ -10,6 +10,7 @@ from buckia.headers import agrees, merged
 from buckia.model import Entry, replace
 from buckia.stores import s3_signed
 from buckia.stores.s3_carriers import Condition, condition_headers, conditions, is_rewritten
+from buckia.stores.s3_classes import USUAL
 from buckia.stores.s3_errors import persist
 from buckia.stores.s3_guard import Guard
 from buckia.stores.s3_headers import CLASS, SHA256, STAYING, for_boto, of_boto, of_http
@@ -36,15 +37,18 @@ _GRANTS: Final = {
 
 
 def copy(source: Guard, target: Guard, entry: Entry, key: str, replacing: Entry | None) -> Entry:
-    """Copy an object with its headers; its storage class, which a plain copy resets, too."""
+    """Copy an object with its headers; its storage class, which a plain copy resets, too. It is
+    looked at before, unless a listing has told its class."""
     ends = source.full(entry.key), target.full(key)
     if entry.size > target.session.options.copy_limit or any(map(is_rewritten, ends)):
         return _copy_any(source, target, entry, key, replacing)
-    told = _looked(source, entry)
+    listed = source.session.classes.of(ends[0]) if entry.headers is None else None
+    told = _looked(source, entry) if listed is None else None
     wanted = replace(entry, key=key, modified=None)
     place = f"{source.session.options.bucket}/{ends[0]}"
-    version, rank = entry.version or "", told.get(CLASS)
-    request = {"x-amz-copy-source-if-match": version} | ({CLASS: rank} if rank else {})
+    rank = listed if told is None else told.get(CLASS)
+    request = {"x-amz-copy-source-if-match": entry.version or ""}
+    request |= {CLASS: rank} if rank and rank != USUAL else {}
 
     def act(condition: Condition) -> str:
         checked = {**request, **condition_headers(condition)}
@@ -52,7 +56,10 @@ def copy(source: Guard, target: Guard, entry: Entry, key: str, replacing: Entry 
 
     made = target.write(wanted, replacing, target.conditions.copy, act, _recognised(wanted))
     if target.md5_etags and made and made == wanted.md5:  # which proves what is there
-        return replace(wanted, version=made, type=told.get("Content-Type"), headers=of_http(told))
+        wanted = replace(wanted, version=made)
+        if told is None:
+            return wanted
+        return replace(wanted, type=told.get("Content-Type"), headers=of_http(told))
     return target.confirm(wanted, made)
 
 

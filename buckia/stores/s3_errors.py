@@ -10,9 +10,9 @@ import re
 from http import HTTPStatus
 from typing import Final
 
-import requests
 from botocore import exceptions as boto
 from obstore.exceptions import BaseError
+from urllib3 import exceptions as plain
 
 from buckia.errors import AccessError, PreconditionError, StoreError, UnavailableError
 from buckia.stores.border import (
@@ -48,7 +48,7 @@ FAILURES: Final = (
     FileNotFoundError,  # what obstore raises for 404
     boto.BotoCoreError,
     boto.ClientError,
-    requests.RequestException,
+    plain.HTTPError,
 )
 """Everything the three libraries raise for a request that failed."""
 
@@ -136,14 +136,15 @@ _SYMPTOMS: Final[tuple[tuple[tuple[type[Exception], ...], str], ...]] = (
         ),
         "sign in",
     ),
-    ((boto.SSLError, requests.exceptions.SSLError), "certificate"),
-    ((boto.ConnectTimeoutError, boto.ReadTimeoutError, requests.Timeout), "timeout"),
+    ((boto.SSLError, plain.SSLError), "certificate"),
+    ((plain.NewConnectionError,), "no connection"),
+    ((boto.ConnectTimeoutError, boto.ReadTimeoutError, plain.TimeoutError), "timeout"),
     (
         (
             boto.ConnectionError,
             boto.HTTPClientError,
             boto.IncompleteReadError,
-            requests.RequestException,
+            plain.HTTPError,
         ),
         "no connection",
     ),

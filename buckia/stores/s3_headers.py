@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from buckia.headers import META, OWN, STORAGE
 from buckia.model import Entry, Headers
+from buckia.stores.s3_classes import USUAL
 
 SHA256: Final = "sha256"
 """The user metadata (`x-amz-meta-sha256`) that carries the digest of the content."""
@@ -22,9 +23,6 @@ _NAMES: Final = {
 
 CLASS: Final = "x-amz-storage-class"
 """The header that tells the storage class."""
-
-_USUAL_CLASS: Final = "STANDARD"
-"""The storage class of an object that tells none (Amazon S3 API reference, HeadObject)."""
 
 STAYING: Final = ("ContentLanguage", "Expires", "WebsiteRedirectLocation")
 """What no rule sets, and only a request that names it carries over."""
@@ -48,7 +46,7 @@ def for_obstore(entry: Entry) -> dict[str, str]:
 
 def of_boto(found: Mapping[str, Any], *, classes: bool = False) -> Headers:
     """What an object carries, from an answer to botocore; `classes` tells the usual one, too."""
-    usual = {"StorageClass": _USUAL_CLASS} if classes else {}
+    usual = {"StorageClass": USUAL} if classes else {}
     told = {**usual, **found}
     known = {own: told[name] for own, (name, _) in _NAMES.items() if name in told}
     return known | _of_metadata(found.get("Metadata") or {})

@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from buckia.errors import StoreError
 from buckia.model import Entry
+from buckia.stores.s3_classes import USUAL
 from buckia.stores.s3_errors import BadAnswer, persist
 from buckia.stores.s3_session import S3Session
 from buckia.stores.s3_signed import ask_bucket, error_code, name_of, parsed
@@ -32,10 +33,12 @@ Listed = tuple[str, str, str, str]
 
 
 class Page(Struct, frozen=True):
-    """One answer: objects in order, and where to go on (None: that was all)."""
+    """One answer: objects in order, where to go on (None: that was all), and the storage classes
+    that are not the usual one (None: not every object tells its own)."""
 
     objects: list[Listed]
     following: str | None
+    classes: dict[str, str] | None = None
 
 
 class Elsewhere(StoreError):
@@ -120,6 +123,7 @@ def _fetch(session: S3Session, prefix: str, token: str | None, after: bytes) -> 
     elif after:
         query["start-after"] = after.decode("utf-8", "surrogateescape")
     page = _parse(ask_bucket(session, query, Kind.LIST))
+    session.classes.learn((item[0] for item in page.objects), page.classes)
     session.traffic.listed(len(page.objects))
     return page
 
@@ -144,6 +148,9 @@ _OBJECT: Final = re.compile(
 
 def _parse(body: bytes) -> Page:
     quick: list[Listed] = []
+    tell = body.count(b"<StorageClass>")
+    alike = tell == body.count(b"<StorageClass>%b</StorageClass>" % USUAL.encode())
+    whole = None if alike else body
     escaped = b"%" in body or b"+" in body
     if body.isascii():
         # what stands between the objects, then four fields of one, and so on in turn
@@ -170,7 +177,20 @@ def _parse(body: bytes) -> Page:
         raise BadAnswer(HTTPStatus.OK, "bad answer")
     if coded and (escaped or not quick):
         objects = [(_decoded(item[0]), *item[1:]) for item in objects]
-    return Page(objects, following if more else None)
+    classes = None if tell != len(objects) else _classes(whole, coded=coded) if whole else {}
+    return Page(objects, following if more else None, classes)
+
+
+def _classes(body: bytes, *, coded: bool) -> dict[str, str]:
+    """The storage classes of a page that are not the usual one, by key."""
+    root = parsed(body)
+    found: dict[str, str] = {}
+    for node in root:
+        told = {name_of(child): child.text or "" for child in node}
+        if name_of(node) == "Contents" and told.get("StorageClass") != USUAL:
+            key = told["Key"]
+            found[_decoded(key) if coded else key] = told.get("StorageClass", "")
+    return found
 
 
 def _decoded(key: str) -> str:

@@ -19,10 +19,12 @@ from botocore.exceptions import BotoCoreError
 from botocore.session import Session, get_session
 from botocore.utils import is_valid_endpoint_url
 from obstore.store import S3Store as Bucket
+from urllib3 import PoolManager
 
 from buckia.errors import AccessError, ConfigError
-from buckia.stores.network import CONNECT, SILENCE, SPARE, WORK, Network, authorities, proxy_for
+from buckia.stores.network import CONNECT, SILENCE, SPARE, WORK, authorities, proxy_for, straight
 from buckia.stores.rate import UNLIMITED, Rates
+from buckia.stores.s3_classes import Classes
 from buckia.stores.s3_errors import translate
 from buckia.stores.s3_extras import accompany
 from buckia.stores.s3_models import known
@@ -105,6 +107,7 @@ class S3Session:
 
     def __init__(self, options: S3Options) -> None:
         self.options = options
+        self.classes = Classes()
         self._secrets: set[str | None] = set()
         try:
             self.boto = self._sign_in()
@@ -189,9 +192,9 @@ class S3Session:
         return open_bucket(self, WORK)
 
     @cached_property
-    def http(self) -> Network:
-        """A session for listings."""
-        return Network(self.options.workers + SPARE, trust=self.authorities)
+    def http(self) -> PoolManager:
+        """Plain connections, for listings and for what is signed by hand."""
+        return straight(self.endpoint, self.options.workers + SPARE, self.authorities)
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -211,8 +214,10 @@ class S3Session:
     def close(self) -> None:
         """Close the connections of the clients that were used."""
         for name, client in vars(self).items():
-            if name in ("client", "mover", "http"):
+            if name in ("client", "mover"):
                 client.close()
+            if name == "http":
+                client.clear()
 
     def _find_endpoint(self) -> str | None:
         """The URL as given, by the rule of the service, or configured; None: botocore finds it."""

@@ -1,4 +1,4 @@
-"""Requests that are signed by botocore and sent by requests: many of one kind, for which botocore's
+"""Requests that are signed by botocore and sent by urllib3: many of one kind, for which botocore's
 own way through its model of the service costs several times as much.
 
 An answer is what was asked for, or `BadAnswer` is raised; nothing is sent twice.
@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Final
 from urllib.parse import quote
 from xml.etree import ElementTree
 
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
+from urllib3 import Timeout
 
 from buckia.stores.network import QUICK, SLOW
 from buckia.stores.s3_errors import BadAnswer
@@ -22,7 +22,6 @@ from buckia.stores.s3_session import S3Session
 from buckia.stores.s3_traffic import asking
 from buckia.stores.usage import Kind
 
-_CHUNK: Final = 1024 * 1024
 Told = Mapping[str, str]
 """Headers, whose names are found in any case."""
 
@@ -84,20 +83,20 @@ def _send(
     S3SigV4Auth(session.credentials.get_frozen_credentials(), "s3", session.region).add_auth(
         request
     )
+    connect, read = SLOW if kind is Kind.COPY else QUICK
     with asking(session.traffic, kind):
         answer = session.http.request(
             method,
             url,
             headers=dict(request.headers),
-            timeout=SLOW if kind is Kind.COPY else QUICK,
-            allow_redirects=False,
-            stream=True,
+            timeout=Timeout(connect=connect, read=read),
+            redirect=False,
+            retries=False,
         )
-        content = b"".join(answer.iter_content(_CHUNK))  # `content` reads in small pieces
-        if answer.status_code != HTTPStatus.OK:
+        if answer.status != HTTPStatus.OK:
             after = answer.headers.get("Retry-After", "")
-            raise BadAnswer(answer.status_code, error_code(content), after)
-    return answer.headers, content
+            raise BadAnswer(answer.status, error_code(answer.data), after)
+    return answer.headers, answer.data
 
 
 def _url(session: S3Session, key: str) -> str:

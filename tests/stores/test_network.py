@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -61,7 +62,7 @@ def step(make: Callable[[str], Store], act: Callable[[Store], object]) -> Step:
 
 
 STEPS: dict[str, Step] = {
-    "requests lists S3": step(s3, lambda store: list(store.entries())),
+    "urllib3 lists S3": step(s3, lambda store: list(store.entries())),
     "obstore looks": step(s3, lambda store: store.head("k")),
     "obstore writes": step(
         s3, lambda store: store.put(Entry("k", 1), io.BytesIO(b"1"), replacing=None)
@@ -229,6 +230,17 @@ def test_tls_goes_through_a_tunnel(
         assert listener.asked
         assert tunnel.dug > 1
         assert tunnel.passed == 0
+
+
+@every_client
+def test_a_proxy_is_signed_in_to(run: Step, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what its URL says."""
+    with serve_lies(lambda request: Answer(404)) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.endpoint.replace("//", "//user:p%40ss@"))
+        with suppress(BuckiaError):
+            run(ELSEWHERE)
+    told = {name.lower(): value for name, value in proxy.asked[0].headers.items()}
+    assert told["proxy-authorization"] == "Basic " + b64encode(b"user:p@ss").decode()
 
 
 @every_client

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from typing import Any, Final
+from unittest import mock
 
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
@@ -11,8 +12,9 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 from buckia.errors import PreconditionError, UnavailableError
 from buckia.headers import STORAGE
 from buckia.model import Entry, Headers, replace
-from buckia.stores import retry
+from buckia.stores import retry, s3_signed
 from buckia.stores.s3 import S3Store
+from buckia.stores.s3_classes import USUAL, Classes
 from tests.servers.s3 import S3Server
 from tests.stores.conftest import MOTO, open_s3
 from tests.stores.contract import LARGE, entry_for, write
@@ -56,6 +58,55 @@ def test_a_storage_class_is_kept(store: S3Store, key: str, data: bytes) -> None:
     )
     held = store.head(key)
     assert held and held.headers == {STORAGE: RARE, "meta-a": "b"}
+
+
+def listed(store: S3Store, key: str, prefix: str = "") -> Entry:
+    """An object as a listing tells of it."""
+    return next(entry for entry in list(store.entries(prefix)) if entry.key == key)
+
+
+@pytest.mark.parametrize("rank", [RARE, None], ids=str)
+def test_a_copy_takes_the_class_from_a_listing(store: S3Store, rank: str | None) -> None:
+    """And nobody looks at the object, whose class is kept all the same."""
+    put(store, "other", b"o", {STORAGE: "GLACIER_IR"})
+    put(store, "a/é +", b"x", {STORAGE: rank} if rank else {})
+    entry = listed(store, "a/é +", "a/")
+    with mock.patch.object(s3_signed, "look") as look:
+        assert store.copy(store, entry, key="to", replacing=None)
+    look.assert_not_called()
+    copied = told(store, "to")
+    assert copied.get("StorageClass") == rank
+    assert (copied["ContentType"], copied["ContentLength"]) == ("text/css", 1)
+
+
+def test_a_class_that_no_listing_told_is_looked_up(store: S3Store) -> None:
+    """That of an object outside of what was listed, of one that somebody looked at since, and of
+    one in a listing that came to no end."""
+    entry = put(store, "a/key", b"x", {STORAGE: RARE})
+    unknown = replace(entry, headers=None)
+    assert list(store.entries("b/")) == []
+    next(iter(store.entries()))
+    store.copy(store, unknown, key="to", replacing=None)
+    list(store.entries())
+    held = store.head("a/key")
+    assert held
+    store._session.classes.learn(["a/key"], {})  # as if it had changed meanwhile
+    store.copy(store, held, key="too", replacing=None)
+    assert [told(store, key).get("StorageClass") for key in ("to", "too")] == [RARE, RARE]
+
+
+def test_a_later_listing_counts() -> None:
+    """Of one key, of all below a prefix, and that of a service which tells only some classes."""
+    classes = Classes()
+    assert classes.of("key") is None
+    classes.learn(["a/1", "a/2"], {"a/1": RARE})
+    assert classes.of("a/1") is None
+    classes.finish("a/")
+    assert (classes.of("a/1"), classes.of("a/2"), classes.of("b")) == (RARE, USUAL, None)
+    classes.learn(["a/1", "a/2"], {"a/2": RARE})
+    assert (classes.of("a/1"), classes.of("a/2")) == (USUAL, RARE)
+    classes.learn(["a/1"], None)
+    assert classes.of("a/1") is None
 
 
 def test_a_storage_class_can_change(store: S3Store) -> None:
