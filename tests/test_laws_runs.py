@@ -180,6 +180,12 @@ def elsewhere(folder: Path, zone: str) -> Iterator[None]:
     time.tzset()
 
 
+def hangs_on_marker(why: str) -> bool:
+    """Whether a plan may be blocked so for want of a marker, which stays with its folder: an empty
+    or a strange side is taken for the right one only where a marker says so."""
+    return why.startswith(("empty_local", "unrecognised_local"))
+
+
 @examples(40)
 @given(histories, st.integers(0, 2**31))
 @pytest.mark.promise("L7", "INV-14")
@@ -192,10 +198,11 @@ def test_law_7_two_clones_plan_the_same_bytes(history: History, modified: int) -
         twin = world.clone(Path(there))
         for path in twin.tree.rglob("*"):
             os.utime(path, (modified, modified))
-        expected = planfile.write(world.plan())
+        plan = world.plan()
         with elsewhere(twin.tree, "Pacific/Chatham"):
             found = twin.plan()
-        assume(not any("unrecognised" in why for why in found.blocked))  # markers stay at home
+        assume(not any(map(hangs_on_marker, set(found.blocked) - set(plan.blocked))))
+        expected = planfile.write(plan)
         assert planfile.write(found) == expected
         assert here.encode() not in expected
 
