@@ -29,6 +29,7 @@ from buckia.reconcile import is_base
 from buckia.rules import Rules
 from buckia.sqlite import SIDECARS
 from buckia.stores.base import Ranging, Store
+from buckia.stores.hashing import hash_file
 from buckia.stores.local import LocalStore
 
 _MULTIPART = re.compile(r"^([0-9a-f]{32})-([1-9]\d{0,4})$")
@@ -178,9 +179,9 @@ def prove(
     """The same sides with what listings leave open looked up where a decision hangs on it.
 
     Two files of one size that share no digest are asked for the sha256 that buckia stores with an
-    object, then held against the object's multipart ETag. What stays open counts as different. A
-    changed object without any digest is asked for one too, so that its download can be verified,
-    and a changed one for its headers where rules want some.
+    object, then held against the object's md5 or multipart ETag. What stays open counts as
+    different. A changed object without any digest is asked for one too, so that its download can be
+    verified, and a changed one for its headers where rules want some.
     """
     doubtful = [
         entry
@@ -196,7 +197,7 @@ def prove(
         if known.version != entry.version:
             return entry  # replaced meanwhile: the listing stays the picture that was taken
         mine = sides.local.entries.get(entry.key)
-        if mine and same_content(mine, known) is None and _same_multipart(local, mine, known):
+        if mine and same_content(mine, known) is None and _same_etag(local, mine, known):
             return replace(known, sha256=mine.sha256)
         return known
 
@@ -222,10 +223,16 @@ def _undressed(then: Entry | None, theirs: Entry, wants: Wants) -> bool:
     return wants(theirs.key) is not None
 
 
-def _same_multipart(local: LocalStore, mine: Entry, theirs: Entry) -> bool:
-    """Whether a multipart ETag is the one some known part size makes of the local file."""
+def _same_etag(local: LocalStore, mine: Entry, theirs: Entry) -> bool:
+    """Whether an object has the md5 of the local file, which is not computed of large ones before,
+    or the multipart ETag that some known part size makes of it."""
+    if mine.logical:
+        return False
+    if theirs.md5:
+        with local.open(mine) as body:
+            return hash_file(body, {"md5"}).md5 == theirs.md5
     match = _MULTIPART.match(theirs.version or "")
-    if match is None or mine.logical:
+    if match is None:
         return False
     parts = int(match[2])
     exact = -(-mine.size // parts // _MEBI) * _MEBI

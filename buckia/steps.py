@@ -201,7 +201,8 @@ def _upload(task: Task) -> Outcome:
     if local is None:
         return _from_stage(task, wanted)
     if local.logical:  # another SQLite library may write the same rows as other bytes
-        wanted = replace(wanted, size=local.size, sha256=local.sha256, md5=local.md5, sha1=None)
+        wanted = replace(wanted, size=local.size, sha256=local.sha256)
+    wanted = replace(wanted, md5=None, sha1=None)  # sha256 proves it; a store adds what it needs
     replacing = entry_of(action.key, action.expect) if action.expect else None
     if replacing is not None and action.undo is Undo.TRASH:
         keep(stores, replacing)

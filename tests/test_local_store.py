@@ -239,6 +239,23 @@ def test_an_unchanged_file_is_read_once(tmp_path: Path, monkeypatch: pytest.Monk
     assert (again["a"] != first["a"], again["b"] == first["b"]) == (True, True)
 
 
+def test_a_large_file_is_read_once_and_without_an_md5(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That it has none does not make the cache doubt what it knows."""
+    root = tree(tmp_path / "root", "a", "much/larger")
+    monkeypatch.setattr(reading, "LARGE", (root / "a").stat().st_size)
+    (root / "much/larger").write_text("longer than the other")
+    reads, cache = counted(monkeypatch), HashCache()
+    still(monkeypatch)
+    for _ in range(2):
+        store = LocalStore(root, cache=cache, digests=frozenset({"md5", "sha1"}))
+        found = store.listing().entries
+    assert len(reads) == 2
+    small, large = found["a"], found["much/larger"]
+    assert (bool(small.md5), bool(large.md5), bool(large.sha1)) == (True, False, True)
+
+
 def test_a_file_changed_just_now_is_not_remembered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

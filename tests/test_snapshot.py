@@ -17,6 +17,7 @@ from buckia.layout import Layout, Mapping
 from buckia.model import Entry, Listing, Tick, replace, silent
 from buckia.rules import Rules
 from buckia.snapshot import PART_SIZES, Sides, multipart_digests
+from buckia.stores import reading
 from buckia.stores.base import Capabilities
 from buckia.stores.local import LocalStore
 from buckia.stores.memory import MemoryStore
@@ -34,24 +35,27 @@ def etag(data: bytes, part: int) -> str:
 
 
 class Terse(MemoryStore):
-    """A bucket whose listing tells no digest, and whose objects say more when asked."""
+    """A bucket whose listing tells no digest but `lists`, and whose objects say more when asked."""
 
-    def __init__(self, *, tells: tuple[str, ...] = (), part: int = 0) -> None:
+    def __init__(
+        self, *, tells: tuple[str, ...] = (), lists: tuple[str, ...] = (), part: int = 0
+    ) -> None:
         super().__init__()
         self.tells = tells
+        self.lists = lists
         self.part = part
         self.asked: list[str] = []
         self.broken = False
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities(create_if_absent=True)
+        return Capabilities(create_if_absent=True, digests=frozenset(self.lists))
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         for number, entry in enumerate(super().entries(prefix)):
             if self.broken and number:
                 raise UnavailableError("the second page did not come")
-            yield self._told(entry, ())
+            yield self._told(entry, self.lists)
 
     def head(self, key: str) -> Entry | None:
         self.asked.append(key)
@@ -120,6 +124,27 @@ def test_a_multipart_etag_proves_equal_content(tmp_path: Path, part: int) -> Non
     world.write("big", data)
     world.put("big", data)
     assert ops(world.plan()) == ["adopt big"]
+
+
+@pytest.mark.parametrize("theirs", [b"0123456789", b"9876543210"], ids=["same", "other"])
+def test_a_large_file_has_its_md5_read_when_it_is_asked_for(
+    tmp_path: Path, theirs: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not before: of most large objects no service tells one."""
+    monkeypatch.setattr(reading, "LARGE", 9)
+    world = World(tmp_path, {"main": Terse(tells=("md5",), lists=("md5",))})
+    world.write("small", b"123456789")
+    mine = world.write("large", b"0123456789")
+    with world.open() as project:
+        listing = project.local("main").listing()
+    assert {key: bool(entry.md5) for key, entry in listing.entries.items()} == {
+        "small": True,
+        "large": False,
+    }
+    world.put("large", theirs)
+    same = mine.read_bytes() == theirs
+    plan = world.plan(skip_conflicts=True)
+    assert "adopt large" in ops(plan) if same else codes(plan) == ["conflict_skipped large"]
 
 
 def test_a_multipart_etag_of_another_part_size_proves_nothing(tmp_path: Path) -> None:

@@ -19,6 +19,10 @@ from buckia.stores.tree import Found
 _BATCH = 64
 """Files read per task: small files cost more in hand-over than in reading."""
 
+LARGE: Final = 64 * 1024 * 1024
+"""Bytes above which no md5 is computed in passing. It takes twice as long as all the rest, and
+nearly all objects so large came in parts, of which no service tells one."""
+
 _BULK: Final = 500
 """Files that the cache is asked for together."""
 
@@ -26,7 +30,7 @@ _BULK: Final = 500
 class Reader:
     """Digests of the files at `paths`. Safe for many threads.
 
-    digests    digests wanted beside sha256
+    digests    digests wanted beside sha256; of files above `LARGE` no md5
     databases  treat SQLite files as data: digests of a snapshot, and the hash of the rows
     scratch    makes the name of a temporary file, for snapshots
     """
@@ -43,6 +47,7 @@ class Reader:
         self._paths = paths
         self._cache = cache
         self._digests = digests
+        self._of_large = digests - {"md5"}
         self._scratch = scratch
         self._databases = databases
         self._flight: Flight | None = None
@@ -75,7 +80,7 @@ class Reader:
         return list(map(self._known, files, found))
 
     def _known(self, file: Found, found: Digests | None) -> Entry | None:
-        if found is None or not found.covers(self._digests):
+        if found is None or not found.covers(self._wanted(found.size)):
             return None
         if (found.logical is not None) > self._databases:
             return None
@@ -108,9 +113,12 @@ class Reader:
                 return None
             body.seek(0)
             telling = watched(body, None, self._flight, file.key)
-            return hash_file(telling, self._digests, most=stat.st_size)
+            return hash_file(telling, self._wanted(stat.st_size), most=stat.st_size)
         except OSError as problem:
             raise LocalError(f"{file.path}: {problem.strerror}; check the disk") from None
+
+    def _wanted(self, size: int) -> frozenset[str]:
+        return self._digests if size <= LARGE else self._of_large
 
     def _read_database(self, path: str) -> Digests:
         full = self._paths.full(path)
