@@ -37,13 +37,17 @@ _GRANTS: Final = {
 
 
 def copy(source: Guard, target: Guard, entry: Entry, key: str, replacing: Entry | None) -> Entry:
-    """Copy an object with its headers; its storage class, which a plain copy resets, too. It is
-    looked at before, unless a listing has told its class."""
+    """Copy an object with its headers; its storage class, which a plain copy resets, too.
+
+    It is looked at before, unless a listing has told its class and the service checks its version.
+    """
     ends = source.full(entry.key), target.full(key)
     if entry.size > target.session.options.copy_limit or any(map(is_rewritten, ends)):
         return _copy_any(source, target, entry, key, replacing)
     listed = source.session.classes.of(ends[0]) if entry.headers is None else None
     told = _looked(source, entry) if listed is None else None
+    if told is None and not source.conditions.source:
+        source.look(entry.key, entry)
     wanted = replace(entry, key=key, modified=None)
     place = f"{source.session.options.bucket}/{ends[0]}"
     rank = listed if told is None else told.get(CLASS)

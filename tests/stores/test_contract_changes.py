@@ -63,10 +63,13 @@ def test_copy_works_inside_a_store(store: Store, claims: Claims) -> None:
 
 
 def test_copy_refuses_a_changed_source(store: Store, claims: Claims) -> None:
-    """A source that is no longer the version named is not copied."""
+    """A source that is no longer the version named is not copied, whoever named it: that a listing
+    told of it spares no store the question."""
     old = write(store, "from", b"old")
+    (seen,) = store.entries()
     write(store, "from", b"new", old)
     assert refused(store, old, None) == claims("copy")
+    assert refused(store, seen, None) == claims("copy")
     assert store.head("to") is None
 
 

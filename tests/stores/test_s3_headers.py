@@ -15,6 +15,7 @@ from buckia.model import Entry, Headers, replace
 from buckia.stores import retry, s3_signed
 from buckia.stores.s3 import S3Store
 from buckia.stores.s3_classes import USUAL, Classes
+from buckia.stores.usage import Kind
 from tests.servers.s3 import S3Server
 from tests.stores.conftest import MOTO, open_s3
 from tests.stores.contract import LARGE, entry_for, write
@@ -65,6 +66,30 @@ def listed(store: S3Store, key: str, prefix: str = "") -> Entry:
     return next(entry for entry in list(store.entries(prefix)) if entry.key == key)
 
 
+def looks(store: S3Store) -> int:
+    return store.traffic.usage.requests.get(Kind.LOOK, 0)
+
+
+def test_a_listing_proves_no_version(store: S3Store) -> None:
+    """What has changed since is not copied: the service is asked to check it, and where it does not
+    check, as here, a look right before tells."""
+    write(store, "key", b"old")
+    entry = listed(store, "key")
+    write(store, "key", b"new", entry)
+    with pytest.raises(PreconditionError):
+        store.copy(store, entry, key="to", replacing=None)
+    assert store.head("to") is None
+
+
+def test_a_version_that_the_service_checks_is_not_looked_at(moto: S3Server) -> None:
+    """Then a copy is one request."""
+    store = open_s3(moto, conditions=replace(MOTO, copy=True, source=True))
+    write(store, "key", b"old")
+    entry = listed(store, "key")
+    assert store.copy(store, entry, key="to", replacing=None)
+    assert looks(store) == 0
+
+
 @pytest.mark.parametrize("rank", [RARE, None], ids=str)
 def test_a_copy_takes_the_class_from_a_listing(store: S3Store, rank: str | None) -> None:
     """And nobody looks at the object, whose class is kept all the same."""
@@ -74,6 +99,7 @@ def test_a_copy_takes_the_class_from_a_listing(store: S3Store, rank: str | None)
     with mock.patch.object(s3_signed, "look") as look:
         assert store.copy(store, entry, key="to", replacing=None)
     look.assert_not_called()
+    assert looks(store) == 2  # at both ends, whose versions no service checks here
     copied = told(store, "to")
     assert copied.get("StorageClass") == rank
     assert (copied["ContentType"], copied["ContentLength"]) == ("text/css", 1)
