@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
 from http import HTTPStatus
 from itertools import islice
 from operator import itemgetter, lt
@@ -97,12 +97,18 @@ def entry_of(key: str, listed: Listed, *, md5_etags: bool) -> Entry:
     if not etag or size < 0:
         raise ValueError(key)
     md5 = etag if md5_etags and _MD5.fullmatch(etag) else None
-    return Entry(key, size, None, md5, None, None, etag, nanoseconds(datetime.fromisoformat(date)))
+    return Entry(key, size, None, md5, None, None, etag, _moment(date))
 
 
 def is_md5(etag: str) -> bool:
     """Whether an ETag has the form of an md5. Those of multipart uploads have not."""
     return _MD5.fullmatch(etag) is not None
+
+
+@lru_cache(maxsize=1000)
+def _moment(date: str) -> int:
+    """A time as a listing tells it: of many objects the same, since services tell whole seconds."""
+    return nanoseconds(datetime.fromisoformat(date))
 
 
 def nanoseconds(moment: datetime) -> int:
