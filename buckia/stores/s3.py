@@ -125,10 +125,10 @@ class S3Store:
 
     def ranged(self, prefix: str, known: Iterable[str]) -> Iterator[Entry]:
         """See `Ranging.ranged`."""
-        above = self._options.prefix
-        cuts = (above + key for key in known) if above else known
-        yield from list_ranges(self._session, above + prefix, cuts, self._listed)
-        self._session.classes.finish(above + prefix)
+        full = self._guard.full(prefix)
+        cuts = map(self._guard.full, known) if self._options.prefix else known
+        yield from list_ranges(self._session, full, cuts, self._listed)
+        self._session.classes.finish(full)
 
     def _listed(self, page: Sequence[Listed]) -> list[Entry]:
         cut, md5_etags = len(self._options.prefix), self._guard.md5_etags
