@@ -118,6 +118,7 @@ class Run:
         idle = self._idle([task.action for task in todo if task.action.op is Op.PURGE])
         todo = [task for task in todo if task.action.id not in idle]
         todo = self._drafted(todo)
+        todo.sort(key=lambda task: -max(_size(task), _LIGHT))  # no fat file is left for the end
         configures = any(task.action.op is Op.CONFIGURE for task in todo)
         groups = [(task, *self._riders(task)) for task in todo]
         self._drain(_carry_out, groups, alone=configures)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from itertools import islice
 from typing import Final, TypeVar
@@ -63,27 +62,6 @@ def each(
             wait([future for future in running if not future.cancel()])
         if executor is None:
             pool.shutdown(wait=not abandoned)
-
-
-def in_order(
-    function: Callable[[Item], Result], items: Iterable[Item], *, workers: int, name: str
-) -> Generator[Result, None, None]:
-    """Call `function` for every item on `workers` threads, as many items ahead of what is taken;
-    yield the results in the order of the items.
-
-    When the consumer stops early, calls that have begun are left to end by themselves. An exception
-    of `function` is raised here, when its turn has come.
-    """
-    pool = threads(workers, name)
-    queue = iter(items)
-    try:
-        running = deque(pool.submit(function, item) for item in islice(queue, workers))
-        while running:
-            result = running.popleft().result()
-            running += [pool.submit(function, item) for item in islice(queue, 1)]
-            yield result
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
 
 
 POLL: Final = 0.2

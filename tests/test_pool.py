@@ -110,37 +110,3 @@ def test_batches_hold_everything_in_order(items: list[int], size: int) -> None:
     made = list(pool.batches(items, size))
     assert [item for batch in made for item in batch] == items
     assert all(0 < len(batch) <= size for batch in made)
-
-
-@examples(40)
-@given(st.lists(st.integers(), max_size=50), st.integers(1, 5))
-def test_results_in_order_are_those_of_all_items(items: list[int], workers: int) -> None:
-    found = pool.in_order(lambda item: item * 2, items, workers=workers, name="test")
-    assert list(found) == [item * 2 for item in items]
-
-
-def test_in_order_no_more_is_ahead_than_workers() -> None:
-    begun: list[int] = []
-
-    def begin(item: int) -> int:
-        begun.append(item)
-        return item
-
-    found = pool.in_order(begin, range(100), workers=3, name="test")
-    for taken in range(10):
-        assert next(found) == taken
-        assert max(begun) <= taken + 3
-    found.close()
-    assert max(begun) <= 13
-
-
-def test_in_order_a_failure_comes_when_its_turn_has_come() -> None:
-    def fail(item: int) -> int:
-        if item == 2:
-            raise ValueError(item)
-        return item
-
-    found = pool.in_order(fail, range(5), workers=4, name="test")
-    assert [next(found), next(found)] == [0, 1]
-    with pytest.raises(ValueError, match="2"):
-        next(found)

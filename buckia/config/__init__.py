@@ -98,7 +98,7 @@ class BucketConfig:
     checksum_algorithm: str = "sha256"
     settings: Mapping[str, Any] = field(default_factory=dict)
     audit: bool = False
-    max_workers: int = 8
+    max_workers: int = 16
     rate_limit: Mapping[str, str] = field(default_factory=dict)
     missing_env: tuple[str, ...] = ()
 

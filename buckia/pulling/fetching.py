@@ -180,7 +180,7 @@ def fetch_all(
     Raises `Interrupted` once `stop` is set.
     """
     once: dict[str, File] = {}
-    for file in wanted:
+    for file in sorted(wanted, key=lambda file: -file.size):  # no fat file is left for the end
         once.setdefault(file.sha256, file)
     problems: list[str] = []
     meter = _Meter(once.values(), room.flight, progress)

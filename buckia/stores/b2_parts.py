@@ -82,7 +82,7 @@ def send_parts(account: Account, file_id: str, chunks: Iterator[bytes]) -> list[
         )
         return digest
 
-    return each_part(chunks, send, BORDER, account.place)
+    return each_part(account.crew, chunks, send, BORDER, account.place)
 
 
 def copy_parts(account: Account, file_id: str, source: str, size: int) -> list[str]:
@@ -93,7 +93,7 @@ def copy_parts(account: Account, file_id: str, source: str, size: int) -> list[s
         span = (start, min(start + step, size) - 1)
         return str(account.session.copy_part(source, file_id, number, span)["contentSha1"])
 
-    return each_part(iter(range(0, size, step)), copy, BORDER, account.place)
+    return each_part(account.crew, iter(range(0, size, step)), copy, BORDER, account.place)
 
 
 def _by_upload_url(account: Account, send: Callable[[], Any], file_id: str | None = None) -> Any:

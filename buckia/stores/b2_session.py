@@ -23,6 +23,7 @@ from requests.adapters import HTTPAdapter
 from buckia.errors import AccessError
 from buckia.stores.b2_errors import Unanswered, persist, shown
 from buckia.stores.network import QUICK, SLOW, SPARE, Network
+from buckia.stores.parts import Crew
 from buckia.stores.rate import UNLIMITED, Rates
 from buckia.stores.retry import seconds_in
 from buckia.stores.traffic import Traffic, shares
@@ -104,6 +105,7 @@ class Account:
     def __init__(self, options: B2Options, api: B2HttpApiConfig | None = None) -> None:
         self.options = options
         self.traffic = Traffic(shares(options.workers), tariff="b2", rates=options.rates)
+        self.crew = Crew(options.workers)
         self._lock = Lock()
         self._http = Network(0, adapter=_Line(self))
         # Without the hook: it changes the locale of the whole process for each request, and tokens
@@ -173,6 +175,7 @@ class Account:
 
     def close(self) -> None:
         """Close the connections."""
+        self.crew.close()
         self._http.close()
 
     def _sign_in(self, session: Any) -> None:
@@ -216,7 +219,8 @@ class _Line(HTTPAdapter):
         if operation in _UPLOADS:
             self._pass_on(request)
         try:
-            with self._account.traffic.request(_kind(request, operation)) as turn:
+            size = int(request.headers.get("Content-Length") or 0)
+            with self._account.traffic.request(_kind(request, operation), size) as turn:
                 response = super().send(request, stream=stream, **options)
                 if not stream:
                     _ = response.content  # a line that breaks here has broken, too

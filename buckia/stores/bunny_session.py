@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final
@@ -116,7 +116,8 @@ class BunnySession:
         What Doing.GET brings is left to be read, and to be closed by the caller. Redirects are not
         followed: the password would go with them. Raises `BadAnswer` or what requests raises.
         """
-        with self.traffic.request(doing.kind) as turn:
+        size = len(body) if isinstance(body, Sized) else 0
+        with self.traffic.request(doing.kind, size) as turn:
             answer = self._http.request(
                 doing.method,
                 url,

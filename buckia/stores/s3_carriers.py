@@ -105,7 +105,7 @@ class Obstore:
         """The size of one version, and its bytes from `first` up to, not including, `end`; up to
         its own end, if that is nearer."""
         options: GetOptions = {"if_match": version, "range": (first, end)}
-        with asking(self._session.traffic, Kind.READ):
+        with asking(self._session.traffic, Kind.READ, end - first):
             found = obstore.get(self._session.reader, key, options=options)
             _demand(version, found.meta["e_tag"])
             data = memoryview(found.bytes())
@@ -123,7 +123,7 @@ class Obstore:
             return Boto(self._session).put(key, data, announced, condition)
         mode: PutMode = "create" if condition == ABSENT else {"e_tag": condition}
         try:
-            with asking(self._session.traffic, Kind.WRITE):
+            with asking(self._session.traffic, Kind.WRITE, len(data)):
                 result = obstore.put(
                     self._session.writer,
                     key,

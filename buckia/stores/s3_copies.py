@@ -56,7 +56,7 @@ def copy(source: Guard, target: Guard, entry: Entry, key: str, replacing: Entry 
 
     def act(condition: Condition) -> str:
         checked = {**request, **condition_headers(condition)}
-        return s3_signed.copy(target.session, ends[1], place, checked)
+        return s3_signed.copy(target.session, ends[1], place, entry.size, checked)
 
     made = target.write(wanted, replacing, target.conditions.copy, act, _recognised(wanted))
     if target.md5_etags and made and made == wanted.md5:  # which proves what is there

@@ -49,7 +49,7 @@ def send_parts(session: S3Session, upload: Request, chunks: Iterator[bytes]) -> 
         sent = session.mover.upload_part(PartNumber=number, Body=chunk, **upload)
         return sent["ETag"]
 
-    return _each_part(upload, chunks, send)
+    return _each_part(session, upload, chunks, send)
 
 
 def copy_parts(session: S3Session, upload: Request, source: Request, size: int) -> list[Part]:
@@ -63,7 +63,7 @@ def copy_parts(session: S3Session, upload: Request, source: Request, size: int) 
         )
         return copied["CopyPartResult"]["ETag"]
 
-    return _each_part(upload, iter(range(0, size, step)), copy)
+    return _each_part(session, upload, iter(range(0, size, step)), copy)
 
 
 def complete(
@@ -91,9 +91,9 @@ def _etag_of(parts: list[Part]) -> str:
 
 
 def _each_part(
-    upload: Request, pieces: Iterator[Piece], act: Callable[[int, Piece], str]
+    session: S3Session, upload: Request, pieces: Iterator[Piece], act: Callable[[int, Piece], str]
 ) -> list[Part]:
-    tags = each_part(pieces, act, BORDER, _place(upload))
+    tags = each_part(session.crew, pieces, act, BORDER, _place(upload))
     return [{"PartNumber": number, "ETag": tag} for number, tag in enumerate(tags, 1)]
 
 

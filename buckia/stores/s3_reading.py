@@ -10,11 +10,9 @@ from __future__ import annotations
 from itertools import chain
 from typing import BinaryIO
 
-from buckia import pool
 from buckia.model import Entry
 from buckia.stores.download import Body, Download
 from buckia.stores.meter import Meter
-from buckia.stores.parts import AT_ONCE
 from buckia.stores.s3_carriers import Obstore, carrier_for, carriers_for
 from buckia.stores.s3_errors import BORDER, FAILURES, persist
 from buckia.stores.s3_session import S3Session
@@ -43,10 +41,7 @@ def _in_parts(session: S3Session, full: str, entry: Entry, version: str) -> tupl
         size, first = carrier.get_part(full, version, 0, step)
     except FAILURES:
         return None
-    parts = pool.in_order(
-        lambda at: carrier.get_part(full, version, at, at + step)[1],
-        range(step, size, step),
-        workers=AT_ONCE,
-        name="part",
+    parts = session.crew.in_order(
+        lambda at: carrier.get_part(full, version, at, at + step)[1], range(step, size, step)
     )
     return size, Body(chain((first,), parts), parts.close)

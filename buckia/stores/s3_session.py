@@ -23,6 +23,7 @@ from urllib3 import PoolManager
 
 from buckia.errors import AccessError, ConfigError
 from buckia.stores.network import CONNECT, SILENCE, SPARE, WORK, authorities, proxy_for, straight
+from buckia.stores.parts import Crew
 from buckia.stores.rate import UNLIMITED, Rates
 from buckia.stores.s3_classes import Classes
 from buckia.stores.s3_errors import translate
@@ -117,6 +118,7 @@ class S3Session:
             self.traffic = Traffic(
                 shares(options.workers), tariff=self.service.name, rates=options.rates
             )
+            self.crew = Crew(options.workers)
             self.region = self._find_region() or self.service.region
             self.endpoint: str = self._proved(self._given) or self.client.meta.endpoint_url
             self.credentials: Credentials = self._find_credentials()
@@ -213,6 +215,7 @@ class S3Session:
 
     def close(self) -> None:
         """Close the connections of the clients that were used."""
+        self.crew.close()
         for name, client in vars(self).items():
             if name in ("client", "mover"):
                 client.close()

@@ -37,12 +37,12 @@ def look(session: S3Session, key: str) -> Told:
     return _send(session, "HEAD", _url(session, key), Kind.LOOK)[0]
 
 
-def copy(session: S3Session, key: str, source: str, told: Told) -> str:
+def copy(session: S3Session, key: str, source: str, size: int, told: Told) -> str:
     """Copy `source`, a bucket and a key with a slash between, to a key of the same service; `told`
     are the headers that go along. The new ETag, empty where the service does not tell."""
     place = quote(source, safe="/~", errors="surrogateescape")
     headers = {"x-amz-copy-source": place, **told, **for_http_writes(session.options)}
-    root = parsed(_send(session, "PUT", _url(session, key), Kind.COPY, headers)[1])
+    root = parsed(_send(session, "PUT", _url(session, key), Kind.COPY, headers, size)[1])
     if name_of(root) == "Error":  # Amazon S3 API reference, CopyObject: it may come with 200
         raise BadAnswer(HTTPStatus.INTERNAL_SERVER_ERROR, _code(root))
     if name_of(root) != "CopyObjectResult":
@@ -76,15 +76,20 @@ def _code(root: ElementTree.Element) -> str:
 
 
 def _send(
-    session: S3Session, method: str, url: str, kind: Kind, headers: Told | None = None
+    session: S3Session,
+    method: str,
+    url: str,
+    kind: Kind,
+    headers: Told | None = None,
+    size: int = 0,
 ) -> tuple[Told, bytes]:
-    """The headers and the body of an answer."""
+    """The headers and the body of an answer; `size` bytes are moved by the service meanwhile."""
     request = AWSRequest(method, url, headers={**for_http(session.options), **(headers or {})})
     S3SigV4Auth(session.credentials.get_frozen_credentials(), "s3", session.region).add_auth(
         request
     )
     connect, read = SLOW if kind is Kind.COPY else QUICK
-    with asking(session.traffic, kind):
+    with asking(session.traffic, kind, size):
         answer = session.http.request(
             method,
             url,

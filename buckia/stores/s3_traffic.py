@@ -31,9 +31,10 @@ _KINDS: Final = {
 """The class of each operation; those that begin in `List` list, all others are about the bucket."""
 
 
-def asking(traffic: Traffic, kind: Kind) -> _Asked:
-    """One request: when there is room, counted, and noted if the service has too many."""
-    return _Asked(traffic.request(kind))
+def asking(traffic: Traffic, kind: Kind, size: int = 0) -> _Asked:
+    """One request: when there is room, counted, and noted if the service has too many. `size` is
+    how many bytes it takes along."""
+    return _Asked(traffic.request(kind, size))
 
 
 class _Asked:
@@ -46,14 +47,16 @@ class _Asked:
     def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> None:
         if isinstance(problem, FAILURES):
             self._turn.crowded = is_crowded(problem)
-        self._turn.end()
+        self._turn.end(answered=problem is None)
 
 
 def watch(events: BaseEventHooks, traffic: Traffic) -> None:
     """Count every request of a botocore client, whoever makes it, and let it wait for its turn."""
 
-    def begin(model: Any, context: dict[str, Any], **_: object) -> None:
-        context[_TURN] = traffic.request(kind_of(model.name))
+    def begin(model: Any, params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
+        body = params.get("body")
+        size = len(body) if isinstance(body, bytes) else 0
+        context[_TURN] = traffic.request(kind_of(model.name), size)
 
     def send(request: Any, **_: object) -> None:
         body = request.body.getvalue() if isinstance(request.body, BytesIO) else request.body
@@ -66,8 +69,9 @@ def watch(events: BaseEventHooks, traffic: Traffic) -> None:
         turn = context.pop(_TURN, None)
         if turn is not None:
             answer = told.get("response_dict") or {}
-            turn.crowded = answer.get("status_code") in (429, 503)
-            turn.end()
+            status = answer.get("status_code", 0)
+            turn.crowded = status in (429, 503)
+            turn.end(answered=200 <= status < 300)
 
     events.register("before-call.s3", begin)
     events.register("before-send.s3.PutObject", send)

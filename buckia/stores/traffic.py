@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from buckia.stores import retry
-from buckia.stores.budget import Budget
+from buckia.stores.budget import Budget, Place
 from buckia.stores.rate import UNLIMITED, Pace, Rates
 from buckia.stores.usage import Kind, Usage
 
@@ -74,12 +74,12 @@ class Traffic:
         with self._lock:
             return Usage(**self._counts)
 
-    def request(self, kind: Kind) -> Turn:
+    def request(self, kind: Kind, size: int = 0) -> Turn:
         """Wait until one request may be sent, and count it. It is answered when the turn ends: with
-        the block that it opens, or by `Turn.end`."""
+        the block that it opens, or by `Turn.end`. `size` is how many bytes it takes along."""
         self._wait("requests", 1)
         budget = self._budgets.get(kind)
-        era = budget.enter() if budget else 0
+        place = budget.enter() if budget else None
         again = retry.is_repeat()
         with self._lock:
             self._counts[kind.value] += 1
@@ -87,19 +87,25 @@ class Traffic:
                 self._counts["pages"] += 1
             if again:
                 self._counts["retries"] += 1
-        return Turn(self, budget, era)
+        return Turn(self, budget, place, (kind, size.bit_length()))
 
-    def end(self, turn: Turn) -> None:
-        """The request is answered."""
+    def end(self, turn: Turn, *, answered: bool) -> None:
+        """See `Turn.end`."""
         if turn.crowded:
             self._add("throttled", 1)
-        if turn.budget:
-            turn.budget.leave(turn.era, crowded=turn.crowded)
+        if turn.budget and turn.place:
+            kind = turn.kind if answered and not turn.crowded else None
+            turn.budget.leave(turn.place, crowded=turn.crowded, kind=kind)
 
     def limit(self, kind: Kind) -> int | None:
         """How many requests of a class may be under way now; None for any number."""
         budget = self._budgets.get(kind)
         return budget.window.limit if budget else None
+
+    def most(self, kind: Kind) -> int | None:
+        """How many requests of a class may ever be under way; None for any number."""
+        budget = self._budgets.get(kind)
+        return budget.window.most if budget else None
 
     def listed(self, names: int) -> None:
         """The answer to a listing held so many names."""
@@ -159,18 +165,22 @@ class Slowed(io.BytesIO):
 class Turn:
     """One request under way. Set `crowded` where the answer says that there are too many."""
 
-    def __init__(self, traffic: Traffic, budget: Budget | None, era: int) -> None:
+    def __init__(
+        self, traffic: Traffic, budget: Budget | None, place: Place | None, kind: tuple[Kind, int]
+    ) -> None:
         self.budget = budget
-        self.era = era
+        self.place = place
+        self.kind = kind
         self.crowded = False
         self._traffic = traffic
 
     def __enter__(self) -> Turn:
         return self
 
-    def __exit__(self, *error: object) -> None:
-        self.end()
+    def __exit__(self, kind: object, *error: object) -> None:
+        self.end(answered=kind is None)
 
-    def end(self) -> None:
-        """The request is answered. To be called once."""
-        self._traffic.end(self)
+    def end(self, *, answered: bool = True) -> None:
+        """The request is over. To be called once; how long it took tells of the service only where
+        it `answered` what was asked."""
+        self._traffic.end(self, answered=answered)
