@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 JOBS   ?= auto
 
-.PHONY: help tour test check format docs pictures bench profile weeks mutate clean
+.PHONY: help tour test check format docs pictures bench growth profile weeks mutate clean
 
 help:            ## this list
 	@sed -n 's/^\([a-z]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ pictures: $(READY) ## make the pictures of the README anew; wants Chromium and i
 
 bench: $(READY)  ## measure; see tests/benchmarks
 	@$(BIN)/python -m tests.benchmarks $(SCENARIO) $(if $(SMALL),--small) $(if $(RUNS),--runs $(RUNS))
+
+growth: $(READY) ## how cost grows with files, bytes and latency, each at three sizes
+	@$(BIN)/python -m tests.benchmarks.growth $(CURVE) $(if $(SMALL),--small)
 
 profile: $(READY) ## where the CPU of a scenario of `bench` goes: make profile SCENARIO=plan-unchanged
 	@$(BIN)/python -m tests.benchmarks.profiled $(SCENARIO) $(if $(SMALL),--small)

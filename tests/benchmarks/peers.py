@@ -21,8 +21,13 @@ def install() -> Mapping[str, str]:
         subprocess.run([sys.executable, "-m", "venv", str(_HOME)], check=True)
         pip = [str(_HOME / "bin" / "python"), "-m", "pip", "install", "--quiet"]
         subprocess.run([*pip, "--disable-pip-version-check", *PACKAGES.values()], check=True)
-    return {name: str(path) for name, path in found.items()} | {
-        "buckia": str(_ours()),
+    return {name: str(path) for name, path in found.items()} | ours()
+
+
+def ours() -> dict[str, str]:
+    """The path of buckia, and of the Python that runs it."""
+    return {
+        "buckia": str(Path(sys.executable).with_name("buckia")),
         "python": sys.executable,
     }
 
@@ -36,7 +41,3 @@ def versions(programs: Mapping[str, str]) -> dict[str, str]:
         line = (done.stdout or done.stderr).splitlines()[0]
         told[name] = line.partition(" Python/")[0]  # what the AWS CLI adds is of the machine
     return told
-
-
-def _ours() -> Path:
-    return Path(sys.executable).with_name("buckia")
