@@ -91,7 +91,7 @@ def listed_far(arena: Arena) -> Iterator[Stage]:
         make = Maker(arena, project)
         whole = "s3://bench/*"
         ours = make.one(
-            "buckia", "ranges cut from the lockfile, 16 workers", lambda: [["python", "-m", _LIST]]
+            "buckia", f"ranges cut from the lockfile, {_FAR}", lambda: [["python", "-m", _LIST]]
         )
         contestants = [
             ours,

@@ -30,7 +30,7 @@ REGION: Final = "us-east-1"
 NEAR: Final = 4
 """Workers beside a service that shares two cores with its client."""
 
-FAR: Final = 16
+FAR: Final = 32
 """Workers where what takes time is the way."""
 
 

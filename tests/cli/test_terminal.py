@@ -193,7 +193,7 @@ def test_a_pull_shows_how_far_it_is_and_ends_saved(workspace: Path) -> None:
     """Ctrl-C ends it after the files that are under way; the next one fetches the rest."""
     held = threading.Event()
     with serve_folder() as server:
-        publish(server, {"a": b"a", "b": b"b" * 1000, "c": b"c"})
+        publish(server, {"a": b"a" * 2000, "b": b"b" * 1000, "c": b"c"})
         server.on_request = lambda path: path == "b" and held.wait(_LONG)
         with Terminal("pull", server.url, "F", "--max-workers", "1") as terminal:
             terminal.wait("Fetching")
