@@ -75,6 +75,18 @@ def test_databases_go_after_other_files_and_deletions_last(tmp_path: Path) -> No
     assert ops(world.plan()) == []
 
 
+def test_large_files_go_first_and_small_ones_in_the_order_of_their_keys(tmp_path: Path) -> None:
+    """So that at the end nobody waits for one fat file while all others are done."""
+    store = Watched()
+    world = World(tmp_path, {"main": store}, max_workers=1)
+    mebibyte = 1024 * 1024
+    sizes = {"a": 1, "b": 0, "c": 2 * mebibyte, "d": mebibyte // 2, "e": 3 * mebibyte, "f": 7}
+    for key, size in sizes.items():
+        world.write(key, key.encode() * size)
+    world.sync()
+    assert store.steps == [f"put {key}" for key in "ecabdf"]
+
+
 @pytest.mark.parametrize("refused", ["put fresh", "copy renamed", "put App"])
 @pytest.mark.promise("L4")
 def test_nothing_is_deleted_after_a_failed_write(tmp_path: Path, refused: str) -> None:
