@@ -10,6 +10,8 @@ from hypothesis import strategies as some
 
 from buckia.stores import budget as budgets
 from buckia.stores.budget import FIRST, Budget, Place, Window
+from buckia.stores.traffic import Traffic, shares
+from buckia.stores.usage import Kind
 
 
 def settled(window: Window, at_once: float, rounds: int = 60) -> tuple[Window, list[int]]:
@@ -177,6 +179,26 @@ def test_requests_of_each_kind_are_held_against_their_own(clock: Clock) -> None:
         answer(budget, clock, 0.001, "look")
         answer(budget, clock, 1.0, "large")
     assert budget.window.limit == 64
+
+
+def together(traffic: Traffic, clock: Clock, seconds: float, size: int, *, fail: bool) -> None:
+    """As many writes of that size as may be, all as long."""
+    turns = [traffic.request(Kind.WRITE, size) for _ in range(traffic.limit(Kind.WRITE) or 1)]
+    clock.now += seconds
+    for turn in turns:
+        turn.end(answered=not fail)
+
+
+@pytest.mark.parametrize(("small", "fail"), [(1, False), (8_000_000, True)])
+def test_traffic_holds_bodies_against_those_of_their_size(
+    clock: Clock, small: int, fail: bool
+) -> None:
+    """And nothing against what was refused at once."""
+    traffic = Traffic(shares(64))
+    for _ in range(12):
+        together(traffic, clock, 0.001, small, fail=fail)
+        together(traffic, clock, 1.0, 8_000_000, fail=False)
+    assert traffic.limit(Kind.WRITE) == 64
 
 
 def test_a_way_that_has_become_longer_is_known_after_a_while(clock: Clock) -> None:
