@@ -103,6 +103,6 @@ def test_a_large_file_is_told_of_before_it_is_read(
 
     LocalStore(tmp_path).listing(progress=progress)
     told = [(tick.files, tick.bytes) for tick in ticks]
-    assert told[:2] == [(0, 0), (0, 2 * HALF)]
-    assert told[-1] == (2, 2 * HALF + 5)
-    assert len(told) == 4
+    assert told == sorted(told) and len(told) <= 5
+    assert told[0] == (0, 0) and told[-1] == (2, 2 * HALF + 5)
+    assert any(done < 2 and size >= 2 * HALF for done, size in told[1:-1])

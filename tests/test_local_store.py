@@ -8,7 +8,6 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any, BinaryIO
 
 import pytest
 
@@ -150,18 +149,24 @@ def test_a_folder_that_cannot_be_read_makes_the_listing_incomplete(
 # -- reading what does not hold still --------------------------------------------------------------
 
 
+def after_each(monkeypatch: pytest.MonkeyPatch, then: Callable[[Digests], Digests]) -> None:
+    """Have something happen whenever a file was read, be it at once or in pieces."""
+    for name in ("hash_file", "hash_bytes"):
+        real: Callable[..., Digests] = getattr(hashing, name)
+        monkeypatch.setattr(reading, name, lambda *what, real=real, **how: then(real(*what, **how)))
+
+
 def meddling(monkeypatch: pytest.MonkeyPatch, path: Path, times: int) -> None:
     """Change a file behind the back of each of the first readings."""
-    real, left = hashing.hash_file, [times]
+    left = [times]
 
-    def hash_file(file: BinaryIO, wanted: Any = (), most: int | None = None) -> Digests:
-        found = real(file, wanted, most)
+    def meddle(found: Digests) -> Digests:
         if left[0]:
             left[0] -= 1
             path.write_bytes(b"changed %d" % left[0])
         return found
 
-    monkeypatch.setattr(reading, "hash_file", hash_file)
+    after_each(monkeypatch, meddle)
 
 
 def test_a_file_that_changes_under_the_reading_is_read_again(
@@ -192,11 +197,11 @@ def test_a_disk_that_fails_under_the_reading_is_unknown(
 ) -> None:
     """An input error says nothing of the file's content, and ends no plan with a traceback."""
 
-    def fail(file: BinaryIO, wanted: Any = (), most: int | None = None) -> Digests:
+    def fail(found: Digests) -> Digests:
         raise OSError(5, "Input/output error")
 
     store = LocalStore(tree(tmp_path / "root", "a"))
-    monkeypatch.setattr(reading, "hash_file", fail)
+    after_each(monkeypatch, fail)
     with pytest.raises(LocalError, match="Input/output error"):
         store.head("a")
     assert not store.listing().complete
@@ -207,13 +212,13 @@ def test_a_disk_that_fails_under_the_reading_is_unknown(
 
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many files were read: one element each."""
-    real, reads = hashing.hash_file, [0][:0]
+    reads = [0][:0]
 
-    def hash_file(file: BinaryIO, wanted: Any = (), most: int | None = None) -> Digests:
+    def count(found: Digests) -> Digests:
         reads.append(1)
-        return real(file, wanted, most)
+        return found
 
-    monkeypatch.setattr(reading, "hash_file", hash_file)
+    after_each(monkeypatch, count)
     return reads
 
 

@@ -72,6 +72,7 @@ def test_what_has_not_changed_is_not_read(
         raise AssertionError("a file was read")
 
     monkeypatch.setattr("buckia.stores.reading.hash_file", refuse)
+    monkeypatch.setattr("buckia.stores.reading.hash_bytes", refuse)
     assert pull(server.url, folder).unchanged == 3
 
 

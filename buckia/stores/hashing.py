@@ -7,7 +7,7 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from threading import Lock
@@ -54,6 +54,16 @@ def hash_file(file: BinaryIO, wanted: Iterable[str] = (), most: int | None = Non
     while (most is None or meter.size <= most) and (chunk := file.read(CHUNK)):
         meter.add(chunk)
     return digests_of(meter)
+
+
+def hash_bytes(content: bytes, wanted: Collection[str] = ()) -> Digests:
+    """The same of a file that is small enough to be read at once."""
+    return Digests(
+        len(content),
+        hashlib.sha256(content, usedforsecurity=False).hexdigest(),
+        hashlib.md5(content, usedforsecurity=False).hexdigest() if "md5" in wanted else None,
+        hashlib.sha1(content, usedforsecurity=False).hexdigest() if "sha1" in wanted else None,
+    )
 
 
 def digests_of(meter: Meter) -> Digests:

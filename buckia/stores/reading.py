@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
+from itertools import chain
 from pathlib import Path
+from stat import S_ISREG
 from typing import BinaryIO, Final, cast
 
 from buckia import pool, sqlite
 from buckia.errors import LocalError, StoreError
 from buckia.flight import WORTH, Flight, watched
 from buckia.model import Entry, Progress, Skipped, Tick
-from buckia.stores.hashing import Digests, HashCache, hash_file, now
-from buckia.stores.paths import Paths
+from buckia.stores.hashing import Digests, HashCache, hash_bytes, hash_file, now
+from buckia.stores.paths import Nearby, Paths
 from buckia.stores.tree import Found
 
 _BATCH = 64
 """Files read per task: small files cost more in hand-over than in reading."""
+
+SMALL: Final = WORTH
+"""Bytes up to which a file is read at once, and not told of before it is done."""
 
 LARGE: Final = 64 * 1024 * 1024
 """Bytes above which no md5 is computed in passing. It takes twice as long as all the rest, and
@@ -87,6 +92,35 @@ class Reader:
         if found.dirty is None or found.dirty == sqlite.dirty_key(self._paths.full(file.path)):
             return _entry(file, found)
         return None
+
+    def nearby(self) -> closing[Nearby]:
+        """What opens the files of `read_small`, for one thread."""
+        return closing(Nearby(self._paths))
+
+    def read_small(self, file: Found, nearby: Nearby) -> Entry | None:
+        """What a small plain file holds, read at once. None for anything else, and where something
+        is wrong or has changed since the walk: `read` looks closer. `LocalError` for a link on the
+        way."""
+        size = file.stat.st_size
+        if size > SMALL:
+            return None
+        began = now()
+        try:
+            handle = nearby.open(file.path)
+            try:
+                content = os.read(handle, size + 1)  # one more tells whether it has grown
+                digests = hash_bytes(content, self._wanted(size))
+                after = os.fstat(handle)
+            finally:
+                os.close(handle)
+        except OSError:
+            return None
+        if len(content) != size or not _same(file.stat, after) or not S_ISREG(after.st_mode):
+            return None
+        if self._databases and sqlite.begins_so(content[: sqlite.BEGINNING]):
+            return None
+        self._cache.remember(after, file.path, digests, began)
+        return _entry(Found(file.key, file.path, after), digests)
 
     def read(self, file: Found) -> Entry:
         """What a file holds; one that changes under the reading is read once more.
@@ -197,21 +231,22 @@ def read_all(
                 unread.append(file)
             else:
                 take(known)
-    unread.sort(key=lambda file: (-file.stat.st_size, file.key))
 
-    def read(file: Found) -> Entry | Skipped | None:
+    def read(file: Found, nearby: Nearby) -> Entry | Skipped | None:
         try:
-            return look(file)
+            return reader.read_small(file, nearby) or look(file)
         except (LocalError, StoreError) as problem:
             return Skipped(file.key, f"cannot be read: {problem}", unknown=True)
 
     def read_batch(files: list[Found]) -> list[tuple[Found, Entry | Skipped | None]]:
-        return [(file, read(file)) for file in files]
+        with reader.nearby() as nearby:
+            return [(file, read(file, nearby)) for file in files]
 
-    work = pool.batches(unread, _BATCH)
     with reader.telling() as flight:
         tally = _Tally(unread, flight, progress)
-        for results in pool.each(read_batch, work, workers=workers, name="hash", beat=True):
+        for results in pool.each(
+            read_batch, _batches(unread), workers=workers, name="hash", beat=True
+        ):
             tally.beat()
             for file, result in (pair for batch in results for pair in batch):
                 tally.add(file)
@@ -219,6 +254,14 @@ def read_all(
                     skip(result)
                 elif result is not None:
                     take(result)
+
+
+def _batches(files: list[Found]) -> Iterator[list[Found]]:
+    """What a thread reads at once: each large file by itself, the largest first, so that none is
+    begun last; small ones by their keys, which has those of a folder together."""
+    small = sorted((f for f in files if f.stat.st_size <= SMALL), key=lambda f: f.key)
+    large = sorted((f for f in files if f.stat.st_size > SMALL), key=lambda f: -f.stat.st_size)
+    return chain(([file] for file in large), pool.batches(small, _BATCH))
 
 
 class _Tally:
