@@ -19,6 +19,7 @@ from buckia.model import Action, Op, Outcome, Progress, Tick, promotes, replace
 from buckia.phases import PHASES, REMOTE, phase
 from buckia.preflight import State
 from buckia.steps import Task, leave, perform
+from buckia.stores import folders
 
 _FIRST_WRITE: Final = 1
 _PUBLISH: Final = PHASES[Op.PUBLISH]
@@ -198,7 +199,8 @@ class Run:
         def carry(portion: Sequence[Group]) -> list[Outcome]:
             # of those that a stop keeps from beginning nothing is told, as of any that wait
             begun = takewhile(lambda group: not self._stop.is_set(), portion)
-            return [outcome for group in begun for outcome in function(group)]
+            with folders.together():
+                return [outcome for group in begun for outcome in function(group)]
 
         for batches in pool.each(
             carry,

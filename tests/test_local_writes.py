@@ -132,6 +132,16 @@ def test_a_new_file_never_takes_the_place_of_another(
     assert held(store)["new"] == b"quicker"
 
 
+@pytest.mark.parametrize("key", ["new", "a"])
+def test_a_finished_file_that_takes_its_place_leaves_the_other(store: LocalStore, key: str) -> None:
+    """It is moved: nothing is read, and no second name of it stays."""
+    finished = store.root.parent / "finished"
+    finished.write_bytes(b"ready")
+    store.place(Entry(key, 5), finished, replacing=store.head(key))
+    assert held(store)[key] == b"ready"
+    assert not finished.exists()
+
+
 @pytest.mark.promise("INV-6")
 def test_an_edit_during_a_download_is_not_overwritten(store: LocalStore) -> None:
     """The last look comes after the last byte."""

@@ -105,9 +105,11 @@ def has_null(database: sqlite3.Connection, table: str, columns: list[str]) -> bo
 
 def read(path: Path, offset: int, count: int) -> bytes:
     """Up to `count` bytes of a file from `offset`."""
-    with path.open("rb") as file:
-        file.seek(offset)
-        return file.read(count)
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        return os.pread(handle, count, offset)
+    finally:
+        os.close(handle)
 
 
 def remove(path: Path) -> None:

@@ -138,7 +138,7 @@ def sweep_beside(folder: Path) -> None:
 
 def create(temporary: Path, name: str, inside: int) -> None:
     """Give a finished file its name in an open folder; `FileExistsError` if the name is taken.
-    Atomic where the file system has hard links."""
+    Atomic where the file system has hard links: then the other name is left to whoever made it."""
     try:
         os.link(temporary, name, dst_dir_fd=inside, follow_symlinks=False)
     except FileExistsError:
@@ -147,15 +147,13 @@ def create(temporary: Path, name: str, inside: int) -> None:
         if folders.stands(name, inside):
             raise FileExistsError(name) from None
         os.replace(temporary, name, dst_dir_fd=inside)
-    else:
-        temporary.unlink()
-    folders.flush(inside)
+    folders.settle(inside)
 
 
 def supersede(temporary: Path, name: str, inside: int) -> None:
     """Give a finished file the name of another in an open folder, atomically."""
     os.replace(temporary, name, dst_dir_fd=inside)
-    folders.flush(inside)
+    folders.settle(inside)
 
 
 def inherit(temporary: Path, name: str, inside: int) -> None:
@@ -260,11 +258,12 @@ def write(path: Path, body: BinaryIO, wanted: Entry) -> Meter:
     written any further.
     """
     meter = Meter({"sha256", *announced(wanted)})
-    with open_new(path) as file:
+    with open_new(path, buffering=0) as file:
         while meter.size <= wanted.size and (chunk := body.read(CHUNK)):
-            file.write(chunk)
+            rest = memoryview(chunk)
+            while rest:  # a disk that fills up may take a part
+                rest = rest[file.write(rest) :]
             meter.add(chunk)
-        file.flush()
         os.fsync(file.fileno())
     meter.check(wanted)
     return meter
@@ -280,9 +279,10 @@ def stream_atomically(path: Path, body: BinaryIO, wanted: Entry) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def open_new(path: Path, mode: int = 0o666) -> BinaryIO:
+def open_new(path: Path, mode: int = 0o666, buffering: int = -1) -> BinaryIO:
     """A new file for writing; an existing one, or a link, is never opened."""
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb")
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    return os.fdopen(handle, "wb", buffering)
 
 
 def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
@@ -300,7 +300,8 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
 
 def _replace(temporary: Path, path: Path) -> None:
     with folders.opened(path.parent, ()) as inside:
-        supersede(temporary, path.name, inside)
+        os.replace(temporary, path.name, dst_dir_fd=inside)
+        folders.flush(inside)
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -52,6 +53,7 @@ def _enter(part: str, inside: int, *, make: bool) -> int:
             raise
     with contextlib.suppress(FileExistsError):
         os.mkdir(part, dir_fd=inside)
+        settle(inside)
     return _enter(part, inside, make=False)
 
 
@@ -118,6 +120,41 @@ def flush(handle: int) -> None:
     """Make a change of names in an open folder survive a power cut."""
     with contextlib.suppress(OSError):  # some network file systems cannot; nothing is better
         os.fsync(handle)
+
+
+class _Changed(threading.local):
+    """The folders that this thread is to flush, by device and inode; None: each at once."""
+
+    held: dict[tuple[int, int], int] | None = None
+
+
+_CHANGED: Final = _Changed()
+
+
+@contextlib.contextmanager
+def together() -> Iterator[None]:
+    """Have folders that this thread settles meanwhile flushed at the end, once each: what was done
+    in them counts no sooner."""
+    outer, mine = _CHANGED.held, dict[tuple[int, int], int]()
+    _CHANGED.held = mine
+    try:
+        yield
+    finally:
+        _CHANGED.held = outer
+        for handle in mine.values():
+            flush(handle)
+            os.close(handle)
+
+
+def settle(handle: int) -> None:
+    """Flush an open folder before what was done in it counts: now, or at the end of `together`."""
+    held = _CHANGED.held
+    if held is None:
+        flush(handle)
+        return
+    stat = os.fstat(handle)
+    if (stat.st_dev, stat.st_ino) not in held:
+        held[stat.st_dev, stat.st_ino] = os.dup(handle)
 
 
 def prune(root: Path, parts: Sequence[str]) -> None:

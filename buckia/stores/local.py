@@ -71,6 +71,8 @@ class LocalStore:
         self._databases = databases
         self._workers = workers
         self._paths = Paths(root, layout, paths or {})
+        self._room = self.work / _SCRATCH
+        self._reached: set[tuple[int, int]] = set()  # folders, by device and inode
         self._reader = Reader(
             self._paths, cache or HashCache(), digests, self.temporary, databases=databases
         )
@@ -222,15 +224,34 @@ class LocalStore:
 
     def _demand(self, expected: Entry | None, key: str) -> Entry | None:
         """The file at a key, proved to be what is expected: `PreconditionError` if it is not."""
-        found = self.head(key)
         if expected is None:
-            if found is not None:
-                raise PreconditionError(f"{key}: a file has appeared since the plan; plan again")
-        elif found is None:
+            self._refuse_taken(self.path_of(key))
+            return None
+        found = self.head(key)
+        if found is None:
             raise PreconditionError(f"{key}: the file is gone since the plan; plan again")
-        elif not _is(found, expected):
+        if not _is(found, expected):
             raise PreconditionError(f"{key}: the file has changed since the plan; plan again")
         return found
+
+    def _refuse_taken(self, path: str, inside: int | None = None) -> None:
+        """Raise where a new file comes and something stands already; see `Paths.look`."""
+        if self._paths.look(path, inside) is not None:
+            raise PreconditionError(f"{path}: a file has appeared since the plan; plan again")
+
+    def _near(self, path: str, inside: int) -> AbstractContextManager[Path]:
+        """A name for a temporary file that can take its place in an open folder; what leads there
+        is found out once for each."""
+        stat = os.fstat(inside)
+        folder = (stat.st_dev, stat.st_ino)
+        return self.temporary() if folder in self._reached else self._tried(path, folder)
+
+    @contextlib.contextmanager
+    def _tried(self, path: str, folder: tuple[int, int]) -> Iterator[Path]:
+        with files.near(self._room, self._paths.full(path)) as temporary:
+            if temporary.parent == self._room:
+                self._reached.add(folder)
+            yield temporary
 
     def put(
         self, entry: Entry, body: BinaryIO, *, replacing: Entry | None, mode: int | None = None
@@ -238,12 +259,14 @@ class LocalStore:
         """See `Store.put`. A replaced file goes to the trash first, and its permissions to the new
         one, unless `mode` says which."""
         path = self.path_of(entry.key)
-        target = self._paths.full(path)
-        self._demand(replacing, entry.key)
+        if replacing is not None:
+            self._demand(replacing, entry.key)
         try:
-            with self._paths.folder(path, make=True):
-                pass
-            with files.near(self.work / _SCRATCH, target) as temporary:
+            with self._paths.folder(path, make=True) as inside:
+                if replacing is None:
+                    self._refuse_taken(path, inside)
+                near = self._near(path, inside)
+            with near as temporary:
                 written = files.write(temporary, body, entry)
                 if mode is not None:
                     temporary.chmod(mode)
@@ -279,6 +302,7 @@ class LocalStore:
         try:
             with self._paths.folder(path, make=True) as inside:
                 self._placement(entry.key, inside).put(finished, replacing, inherit=True)
+            finished.unlink(missing_ok=True)
         except OSError as problem:
             if problem.errno != errno.EXDEV:
                 raise files.explain(path, problem) from None
@@ -289,10 +313,10 @@ class LocalStore:
         path = self.path_of(key)
         return Placement(
             path,
-            self._paths.full(path),
+            lambda: self._paths.full(path),
             inside,
             self.trash,
-            self.work / _SCRATCH,
+            self._room,
             self._databases,
             lambda expected: self._demand(expected, key),
         )
@@ -335,11 +359,11 @@ class LocalStore:
 
     def temporary(self) -> AbstractContextManager[Path]:
         """A name for a temporary file, removed at the end."""
-        return files.scratch(self.work / _SCRATCH)
+        return files.scratch(self._room)
 
     def tidy(self) -> None:
         """Remove temporary files a killed run left. Only under the lock of whoever writes here."""
-        files.sweep(self.work / _SCRATCH)
+        files.sweep(self._room)
         files.sweep_beside(self.work)
 
     def public_url(self, key: str) -> str:

@@ -19,7 +19,8 @@ class Placement:
     """One name in a folder that is held open.
 
     path       the file's own, relative to the root
-    target     the same, absolute
+    prove      gives the same, absolute, and raises where it leads through a link: for SQLite alone,
+               which opens files by path
     inside     the open folder
     trash      where what stands there goes first; None: its bytes are gone
     room       for temporary files
@@ -28,7 +29,7 @@ class Placement:
     """
 
     path: str
-    target: Path
+    prove: Callable[[], Path]
     inside: int
     trash: Path | None
     room: Path
@@ -38,42 +39,52 @@ class Placement:
     def put(self, temporary: Path, replacing: Entry | None, *, inherit: bool) -> bool:
         """Give a finished file its name; whether it is, or replaces, a database. With `inherit` it
         has the permissions of the old one."""
-        if replacing is None:
-            folders.make_room(self.target.name, self.inside)
         if self.databases and sqlite.is_database(temporary):
+            if replacing is None:
+                folders.make_room(self._name, self.inside)
             self.demand(replacing)
-            sqlite.replace(temporary, self.target, self._keeper)
+            sqlite.replace(temporary, self.prove(), self._keeper)
             return True
-        if replacing is None:
-            try:
-                files.create(temporary, self.target.name, self.inside)
-            except FileExistsError:
-                raise PreconditionError(f"{self.path}: a file has appeared; plan again") from None
-        else:
+        if replacing is not None:
             return self._supersede(temporary, replacing, inherit=inherit)
+        try:
+            self._create(temporary)
+        except FileExistsError:
+            raise PreconditionError(f"{self.path}: a file has appeared; plan again") from None
         return False
+
+    def _create(self, temporary: Path) -> None:
+        try:
+            files.create(temporary, self._name, self.inside)
+        except FileExistsError:  # an empty folder may be what stands there
+            folders.make_room(self._name, self.inside)
+            files.create(temporary, self._name, self.inside)
 
     def _supersede(self, temporary: Path, replacing: Entry, *, inherit: bool) -> bool:
         found = self.demand(replacing)
         if inherit:
-            files.inherit(temporary, self.target.name, self.inside)
+            files.inherit(temporary, self._name, self.inside)
         if found and found.logical:
-            sqlite.displace(temporary, self.target, self._keeper)
+            sqlite.displace(temporary, self.prove(), self._keeper)
             return True
         if self.trash:
-            files.keep(self.target, self.trash / self.path, self.room, self.inside)
-        files.supersede(temporary, self.target.name, self.inside)
+            files.keep(Path(self.path), self.trash / self.path, self.room, self.inside)
+        files.supersede(temporary, self._name, self.inside)
         return False
 
     def discard(self, *, database: bool) -> None:
         """Take the file away, a database with its companions."""
         if database:
             self.room.mkdir(mode=0o700, parents=True, exist_ok=True)
-            sqlite.discard(self.target, self._keeper, self.room)
+            sqlite.discard(self.prove(), self._keeper, self.room)
         elif self.trash:
-            files.discard(self.target, self.trash / self.path, self.room, self.inside)
+            files.discard(Path(self.path), self.trash / self.path, self.room, self.inside)
         else:
-            os.unlink(self.target.name, dir_fd=self.inside)
+            os.unlink(self._name, dir_fd=self.inside)
+
+    @property
+    def _name(self) -> str:
+        return self.path.rpartition("/")[2]
 
     @property
     def _keeper(self) -> Callable[[Path], None] | None:
