@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 import pytest
 
@@ -158,15 +158,15 @@ def test_a_link_put_there_right_before_a_file_is_read(
     """What is behind it goes to no bucket, and is not even read."""
     plan = planned(world)
     seen: list[str] = []
-    real = Paths.open
+    real = Paths.handle
 
-    def late(paths: Paths, path: str) -> BinaryIO:
+    def late(paths: Paths, path: str) -> int:
         if path.endswith("d/e/up"):
             swap(world, folder)
             seen.append(path)
         return real(paths, path)
 
-    monkeypatch.setattr(Paths, "open", late)
+    monkeypatch.setattr(Paths, "handle", late)
     (world.root.parent / "outside/e/up").write_bytes(b"changed here")
     (world.root.parent / "outside/up").write_bytes(b"changed here")
     with pytest.raises(BuckiaError, match="symbolic link"):

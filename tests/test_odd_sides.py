@@ -149,6 +149,7 @@ def test_a_disk_that_fails_while_a_file_is_sent(
     world.write("a", b"1")
     world.write("b", b"2")
     plan = world.plan()
+    monkeypatch.setattr(reading, "TINY", 0)
     real = reading.told
 
     class Failing(io.BytesIO):

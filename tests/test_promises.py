@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from buckia.model import Entry
+from buckia.stores import reading
 from buckia.stores.memory import MemoryStore
 from tests.helpers import ALL_DELETIONS, World, ops, read_all
 from tests.test_engine import busy_world
@@ -61,9 +62,10 @@ class Late(MemoryStore):
 @pytest.mark.promise("INV-11")
 @pytest.mark.parametrize("old", [None, b"old"])
 def test_a_file_that_changes_while_it_is_sent_does_not_arrive(
-    tmp_path: Path, old: bytes | None
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: bytes | None
 ) -> None:
     """Neither as a new object nor over an old one; the next plan sends what is there then."""
+    monkeypatch.setattr(reading, "TINY", 0)
     store = Late()
     world = World(tmp_path, {"main": store}, **ALL_DELETIONS).settled({"b": b"2"})
     if old is not None:
@@ -75,6 +77,27 @@ def test_a_file_that_changes_while_it_is_sent_does_not_arrive(
     applied = world.apply(plan)
     assert [item.key for item in applied.failed] == ["a"]
     assert world.remote() == before
+    store.edited = None
+    assert ops(world.plan()) == ["upload a"]
+    world.sync()
+    assert world.remote()["a"] == b"another version"
+
+
+@pytest.mark.promise("INV-11")
+@pytest.mark.parametrize("old", [None, b"old"])
+def test_a_tiny_file_that_changes_while_it_is_sent_arrives_as_planned(
+    tmp_path: Path, old: bytes | None
+) -> None:
+    """It was read and proved before anything was sent; the next plan sends what is there then."""
+    store = Late()
+    world = World(tmp_path, {"main": store}, **ALL_DELETIONS).settled({"b": b"2"})
+    if old is not None:
+        world.settled({"a": old})
+    path = world.write("a", b"as was planned!")
+    plan = world.plan()
+    store.edited = path
+    assert not world.apply(plan).failed
+    assert world.remote()["a"] == b"as was planned!"
     store.edited = None
     assert ops(world.plan()) == ["upload a"]
     world.sync()

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from buckia.model import Listing
+from buckia.errors import LocalError, PreconditionError
+from buckia.model import Entry, Listing
 from buckia.stores import hashing, reading
 from buckia.stores.hashing import Digests
 from buckia.stores.local import LocalStore
@@ -186,6 +187,83 @@ def test_a_small_database_is_still_one(tmp_path: Path) -> None:
         made.execute("CREATE TABLE t (a)")
     entries = local.listing().entries
     assert (bool(entries["d/e/x"].logical), bool(entries["d/e/y"].logical)) == (False, True)
+
+
+# -- a file of a few bytes, to be sent -------------------------------------------------------------
+
+
+def sent(local: LocalStore, entry: Entry) -> bytes:
+    with local.open(entry) as body:
+        return body.read()
+
+
+@pytest.mark.parametrize("size", [0, 1, reading.TINY, reading.TINY + 1])
+def test_what_is_sent_is_what_was_planned(tmp_path: Path, size: int) -> None:
+    """Whether the cache knows it or not."""
+    local = store(tmp_path, y=size)
+    entry = local.listing().entries["d/e/y"]
+    data = (tmp_path / "d/e/y").read_bytes()
+    for side in (local, LocalStore(tmp_path, databases=True)):
+        assert sent(side, entry) == data
+
+
+@pytest.mark.parametrize(("size", "calls"), [(reading.TINY, 1), (reading.TINY + 1, 0)])
+def test_a_disk_that_fails_is_asked_the_careful_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, calls: int
+) -> None:
+    """Which says what is wrong if it still is. Only a tiny file is in memory at once."""
+    local, asked = store(tmp_path, y=size), [0][:0]
+    entry = local.listing().entries["d/e/y"]
+
+    def fail(handle: int, most: int) -> bytes:
+        asked.append(most)
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "read", fail)
+    data = sent(local, entry)
+    assert len(data) == size and len(asked) == calls
+
+
+@pytest.mark.promise("INV-11")
+@pytest.mark.parametrize("change", [b"1234", b"12345", b"123", b""])
+def test_a_tiny_file_that_has_changed_is_not_sent(tmp_path: Path, change: bytes) -> None:
+    """Its times and size may say what they like: its bytes are looked at."""
+    local = store(tmp_path, y=4)
+    entry = local.listing().entries["d/e/y"]
+    stat = (tmp_path / "d/e/y").stat()
+    (tmp_path / "d/e/y").write_bytes(change)
+    os.utime(tmp_path / "d/e/y", ns=(stat.st_mtime_ns, stat.st_mtime_ns))
+    with pytest.raises(PreconditionError, match="has changed since the plan"):
+        sent(local, entry)
+
+
+@pytest.mark.promise("INV-12")
+def test_a_tiny_file_is_read_through_no_link_and_from_no_pipe(tmp_path: Path) -> None:
+    """Be what lies there the very bytes that were planned."""
+    local = store(tmp_path / "root", x=0, y=4)
+    entries = local.listing().entries
+    path = local.root / "d/e/y"
+    path.rename(tmp_path / "theirs")
+    path.symlink_to(tmp_path / "theirs")
+    (local.root / "d/e/x").unlink()
+    os.mkfifo(local.root / "d/e/x")
+    for key in ("d/e/x", "d/e/y"):
+        with pytest.raises(LocalError, match="refused"):
+            sent(local, entries[key])
+
+
+def test_a_tiny_database_is_sent_as_a_snapshot(tmp_path: Path) -> None:
+    """What is only in its log is sent, too."""
+    local = store(tmp_path)
+    with closing(sqlite3.connect(tmp_path / "d/e/y")) as made:
+        made.execute("PRAGMA journal_mode=WAL")
+        made.execute("CREATE TABLE t (a)")
+        made.commit()
+        entry = local.listing().entries["d/e/y"]
+        assert (tmp_path / "d/e/y-wal").stat().st_size
+        (tmp_path / "copy").write_bytes(sent(local, entry))
+    with closing(sqlite3.connect(tmp_path / "copy")) as copy:
+        assert copy.execute("SELECT name FROM sqlite_master").fetchall() == [("t",)]
 
 
 def test_no_folder_stays_open(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import errno
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -193,6 +194,9 @@ class LocalStore:
     def open(self, entry: Entry) -> Iterator[BinaryIO]:
         """See `Store.open`. A database is read as a snapshot."""
         path = self.path_of(entry.key)
+        if (content := self._reader.bytes_of(entry, path)) is not None:
+            yield BytesIO(content)
+            return
         if (quick := self._open_known(entry, path)) is not None:
             with quick:
                 yield told(quick, path)

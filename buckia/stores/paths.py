@@ -136,7 +136,11 @@ class Paths:
         return stat
 
     def open(self, path: str) -> BinaryIO:
-        """Open a file for reading. `NotFoundError` where there is none."""
+        """Open a file for reading; see `handle`."""
+        return os.fdopen(self.handle(path), "rb")
+
+    def handle(self, path: str) -> int:
+        """The descriptor of a file, to be read and closed. `NotFoundError` where there is none."""
         try:
             with self.folder(path) as inside:
                 handle = os.open(_name(path), _READ, dir_fd=inside)
@@ -147,7 +151,7 @@ class Paths:
         if not modes.S_ISREG(os.fstat(handle).st_mode):
             os.close(handle)
             raise LocalError(f"{path}: it is no plain file; refused; move it away or exclude it")
-        return os.fdopen(handle, "rb")
+        return handle
 
     def obstacle(self, key: str) -> str | None:
         """Why a key that is no file yet could not become one, as far as a look tells; else None."""

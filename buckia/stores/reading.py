@@ -11,7 +11,7 @@ from stat import S_ISREG
 from typing import BinaryIO, Final, cast
 
 from buckia import pool, sqlite
-from buckia.errors import LocalError, StoreError
+from buckia.errors import LocalError, NotFoundError, StoreError
 from buckia.flight import WORTH, Flight, watched
 from buckia.model import Entry, Progress, Skipped, Tick
 from buckia.stores.hashing import Digests, HashCache, hash_bytes, hash_file, now
@@ -23,6 +23,9 @@ _BATCH = 64
 
 SMALL: Final = WORTH
 """Bytes up to which a file is read at once, and not told of before it is done."""
+
+TINY: Final = 64 * 1024
+"""Bytes that are hashed sooner than a cache is asked for what they hold."""
 
 LARGE: Final = 64 * 1024 * 1024
 """Bytes above which no md5 is computed in passing. It takes twice as long as all the rest, and
@@ -92,6 +95,21 @@ class Reader:
         if found.dirty is None or found.dirty == sqlite.dirty_key(self._paths.full(file.path)):
             return _entry(file, found)
         return None
+
+    def bytes_of(self, entry: Entry, path: str) -> bytes | None:
+        """All bytes of a file of a few, proved to be the version that is named. None for any other,
+        for a database, whose version is no digest of its bytes, and where something is wrong."""
+        if entry.size > TINY:
+            return None
+        try:
+            handle = self._paths.handle(path)
+            try:
+                content = os.read(handle, entry.size + 1)
+            finally:
+                os.close(handle)
+        except (OSError, LocalError, NotFoundError):
+            return None
+        return content if hash_bytes(content).sha256 == entry.version else None
 
     def nearby(self) -> closing[Nearby]:
         """What opens the files of `read_small`, for one thread."""
