@@ -7,16 +7,17 @@ journal and folds the lockfile, so there is no lock in here.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from itertools import takewhile
 from typing import Final
 
-from buckia import copies, pool, publisher, purges
+from buckia import copies, glances, pool, publisher, purges
 from buckia.drafts import Draft
 from buckia.flight import WORTH
 from buckia.model import Action, Op, Outcome, Progress, Tick, promotes, replace
 from buckia.phases import PHASES, REMOTE, phase
+from buckia.portions import LIGHT, Group, portions, size_of, weight_of
 from buckia.preflight import State
 from buckia.steps import Task, leave, perform
 from buckia.stores import folders
@@ -26,10 +27,6 @@ _PUBLISH: Final = PHASES[Op.PUBLISH]
 """The phase after which old keys may go: every copy is made, and no manifest names them."""
 _DELETES: Final = PHASES[Op.DELETE_REMOTE]
 _RECORDS: Final = PHASES[Op.ADOPT]
-
-
-Group = tuple[Task, ...]
-"""A task, and those of later targets that the same bytes are sent to while they are read."""
 
 
 class Run:
@@ -68,7 +65,7 @@ class Run:
         self._unset: set[str] = set()
         self._seen: set[str] = set()
         self._bytes = self._told = 0
-        self._total = sum(_size(task) for task in tasks)
+        self._total = sum(size_of(task) for task in tasks)
         self._sent: dict[str, list[Task]] = {}
         for task in tasks:
             if _is_sent(task):
@@ -119,7 +116,7 @@ class Run:
         idle = self._idle([task.action for task in todo if task.action.op is Op.PURGE])
         todo = [task for task in todo if task.action.id not in idle]
         todo = self._drafted(todo)
-        todo.sort(key=lambda task: -max(_size(task), _LIGHT))  # no fat file is left for the end
+        todo.sort(key=lambda task: -max(weight_of(task), LIGHT))  # no fat file is left for the end
         configures = any(task.action.op is Op.CONFIGURE for task in todo)
         groups = [(task, *self._riders(task)) for task in todo]
         self._drain(_carry_out, groups, alone=configures)
@@ -172,7 +169,7 @@ class Run:
             for task in moves
             if task.action.id in arrived - already and not self._forbidden(task, deleting=True)
         ]
-        self._drain(_leave, [(task,) for task in todo])
+        self._drain(_leave, [(task,) for task in todo], use_of=glances.leaving)
 
     def _forbidden(self, task: Task, *, deleting: bool = False) -> bool:
         """Whether a task has to wait for another run, because a write of its bucket failed: all
@@ -189,22 +186,25 @@ class Run:
         groups: Sequence[Group],
         *,
         alone: bool = False,
+        use_of: Callable[[Task], glances.Uses] = glances.writing,
     ) -> None:
         """Call a function for groups of tasks, and record what comes of it; `alone` for one after
-        the other, because services refuse to set two things of a bucket at once."""
-        sizes = {task.action.id: _size(task) for group in groups for task in group}
+        the other, because services refuse to set two things of a bucket at once. `use_of` is what
+        the function does, for stores that look at a portion together."""
+        sizes = {task.action.id: size_of(task) for group in groups for task in group}
         first = {group[0].action.id for group in groups}
         workers = 1 if alone else self._workers
 
         def carry(portion: Sequence[Group]) -> list[Outcome]:
             # of those that a stop keeps from beginning nothing is told, as of any that wait
             begun = takewhile(lambda group: not self._stop.is_set(), portion)
-            with folders.together():
+            uses = (use for group in portion for task in group for use in use_of(task))
+            with glances.over(uses), folders.together():
                 return [outcome for group in begun for outcome in function(group)]
 
         for batches in pool.each(
             carry,
-            _portions(groups, workers),
+            portions(groups, workers, lambda group: any(map(glances.told, use_of(group[0])))),
             workers=workers,
             executor=None if alone else self._executor,
             name="apply",
@@ -246,30 +246,6 @@ class Run:
         return Tick(stage, key, len(self._seen), moved, len(self._tasks), self._total)
 
 
-_TOGETHER: Final = 8
-"""Groups that a worker is handed at once, where there are many."""
-
-_LIGHT: Final = 1024 * 1024
-"""Bytes that these may have in all."""
-
-
-def _portions(groups: Sequence[Group], workers: int) -> Iterator[list[Group]]:
-    """What a worker takes at once: some small files of many, anything else by itself. To hand over
-    each of many alone takes a seventh of the CPU of small uploads."""
-    most = min(_TOGETHER, len(groups) // (_TOGETHER * workers))
-    portion: list[Group] = []
-    weight = 0
-    for group in groups:
-        size = sum(map(_size, group))
-        if portion and (len(portion) >= most or weight + size > _LIGHT):
-            yield portion
-            portion, weight = [], 0
-        portion.append(group)
-        weight += size
-    if portion:
-        yield portion
-
-
 def _carry_out(group: Group) -> list[Outcome]:
     """Each action, or its first half."""
     if group[0].action.op is Op.PUBLISH:
@@ -291,8 +267,3 @@ def _is_sent(task: Task) -> bool:
     """Whether a task reads a file of one bucket to put it into another."""
     pending = task.state is State.PENDING and task.action.op is Op.COPY
     return pending and task.stores.through and phase(task.action) == _FIRST_WRITE
-
-
-def _size(task: Task) -> int:
-    moves_bytes = task.action.op in (Op.UPLOAD, Op.DOWNLOAD) or promotes(task.action)
-    return task.action.content.size if moves_bytes and task.action.content else 0

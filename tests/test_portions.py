@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from buckia import engine
 from buckia.errors import Interrupted
 from buckia.model import Action, Content, Entry, Op
+from buckia.portions import LIGHT, Group, portions
 from buckia.preflight import State, View
 from buckia.project import Project
 from buckia.steps import Task
@@ -23,7 +23,7 @@ from tests.strategies import examples
 pytestmark = pytest.mark.usefixtures("hurried")
 
 
-def _group(number: int, size: int) -> engine.Group:
+def _group(number: int, size: int) -> Group:
     content = Content(size=size, sha256="0" * 64)
     action = Action(str(number), Op.UPLOAD, "main", f"k{number}", "new", None, content, None, None)
     stores: Any = None
@@ -35,26 +35,26 @@ def _group(number: int, size: int) -> engine.Group:
 def test_portions_hold_everything_in_order(sizes: list[int], workers: int) -> None:
     """None is heavier than it may be, unless it is one group, and all workers have many."""
     groups = [_group(number, size) for number, size in enumerate(sizes)]
-    portions = list(engine._portions(groups, workers))
-    assert [group for portion in portions for group in portion] == groups
-    for portion in portions:
+    handed = list(portions(groups, workers))
+    assert [group for portion in handed for group in portion] == groups
+    for portion in handed:
         weight = sum(task.action.content.size for (task,) in portion if task.action.content)
-        assert len(portion) == 1 or weight <= engine._LIGHT
+        assert len(portion) == 1 or weight <= LIGHT
         assert len(portion) <= max(1, len(groups) // (8 * workers))
 
 
 def test_many_small_files_are_handed_over_together() -> None:
     """Few are not: every worker is to have something to do until the end."""
-    many = list(engine._portions([_group(n, 10) for n in range(1000)], 4))
+    many = list(portions([_group(n, 10) for n in range(1000)], 4))
     assert {len(portion) for portion in many} == {8}
-    assert len(list(engine._portions([_group(n, 10) for n in range(60)], 4))) == 60
+    assert len(list(portions([_group(n, 10) for n in range(60)], 4))) == 60
 
 
 @pytest.mark.parametrize(("size", "together"), [(512 * 1024, 2), (512 * 1024 + 1, 1)])
 def test_a_portion_weighs_a_mebibyte_at_the_most(size: int, together: int) -> None:
     """Two that are heavier together are handed over one by one."""
-    portions = list(engine._portions([_group(n, size) for n in range(1000)], 4))
-    assert {len(portion) for portion in portions} == {together}
+    handed = list(portions([_group(n, size) for n in range(1000)], 4))
+    assert {len(portion) for portion in handed} == {together}
 
 
 def test_a_stop_is_heeded_within_a_portion(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from buckia import engine
+from buckia import portions
 from buckia.journal import Journal
 from buckia.model import Entry, Op, Outcome
 from buckia.stores import files, folders
@@ -105,7 +105,7 @@ def test_many_small_files_of_a_folder_are_flushed_together(
     flushed.clear()
     many.apply(plan)
     for name in ("old", "new/a", "new/b"):
-        assert 40 // engine._TOGETHER <= times(flushed, many.tree / name) <= 20
+        assert 40 // portions.TOGETHER <= times(flushed, many.tree / name) <= 20
 
 
 # -- together --------------------------------------------------------------------------------------

@@ -6,8 +6,9 @@ sentence and run against every store and against real servers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from enum import Enum
 from typing import BinaryIO, Protocol, runtime_checkable
 
 from msgspec import Struct
@@ -208,6 +209,36 @@ class Sweeping(Protocol):
         Whether an object still is `entry.version` is checked only where the service checks it for
         many at once, so this is not for content. What cannot go ends the sweep with its error; what
         is gone already counts as deleted.
+        """
+
+
+class Use(Enum):
+    """What is about to be done with an object, for which a store may have to look at it."""
+
+    READ = "read"
+    """It is the source of a copy."""
+    COPY = "copy"
+    """A copy is written there."""
+    KEEP = "keep"
+    """A copy of what will be overwritten or deleted is written there."""
+    DELETE = "delete"
+
+
+@runtime_checkable
+class Glancing(Protocol):
+    """What a store is beside, that can look at many keys with one request."""
+
+    @property
+    def glances(self) -> frozenset[Use]:
+        """Before what it would look at each key: nothing, where the service checks conditions."""
+
+    def glance(self, uses: Mapping[Use, Collection[str]]) -> AbstractContextManager[None]:
+        """Look at keys that lie close together, and be spared to look at each before what follows.
+
+        What was seen counts for one write of a key by this thread until the context ends, or some
+        seconds later; then, and where a write is tried again, the key is looked at by itself.
+        So the same is refused, with a longer moment for a race. It may see nothing, and never
+        raises.
         """
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import BinaryIO, Final
@@ -12,7 +12,7 @@ from buckia.errors import NotFoundError, PreconditionError, StoreError
 from buckia.headers import ALL
 from buckia.model import Entry, replace
 from buckia.rules import is_document
-from buckia.stores.base import Capabilities, Store
+from buckia.stores.base import Capabilities, Store, Use
 from buckia.stores.border import NoBucketError
 from buckia.stores.meter import Meter, announced
 from buckia.stores.probe import Verdict, probe
@@ -206,11 +206,12 @@ class S3Store:
         carriers = carriers_for(self._session, full)
 
         def step() -> None:
-            held = None if version else self._guard.head(entry.key)
-            if held:  # looked at before every attempt: by then it may be somebody else's
-                self._guard.compare(held, entry)
-            if held or version:
-                next(carriers).delete(full, version)
+            with self._guard.once(entry.key):
+                held = None if version else self._guard.held(entry.key)
+                if held:  # looked at before every attempt: by then it may be somebody else's
+                    self._guard.compare(held, entry)
+                if held or version:
+                    next(carriers).delete(full, version)
 
         try:
             persist(step, self._guard.place(entry.key))
@@ -218,6 +219,18 @@ class S3Store:
             raise
         except NotFoundError:
             return
+
+    @property
+    def glances(self) -> frozenset[Use]:
+        """See `Glancing.glances`: where the service checks no condition, and its listings are what
+        is there at that moment."""
+        return self._guard.unchecked if self._session.service.current else frozenset()
+
+    def glance(self, uses: Mapping[Use, Collection[str]]) -> AbstractContextManager[None]:
+        """See `Glancing.glance`: a page of a listing for each use."""
+        wanted = self.glances
+        named = {u: list(map(self._guard.full, keys)) for u, keys in uses.items() if u in wanted}
+        return self._guard.looks.over(named)
 
     def past(self, prefix: str = "") -> Iterator[Entry]:
         """See `Remembering.past`: nothing, where versioning was never on."""

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import repeat
 from typing import Any
 
 from buckia.errors import IntegrityError, NotFoundError, PreconditionError
 from buckia.model import Entry, replace, same_content
+from buckia.stores.base import Use
 from buckia.stores.border import NoBucketError
 from buckia.stores.probe import ABSENT
 from buckia.stores.s3_carriers import Boto, Condition, carriers_for
 from buckia.stores.s3_errors import FAILURES, persist, shown, translate
 from buckia.stores.s3_extras import hides_md5
+from buckia.stores.s3_looks import Looks
 from buckia.stores.s3_session import S3Session
 
 
@@ -24,9 +27,22 @@ class Guard:
 
     def __init__(self, session: S3Session) -> None:
         self.session = session
+        self.looks = Looks(session)
         self.conditions = session.options.conditions or session.service.conditions
         asked, usual = session.options.md5_etags, session.service.md5_etags
         self.md5_etags = asked if asked is not None else usual and not hides_md5(session.options)
+
+    @property
+    def unchecked(self) -> frozenset[Use]:
+        """What the service does without a condition, so that a look has to stand for one."""
+        told = self.conditions
+        checked = {
+            Use.READ: told.source,
+            Use.COPY: told.copy,
+            Use.KEEP: told.copy,
+            Use.DELETE: told.delete,
+        }
+        return frozenset(use for use, enforced in checked.items() if not enforced)
 
     def full(self, key: str) -> str:
         """The key as the bucket knows it."""
@@ -59,9 +75,22 @@ class Guard:
             return None
         return replace(found, key=key, md5=found.md5 if self.md5_etags else None)
 
+    def held(self, key: str) -> Entry | None:
+        """What is at a key, for a write that follows: key and version are certain, no more."""
+        found = self.looks.tell(self.full(key), lambda: self.head(key))
+        return replace(found, key=key) if found else None
+
+    @contextmanager
+    def once(self, key: str) -> Iterator[None]:
+        """One attempt to write: what was seen at the key before counts for no other."""
+        try:
+            yield
+        finally:
+            self.looks.forget(self.full(key))
+
     def look(self, key: str, expected: Entry | None) -> None:
         """Raise unless `key` holds what is expected right now."""
-        held = self.head(key)
+        held = self.held(key)
         if held or expected:
             self.compare(held or Entry(key, 0), expected)
 
@@ -87,6 +116,10 @@ class Guard:
         place = self.place(known.key)
 
         def step() -> str:
+            with self.once(known.key):
+                return attempt()
+
+        def attempt() -> str:
             if not enforced or (replacing and not replacing.version):
                 self.look(known.key, replacing)
                 return act(None)

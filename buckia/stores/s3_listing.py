@@ -50,16 +50,14 @@ def list_pages(session: S3Session, prefix: str, after: bytes = b"") -> Iterator[
 
     Raises `StoreError` for any doubt, `Elsewhere` where the first key does not come after `after`.
     """
-    place = f"listing of s3://{session.options.bucket} at {session.endpoint}"
+    place, most = _place(session), session.options.page_size
     start = prefix.encode("utf-8", "surrogateescape")
     seen: set[str] = set()
     token, last = None, after
     while True:
-        page = persist(partial(_fetch, session, prefix, token, after), place)
-        if after and last is after and page.objects and as_bytes(page.objects[0][0]) <= after:
-            raise Elsewhere(
-                f"{place}: it does not begin after a key; nothing was used; look for a proxy"
-            )
+        page = persist(partial(_fetch, session, prefix, token, after, most), place)
+        if last is after:
+            _demand_beginning(page.objects, after, place)
         last = _demand_order(page.objects, last, start, place)
         yield page.objects
         token = page.following
@@ -70,6 +68,31 @@ def list_pages(session: S3Session, prefix: str, after: bytes = b"") -> Iterator[
                 f"{place}: the service repeats itself; nothing was used; look for a proxy"
             )
         seen.add(token)
+
+
+def list_page(session: S3Session, prefix: str, after: bytes, most: int) -> Page:
+    """So many objects at the most below `prefix` whose key comes after `after`, asked for once.
+
+    Raises as `list_pages` does. All that is up to the last of them is in it; where nothing follows,
+    all that there is.
+    """
+    place = _place(session)
+    page = persist(partial(_fetch, session, prefix, None, after, most), place, attempts=1)
+    _demand_beginning(page.objects, after, place)
+    _demand_order(page.objects, after, as_bytes(prefix), place)
+    return page
+
+
+def _place(session: S3Session) -> str:
+    return f"listing of s3://{session.options.bucket} at {session.endpoint}"
+
+
+def _demand_beginning(objects: list[Listed], after: bytes, place: str) -> None:
+    """Raise unless a first page begins where it was told to."""
+    if after and objects and as_bytes(objects[0][0]) <= after:
+        raise Elsewhere(
+            f"{place}: it does not begin after a key; nothing was used; look for a proxy"
+        )
 
 
 def _demand_order(objects: list[Listed], last: bytes, start: bytes, place: str) -> bytes:
@@ -117,11 +140,11 @@ def nanoseconds(moment: datetime) -> int:
     return (passed.days * 86_400 + passed.seconds) * 1_000_000_000 + passed.microseconds * 1000
 
 
-def _fetch(session: S3Session, prefix: str, token: str | None, after: bytes) -> Page:
+def _fetch(session: S3Session, prefix: str, token: str | None, after: bytes, most: int) -> Page:
     query = {
         "list-type": "2",
         "encoding-type": "url",
-        "max-keys": str(session.options.page_size),
+        "max-keys": str(most),
         "prefix": prefix,
     }
     if token is not None:

@@ -58,6 +58,7 @@ class Service(Struct, frozen=True):
               are MD5, which every service understands
     metadata  whether objects carry metadata of their own, and with it our sha256
     md5_etags whether an ETag of 32 hex digits may be taken for the md5
+    current   whether a listing tells all that was written and deleted before it, as a look does
     """
 
     name: str
@@ -71,6 +72,7 @@ class Service(Struct, frozen=True):
     crc32: bool = False
     metadata: bool = True
     md5_etags: bool = True
+    current: bool = False
     quirks: tuple[Quirk, ...] = ()
 
     def has(self, region: str) -> bool:
@@ -85,6 +87,7 @@ _CEPH_ODD: Final = (
     Quirk("an ETag in quotes fails `If-Match` of PutObject, so it is sent bare", _MEASURED),
     Quirk("Complete tells no ETag: it is made of those of the parts", _MEASURED),
     Quirk("DeleteObjects takes MD5 and CRC32, and any key, and ignores ETags", _MEASURED),
+    Quirk("a listing tells every write before it", _MEASURED),
 )
 
 SERVICES: Final = (
@@ -102,7 +105,9 @@ SERVICES: Final = (
             bulk=True,
         ),
         crc32=True,
+        current=True,
         quirks=(
+            Quirk("a listing tells every write before it", "S3 user guide, consistency"),
             Quirk("every condition is enforced, those of DeleteObjects too", "S3 user guide"),
             Quirk("a key that is missing answers 403 to who may not list", "S3 API reference"),
             Quirk("under SSE-KMS an ETag is no MD5", "S3 API reference, Object"),
@@ -138,7 +143,9 @@ SERVICES: Final = (
         hosts=r"[a-z0-9.-]+\.r2\.cloudflarestorage\.com",
         region="auto",
         conditions=Conditions(create=True, replace=True, source=True),
+        current=True,
         quirks=(
+            Quirk("a listing tells every write before it", "Cloudflare R2 docs, consistency"),
             Quirk("the written side of a copy has headers of its own", "Cloudflare R2 docs"),
             Quirk("signs for the region `auto`", "Cloudflare R2 docs"),
         ),
@@ -157,7 +164,9 @@ SERVICES: Final = (
             Quirk("CRC32 trailers on old releases; none are sent", "no source", sure=False),
         ),
     ),
-    Service("ceph", conditions=Conditions(create=True, replace=True), quirks=_CEPH_ODD),
+    Service(
+        "ceph", conditions=Conditions(create=True, replace=True), current=True, quirks=_CEPH_ODD
+    ),
     Service(
         "backblaze",
         hosts=r"s3\.[a-z0-9-]+\.backblazeb2\.com",

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from buckia.stores.s3_listing import list_page
 from buckia.stores.s3_services import Conditions, find_service
 from tests.servers.s3 import S3Server
 from tests.stores.contract import HOSTILE, UNICODE, write
-from tests.stores.makers import SMALLEST_PART, open_linode
+from tests.stores.makers import SMALLEST_PART, open_linode, open_s3
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -133,4 +135,26 @@ def test_any_key_works_at_a_linode_address(
     assert tunnel.asked - before == {
         store.public_url("").removeprefix("https://").partition("/")[0]
     }
+    store.close()
+
+
+def test_a_listing_tells_every_write_before_it(rgw: tuple[S3Server, S3Server]) -> None:
+    """So keys can be looked at together: while others write, a page tells what a look would."""
+    store = open_s3(rgw[0], service="ceph")
+    session = store._session
+
+    def work(number: int) -> None:
+        for turn in range(20):
+            key = f"{number}/{turn:02}"
+            written = write(store, key, b"%d" % turn)
+            page = list_page(session, f"{number}/", b"", 100)
+            assert [(item[0], item[2].strip('"')) for item in page.objects] == [
+                (key, written.version)
+            ]
+            store.delete(written)
+            assert list_page(session, f"{number}/", b"", 100).objects == []
+
+    with ThreadPoolExecutor(8) as threads:
+        for _ in threads.map(work, range(8)):
+            pass
     store.close()

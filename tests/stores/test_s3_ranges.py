@@ -36,7 +36,7 @@ class OddService:
         self.begin = begin
         self.asked = 0
 
-    def fetch(self, _: Any, prefix: str, token: str | None, after: bytes) -> Page:
+    def fetch(self, _: Any, prefix: str, token: str | None, after: bytes, most: int) -> Page:
         """A page, as a service makes it up."""
         mine = [key for key in self.keys if key.startswith(prefix.encode())]
         if token is not None:
@@ -102,8 +102,8 @@ def test_a_doubt_in_one_range_is_a_doubt_about_all() -> None:
     keys = [f"{n:05}" for n in range(100)]
     service = OddService(set(keys), [10], "as told")
 
-    def fetch(session: Any, prefix: str, token: str | None, after: bytes) -> Page:
-        page = service.fetch(session, prefix, token, after)
+    def fetch(session: Any, prefix: str, token: str | None, after: bytes, most: int) -> Page:
+        page = service.fetch(session, prefix, token, after, most)
         if after and token is None:
             page.objects.reverse()
         return page

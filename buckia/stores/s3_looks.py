@@ -1,0 +1,99 @@
+"""Keys looked at together right before they are copied or deleted: one page of a listing tells of
+all that lie close, where each would be asked for by itself.
+
+It is the same look, then write. What a page told counts for the thread that asked, until its work
+on these keys ends, `LASTING` seconds at the most, and only until somebody here writes the key.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Final
+
+from buckia.errors import BuckiaError
+from buckia.model import Entry
+from buckia.stores.base import Use
+from buckia.stores.s3_listing import as_bytes, list_page
+from buckia.stores.s3_session import S3Session
+
+LASTING: Final = 2.0
+"""Seconds after which a key is looked at by itself."""
+
+WORTH: Final = 12
+"""Looks that cost a Ceph gateway as much as a page, which asks every shard of a bucket's index."""
+
+_CREDIT: Final = 2 * WORTH
+"""How much more pages may have cost than they spared, before keys are looked at one by one."""
+
+_Told = dict[str, tuple[float, Entry | None]]
+"""Until when it counts, and what was at a key."""
+
+
+class Looks:
+    """What pages told of one bucket's keys, which are the bucket's own here. For many threads."""
+
+    def __init__(self, session: S3Session) -> None:
+        self._session = session
+        self._told: dict[int, _Told] = {}
+        self._spared: Counter[Use] = Counter()
+
+    @contextmanager
+    def over(self, uses: Mapping[Use, Collection[str]]) -> Iterator[None]:
+        """Know, until this ends, what is at these keys now: those of each use lie together."""
+        mine = threading.get_ident()
+        told = self._told[mine] = {}
+        try:
+            for use, keys in uses.items():
+                rest = self._wanted(use, set(keys).difference(told))
+                if len(rest) >= WORTH and self._spared[use] >= -_CREDIT:
+                    found = self._ask(rest)
+                    self._spared[use] += len(found) - WORTH
+                    told.update(found)
+            yield
+        finally:
+            self._told.pop(mine, None)
+
+    def _wanted(self, use: Use, keys: Collection[str]) -> list[str]:
+        """Keys in order, without those that have to be looked at all the same, for their class."""
+        classes = self._session.classes
+        known = (key for key in keys if use is not Use.READ or classes.of(key) is not None)
+        return sorted(known, key=as_bytes)
+
+    def tell(self, key: str, alone: Callable[[], Entry | None]) -> Entry | None:
+        """What is at a key, as a page told this thread right before; else as `alone` tells."""
+        until, held = self._told.get(threading.get_ident(), {}).get(key, (0.0, None))
+        return held if time.monotonic() < until else alone()
+
+    def forget(self, key: str) -> None:
+        """Whatever was told of a key may be so no more: for every thread."""
+        for told in list(self._told.values()):
+            told.pop(key, None)
+
+    def _ask(self, keys: Sequence[str]) -> _Told:
+        """What one page tells of keys in order: nothing of those that it does not reach, and none
+        where it is in doubt, since a look at one key tells what is wrong."""
+        until = time.monotonic() + LASTING
+        after = _before(keys[0])
+        with suppress(BuckiaError):
+            prefix = self._session.options.prefix
+            page = list_page(self._session, prefix, as_bytes(after), 2 * len(keys))
+            held = {key: etag.strip('"') for key, _, etag, _ in page.objects}
+            last = page.objects[-1][0] if page.objects else after
+            reach = None if page.following is None else as_bytes(last)
+            return {
+                key: (until, Entry(key, 0, version=held[key]) if key in held else None)
+                for key in keys
+                if (reach is None or as_bytes(key) <= reach) and held.get(key) != ""
+            }
+        return {}
+
+
+def _before(key: str) -> str:
+    """A key before this one, with hardly any between: where a page has to begin."""
+    stem, end = key[:-1], key[-1:]
+    close = end.isascii() and end.isalnum()
+    return stem + chr(ord(end) - 1) + "~" if close else stem

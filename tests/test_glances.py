@@ -1,0 +1,245 @@
+"""What a worker is about to do is told to stores that look at many keys together, all of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from buckia.glances import TOGETHER
+from buckia.model import Entry, Op
+from buckia.stores.base import Store, Use
+from buckia.stores.memory import MemoryStore
+from buckia.stores.s3 import S3Store
+from tests.helpers import NO_LIMITS, World
+from tests.servers.moto import serve_moto
+from tests.servers.s3 import S3Server
+from tests.stores.contract import content, write
+from tests.stores.makers import open_s3
+from tests.tiers import FOLDER, SOURCE, TARGETS, Tiers
+
+pytestmark = pytest.mark.usefixtures("hurried")
+
+COUNT = 4 * TOGETHER
+"""Of so many a single worker takes as many at once as it may."""
+
+
+class Seeing(MemoryStore):
+    """A bucket that remembers what it was told, and what of it was done, and what was not told."""
+
+    def __init__(self, name: str = "memory", wanted: Collection[Use] = tuple(Use)) -> None:
+        super().__init__(name)
+        self.glances = frozenset(wanted)
+        self.seen: list[dict[Use, list[str]]] = []
+        self.untold: list[tuple[Use, str]] = []
+        self.now: dict[int, dict[Use, list[str]]] = {}
+
+    @contextmanager
+    def glance(self, uses: Mapping[Use, Collection[str]]) -> Iterator[None]:
+        told = {use: list(keys) for use, keys in uses.items()}
+        self.seen.append(told)
+        self.now[threading.get_ident()] = told
+        yield
+        del self.now[threading.get_ident()]
+
+    def demand(self, key: str, *uses: Use) -> None:
+        told = self.now.get(threading.get_ident(), {})
+        own = key.startswith(".buckia/") and "/trash/" not in key
+        if not own and not any(key in told.get(use, ()) for use in uses):
+            self.untold.append((uses[0], key))
+
+    def copy(
+        self, source: Store, entry: Entry, *, key: str, replacing: Entry | None
+    ) -> Entry | None:
+        if self.copies(source):
+            assert isinstance(source, Seeing)
+            source.demand(entry.key, Use.READ)
+            self.demand(key, Use.COPY, Use.KEEP)
+        return super().copy(source, entry, key=key, replacing=replacing)
+
+    def delete(self, entry: Entry) -> None:
+        self.demand(entry.key, Use.DELETE)
+        super().delete(entry)
+
+    def told(self, use: Use) -> list[str]:
+        return sorted(key for seen in self.seen for key in seen.get(use, ()))
+
+
+def world(root: Path, store: Store) -> World:
+    made = World(root, {"main": store}, max_workers=1, delete_orphaned=True, limits=NO_LIMITS)
+    for number in range(COUNT):
+        made.write(f"old/{number:03}", b"%d" % number)
+    made.apply(made.plan())
+    return made
+
+
+def renamed(made: World) -> None:
+    (made.tree / "old").rename(made.tree / "new")
+
+
+def changed(made: World) -> None:
+    for number in range(COUNT):
+        made.write(f"old/{number:03}", b"changed %d" % number)
+
+
+def removed(made: World) -> None:
+    made.write("other", b"the side is not empty")
+    for number in range(COUNT):
+        made.remove(f"old/{number:03}")
+
+
+@pytest.mark.parametrize(
+    ("change", "uses"),
+    [
+        (renamed, {Use.READ: "old/", Use.COPY: "new/", Use.DELETE: "old/"}),
+        (changed, {Use.READ: "old/", Use.KEEP: "trash"}),
+        (removed, {Use.READ: "old/", Use.KEEP: "trash", Use.DELETE: "old/"}),
+    ],
+)
+def test_all_that_is_done_was_told(
+    tmp_path: Path, change: Callable[[World], None], uses: dict[Use, str]
+) -> None:
+    """Nothing beside it, each once, and so many at a time as are done soon."""
+    store = Seeing()
+    made = world(tmp_path, store)
+    store.seen.clear()
+    change(made)
+    made.apply(made.plan())
+    assert made.remote() == made.local()
+    assert store.untold == []
+    for use in Use:
+        told = store.told(use)
+        assert len(told) == len(set(told)) == (COUNT if use in uses else 0)
+        assert all(uses[use] in key for key in told)
+    portions = [seen for seen in store.seen if seen]
+    assert {len(keys) for seen in portions for keys in seen.values()} == {TOGETHER}
+    assert not store.now
+
+
+def test_what_is_half_done_is_told_no_more(tmp_path: Path) -> None:
+    """A copy that is there is not made again; its old key still has to go."""
+    store = Seeing()
+    made = world(tmp_path, store)
+    renamed(made)
+    plan = made.plan()
+    for number in range(COUNT):
+        write(store, f"new/{number:03}", b"%d" % number)
+    store.seen.clear()
+    made.apply(plan)
+    assert made.remote() == made.local()
+    assert {use for seen in store.seen for use in seen} == {Use.DELETE}
+    assert store.untold == []
+
+
+def test_a_promotion_tells_both_buckets(tmp_path: Path) -> None:
+    """What is read in one, what is written in the other, and what a move leaves."""
+    stores = {name: Seeing(name) for name in (SOURCE, *TARGETS)}
+    made = Tiers(tmp_path, stores, max_workers=1)
+    names = [f"{FOLDER}/{number:03}" for number in range(COUNT)]
+    made.applied({name: name.encode() for name in names})
+    target = TARGETS[0]
+    made.promote(target)
+    assert stores[SOURCE].told(Use.READ) == stores[target].told(Use.COPY) == names
+    made.applied({name: b"changed " + name.encode() for name in names})
+    made.promote(target)
+    trash = stores[target].told(Use.KEEP)
+    assert len(trash) == COUNT
+    assert all(key.startswith(".buckia/trash/") for key in trash)
+    stores[SOURCE].seen.clear()
+    plan = made.promote(TARGETS[1], move=True)
+    assert {action.op for action in plan.actions} == {Op.MOVE}
+    assert stores[SOURCE].told(Use.DELETE) == names
+    assert not any(store.untold for store in stores.values())
+
+
+def test_where_nothing_is_looked_at_no_more_are_taken_at_once(tmp_path: Path) -> None:
+    """A store that checks all by itself, and one that only looks before deletions."""
+    for number, wanted in enumerate([(), (Use.DELETE,)]):
+        store = Seeing(wanted=wanted)
+        (tmp_path / str(number)).mkdir()
+        made = world(tmp_path / str(number), store)
+        store.seen.clear()
+        renamed(made)
+        made.apply(made.plan())
+        sizes = {use: {len(s[use]) for s in store.seen if use in s} for use in Use}
+        assert sizes[Use.COPY] == {8}
+        assert sizes[Use.DELETE] == {TOGETHER if wanted else 8}
+
+
+# -- a service that checks nothing -----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[S3Server]:
+    """moto over HTTP."""
+    with serve_moto() as made:
+        yield made
+
+
+def requests(store: S3Store, act: Callable[[], object]) -> dict[str, int]:
+    """What was asked of the service meanwhile."""
+    before = store.traffic.usage
+    act()
+    return {str(kind): n for kind, n in (store.traffic.usage - before).requests.items()}
+
+
+def test_renames_ask_for_three_pages_in_place_of_three_looks_each(
+    tmp_path: Path, server: S3Server
+) -> None:
+    """One look is left for each: whether the copy is there before the old object goes."""
+    store = open_s3(server, service="ceph", page_size=1000)
+    made = world(tmp_path, store)
+    renamed(made)
+    plan = made.plan()
+    asked = requests(store, lambda: made.apply(plan))
+    assert made.remote() == made.local()
+    assert (asked["copy"], asked["delete"]) == (COUNT, COUNT + 3)  # the rest: the lease's own
+    assert COUNT <= asked["look"] < COUNT + 20
+    assert asked["list"] < 20
+
+
+def test_a_promotion_asks_for_a_copy_each_and_two_pages_a_portion(
+    tmp_path: Path, server: S3Server
+) -> None:
+    """No look at any."""
+    options = {"service": "ceph", "page_size": 1000}
+    stores = {name: open_s3(server, **options) for name in (SOURCE, *TARGETS)}
+    made = Tiers(tmp_path, stores, max_workers=1)
+    made.applied({f"{FOLDER}/{number:03}": b"%d" % number for number in range(COUNT)})
+    source, target = stores[SOURCE], stores[TARGETS[0]]
+    plan = made.promotion(TARGETS[0])
+    before = source.traffic.usage
+    asked = requests(target, lambda: made.apply(plan))
+    assert asked["copy"] == COUNT
+    assert asked["look"] + (source.traffic.usage - before).look < 20
+    assert asked["list"] < 20
+    assert content(target, f"{FOLDER}/007") == b"7"
+
+
+@pytest.mark.parametrize("foreign", [f"{FOLDER}/040", "source"])
+def test_what_came_since_preflight_is_refused_and_the_rest_is_done(
+    tmp_path: Path, server: S3Server, foreign: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An object of somebody else stays, and a source that changed is not promoted."""
+    stores = {n: open_s3(server, service="ceph", page_size=1000) for n in (SOURCE, *TARGETS)}
+    made = Tiers(tmp_path, stores, max_workers=1)
+    made.applied({f"{FOLDER}/{number:03}": b"%d" % number for number in range(COUNT)})
+    plan = made.promotion(TARGETS[0])
+    key = f"{FOLDER}/040"
+    store = stores[SOURCE if foreign == "source" else TARGETS[0]]
+    glance = S3Store.glance
+
+    def late(self: S3Store, uses: Mapping[Use, Collection[str]]) -> object:
+        if self is store and any(key in keys for keys in uses.values()):
+            write(store, key, b"foreign", replacing=store.head(key))
+        return glance(self, uses)
+
+    monkeypatch.setattr(S3Store, "glance", late)
+    applied = made.apply(plan)
+    assert [outcome.key for outcome in applied.failed] == [key]
+    assert content(store, key) == b"foreign"
+    there = {entry.key for entry in stores[TARGETS[0]].entries(f"{FOLDER}/")}
+    assert len(there) == (COUNT - 1 if foreign == "source" else COUNT)
