@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from buckia.errors import Interrupted
-from buckia.model import Action, Content, Entry, Op
+from buckia.model import Action, Content, Entry, Op, Source, replace
 from buckia.portions import LIGHT, Group, portions
 from buckia.preflight import State, View
 from buckia.project import Project
@@ -55,6 +56,28 @@ def test_a_portion_weighs_a_mebibyte_at_the_most(size: int, together: int) -> No
     """Two that are heavier together are handed over one by one."""
     handed = list(portions([_group(n, size) for n in range(1000)], 4))
     assert {len(portion) for portion in handed} == {together}
+
+
+@pytest.mark.parametrize(("through", "together"), [(False, 8), (True, 1)])
+def test_what_a_service_copies_by_itself_weighs_less(through: bool, together: int) -> None:
+    """Photos are promoted many at a time, unless their bytes pass through here."""
+    stores: Any = SimpleNamespace(through=through)
+    copies = []
+    for number in range(1000):
+        (task,) = _group(number, 3 * 1024 * 1024)
+        source = Source(key=task.action.key, version="v", bucket="other")
+        action = replace(task.action, op=Op.COPY, source=source)
+        copies.append((replace(task, action=action, stores=stores),))
+    assert {len(portion) for portion in portions(copies, 4)} == {together}
+
+
+@pytest.mark.parametrize(("workers", "together"), [(1, 32), (4, 32), (8, 31), (100, 2)])
+def test_of_what_is_seen_together_more_is_taken(workers: int, together: int) -> None:
+    """As long as each worker has some portions of it."""
+    groups = [_group(number, 10) for number in range(1000)]
+    handed = list(portions(groups, workers, lambda group: True))
+    assert max(map(len, handed)) == together
+    assert [group for portion in handed for group in portion] == groups
 
 
 def test_a_stop_is_heeded_within_a_portion(tmp_path: Path) -> None:
