@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -113,6 +114,7 @@ def test_many_small_files_of_a_folder_are_flushed_together(
 
 def test_a_folder_is_flushed_once_at_the_end(tmp_path: Path, flushed: list[os.stat_result]) -> None:
     """Outside at once, and no descriptor is left open."""
+    (tmp_path / "d").mkdir()
     store, before = LocalStore(tmp_path), handles()
     with folders.together():
         for key in ("a", "b", "d/c", "d/e"):
@@ -220,3 +222,42 @@ def test_where_a_rename_leads_is_tried_once_for_each_folder(
     (tmp_path / "d").rename(tmp_path / "aside")
     put(store, "d/d", b"1")
     assert tried[2:] == [tmp_path / "d"]
+
+
+def test_what_is_put_into_a_folder_counts_when_the_folder_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One thread makes it and is slow to flush it in; another has put a file there meanwhile, and
+    is not done before."""
+    made, go = threading.Event(), threading.Event()
+    events: list[str] = []
+    flush = folders.flush
+
+    def slow(handle: int) -> None:
+        if threading.current_thread().name == "maker":
+            made.set()
+            assert go.wait(30)
+        flush(handle)
+        events.append(f"{threading.current_thread().name} flushed")
+
+    def make() -> None:
+        with folders.opened(tmp_path, ["new"], make=True):
+            pass
+
+    def put() -> None:
+        with folders.together(), folders.opened(tmp_path, ["new"], make=True) as inside:
+            (tmp_path / "new" / "file").touch()
+            folders.settle(inside)
+        events.append("put counts")
+
+    monkeypatch.setattr(folders, "flush", slow)
+    maker = threading.Thread(target=make, name="maker")
+    putter = threading.Thread(target=put, name="putter")
+    maker.start()
+    assert made.wait(30)
+    putter.start()
+    putter.join(0.2)  # more than it needs, if it does not wait
+    go.set()
+    for thread in (maker, putter):
+        thread.join(30)
+    assert events == ["maker flushed", "putter flushed", "put counts"]

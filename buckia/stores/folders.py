@@ -51,9 +51,9 @@ def _enter(part: str, inside: int, *, make: bool) -> int:
             raise LocalError(f"the folder {part!r} is a symbolic link; remove it") from None
         if not (make and isinstance(problem, FileNotFoundError)):
             raise
-    with contextlib.suppress(FileExistsError):
+    with contextlib.suppress(FileExistsError), _MAKING:
         os.mkdir(part, dir_fd=inside)
-        settle(inside)
+        flush(inside)
     return _enter(part, inside, make=False)
 
 
@@ -122,6 +122,11 @@ def flush(handle: int) -> None:
         os.fsync(handle)
 
 
+_MAKING: Final = threading.Lock()
+"""Held while a folder is made and flushed into the one that it lies in: another thread may find it
+before that, and what it puts there must not count sooner."""
+
+
 class _Changed(threading.local):
     """The folders that this thread is to flush, by device and inode; None: each at once."""
 
@@ -142,7 +147,7 @@ def together() -> Iterator[None]:
     finally:
         _CHANGED.held = outer
         for handle in mine.values():
-            flush(handle)
+            _flush_whole(handle)
             os.close(handle)
 
 
@@ -150,11 +155,18 @@ def settle(handle: int) -> None:
     """Flush an open folder before what was done in it counts: now, or at the end of `together`."""
     held = _CHANGED.held
     if held is None:
-        flush(handle)
+        _flush_whole(handle)
         return
     stat = os.fstat(handle)
     if (stat.st_dev, stat.st_ino) not in held:
         held[stat.st_dev, stat.st_ino] = os.dup(handle)
+
+
+def _flush_whole(handle: int) -> None:
+    """Flush an open folder, once it survives a power cut itself."""
+    with _MAKING:
+        pass
+    flush(handle)
 
 
 def prune(root: Path, parts: Sequence[str]) -> None:
