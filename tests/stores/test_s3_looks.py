@@ -108,6 +108,7 @@ def test_what_is_both_read_and_deleted_is_seen_once(store: S3Store) -> None:
     assert [entry.key for entry in store.entries()] == NAMES
 
 
+@pytest.mark.promise("INV-6")
 @pytest.mark.parametrize("what", ["source", "source gone", "target"])
 def test_a_copy_of_what_changed_is_refused(store: S3Store, what: str) -> None:
     """By the page alone, as by a look; the others of the portion are copied."""
@@ -131,6 +132,7 @@ def test_a_copy_of_what_changed_is_refused(store: S3Store, what: str) -> None:
     assert content(store, NAMES[6]) == entries[6].key.encode()
 
 
+@pytest.mark.promise("INV-5")
 def test_what_changed_is_not_deleted(store: S3Store) -> None:
     """What is gone counts as deleted, without a request."""
     entries = filled(store)
@@ -145,6 +147,7 @@ def test_what_changed_is_not_deleted(store: S3Store) -> None:
     assert content(store, entries[3].key) == b"foreign"
 
 
+@pytest.mark.promise("INV-6")
 def test_a_look_counts_for_one_write(store: S3Store) -> None:
     """The page said that nothing is there; by now our own copy is."""
     entries = filled(store)
