@@ -8,7 +8,7 @@ again just as it was, so nobody can tell the difference.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import compress
 from operator import and_
 from typing import Final
@@ -25,18 +25,13 @@ class Plain:
 
     __slots__ = ("numbers", "sha256", "sizes", "tokens")
 
-    def __init__(self) -> None:
-        self.numbers: dict[str, int] = {}
-        self.sizes = array("q")
-        self.sha256: list[str] = []
-        self.tokens: list[str] = []
-
-    def add(self, key: str, size: int, sha256: str, token: str) -> None:
-        """One more file."""
-        self.numbers[key] = len(self.numbers)
-        self.sizes.append(size)
-        self.sha256.append(sha256)
-        self.tokens.append(token)
+    def __init__(
+        self, keys: Sequence[str], sizes: array[int], sha256: Sequence[str], tokens: Sequence[str]
+    ) -> None:
+        self.numbers = {key: number for number, key in enumerate(keys)}
+        self.sizes = sizes
+        self.sha256 = sha256
+        self.tokens = tokens
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -80,6 +75,28 @@ class Entries(Mapping[str, Entry]):
         if same:
             self.times[number] = time
         return same
+
+    def hold_file(self, key: str, size: int, sha256: str, md5: str | None, modified: int) -> bool:
+        """The same of a plain file under its usual name, of which no entry is made."""
+        plain = self.plain
+        number = plain.numbers.get(key)
+        if number is None or plain.sha256[number] != sha256 or plain.tokens[number] != md5:
+            return False
+        if plain.sizes[number] != size or not _ABSENT < modified < _LATEST:
+            return False
+        self.times[number] = modified
+        return True
+
+    def hold_object(self, key: str, size: int, md5: str, modified: int) -> bool:
+        """The same of an object whose token is its md5, of which no entry is made."""
+        plain = self.plain
+        number = plain.numbers.get(key)
+        if number is None or plain.tokens[number] != md5 or plain.sizes[number] != size:
+            return False
+        if not _ABSENT < modified < _LATEST:
+            return False
+        self.times[number] = modified
+        return True
 
     def discard(self, key: str) -> None:
         """Forget an entry that is as `plain` has it."""

@@ -7,6 +7,8 @@ into a state that never was: git reports a conflict there.
 
 from __future__ import annotations
 
+import re
+from array import array
 from collections.abc import Iterator, KeysView, Mapping
 from io import BytesIO
 from typing import Any, Final
@@ -57,7 +59,7 @@ class Locked(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
     headers: Headers | None = None
 
 
-_MD5_DIGITS: Final = 32
+_MD5: Final = re.compile("[0-9a-f]{32}")
 _SPECIAL: Final = (*SIDECARS, manifest.NAME)
 """How keys end that are never just a file."""
 
@@ -99,14 +101,25 @@ class BucketState(Struct, frozen=True, forbid_unknown_fields=True):
 
     def plain(self) -> Plain:
         """The entries of files that are nothing but bytes, in columns."""
-        found = Plain()
-        for key, item in self.entries.items():
-            token = item.token
-            if token is None or len(token) != _MD5_DIGITS or not item.size or item.headers:
-                continue
-            if item.logical is None and item.path is None and not key.endswith(_SPECIAL):
-                found.add(key, item.size, item.sha256, token)
-        return found
+        known = self.entries
+        keys = [
+            key
+            for key, item in known.items()
+            if (token := item.token) is not None
+            and item.size
+            and not item.headers
+            and item.logical is None
+            and item.path is None
+            and _MD5.fullmatch(token)
+            and not key.endswith(_SPECIAL)
+        ]
+        kept = [known[key] for key in keys]
+        return Plain(
+            keys,
+            array("q", [item.size for item in kept]),
+            [item.sha256 for item in kept],
+            [item.token or "" for item in kept],
+        )
 
 
 class _Remembered(Mapping[str, Entry]):

@@ -28,7 +28,7 @@ from buckia.model import (
 from buckia.reconcile import is_base
 from buckia.rules import Rules
 from buckia.sqlite import SIDECARS
-from buckia.stores.base import Ranging, Store
+from buckia.stores.base import Hold, Ranging, Store
 from buckia.stores.hashing import hash_file
 from buckia.stores.local import LocalStore
 
@@ -92,12 +92,13 @@ def list_remote(
     """
     steady = Entries(plain, plain.listed) if plain else None
     entries: dict[str, Entry] = {} if steady is None else steady.loose
-    held = 0
     skipped: list[Skipped] = []
     sidecars: list[Entry] = []
     manifests: dict[str, Entry] = {}
     covers = layout.coverage
-    for entry in _objects(store, layout, within, known):
+    held = 0
+    hold = None if steady is None else steady.hold_object
+    for entry in _objects(store, layout, within, known, hold):
         key = entry.key
         if steady is not None and steady.hold(entry):
             held += 1
@@ -115,8 +116,8 @@ def list_remote(
                 skipped.append(_unusable(key, why))
         if (held + len(entries)) % _TICK == 0:
             progress(Tick("list", key, held + len(entries)))
-    progress(Tick("list", "", held + len(entries), 0, held + len(entries)))
     found = entries if steady is None else steady
+    progress(Tick("list", "", len(found), 0, len(found)))
     return Listing(found, tuple(skipped), tuple(sidecars), manifests)
 
 
@@ -147,11 +148,15 @@ def _examined(
 
 
 def _objects(
-    store: Store, layout: Layout, within: tuple[str, ...], known: Collection[str]
+    store: Store,
+    layout: Layout,
+    within: tuple[str, ...],
+    known: Collection[str],
+    hold: Hold | None,
 ) -> Iterable[Entry]:
     for prefix in overlap(layout.prefixes, within):
         if known and isinstance(store, Ranging):
-            yield from store.ranged(prefix, known)
+            yield from store.ranged(prefix, known, hold)
         else:
             yield from store.entries(prefix)
     for key in layout.single_keys:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from buckia.model import Entry, Listing, Skipped, replace, silent
 from buckia.reconcile import Scope, reconcile
 from buckia.rules import Rules
 from buckia.snapshot import Sides, _examined, list_remote
-from buckia.stores.base import Capabilities
+from buckia.stores.base import Capabilities, Hold
 from buckia.stores.memory import MemoryStore
 from tests.helpers import World
 from tests.strategies import History, any_histories, examples
@@ -39,6 +40,15 @@ NAMES = (
 )
 
 
+def not_held(entries: Iterator[Entry], hold: Hold | None) -> Iterator[Entry]:
+    """Entries without those that are taken as S3 tells of them: none that tells more, or less."""
+    for entry in entries:
+        known = (entry.key, entry.size, entry.md5 or "", entry.modified or 0)
+        told = Entry(*known[:2], md5=entry.md5, version=entry.md5, modified=entry.modified)
+        if not (hold and entry == told and entry.md5 and hold(*known)):
+            yield entry
+
+
 class Etags(MemoryStore):
     """A bucket that tells what S3 tells: md5s as tokens, and little else in a listing."""
 
@@ -52,6 +62,12 @@ class Etags(MemoryStore):
         for entry in super().entries(prefix):
             yield replace(entry, sha256=None, sha1=None, type=None, headers=None)
 
+    def ranged(
+        self, prefix: str, known: Iterable[str], hold: Hold | None = None
+    ) -> Iterator[Entry]:
+        """The same, but for what is taken as it is."""
+        return not_held(self.entries(prefix), hold)
+
     def _write(self, entry: Entry, data: bytes, replacing: Entry | None) -> Entry:
         written = super()._write(entry, data, replacing)
         told = replace(written, version=written.md5)
@@ -63,7 +79,7 @@ def plan_bytes(world: World, bulk: bool) -> bytes:
     """The plan of a world, with or without what is settled in bulk."""
     with pytest.MonkeyPatch.context() as patch:
         if not bulk:
-            patch.setattr(BucketState, "plain", lambda state: Plain())
+            patch.setattr(BucketState, "plain", lambda state: Plain([], array("q"), [], []))
         with world.open() as project:
             return msgspec.json.encode(project.plan())
 
@@ -154,6 +170,12 @@ class Shown(MemoryStore):
         """All of them, in order."""
         yield from (self._shown[key] for key in sorted(self._shown))
 
+    def ranged(
+        self, prefix: str, known: Iterable[str], hold: Hold | None = None
+    ) -> Iterator[Entry]:
+        """The same, but for what is taken as it is."""
+        return not_held(self.entries(prefix), hold)
+
 
 def held(plain: Plain, make: Any, found: dict[str, Entry]) -> Entries:
     """The same entries, as a side holds them."""
@@ -173,7 +195,9 @@ def test_entries_held_in_columns_are_the_same_entries(
     mine = {key: entry for key, entry in mine.items() if key not in ("nul", ".buckia.d")}
     here = held(plain, lambda *at: plain.read(str, *at), mine)
     whole = list_remote(Shown(theirs), EVERYTHING, rules.excludes, silent)
-    quick = list_remote(Shown(theirs), EVERYTHING, rules.excludes, silent, plain=plain)
+    quick = list_remote(
+        Shown(theirs), EVERYTHING, rules.excludes, silent, known=base.keys(), plain=plain
+    )
     quick = _examined(quick, here, EVERYTHING, rules.excludes)
     assert dict(here) == mine
     assert dict(quick.entries) == whole.entries
@@ -187,6 +211,29 @@ def test_entries_held_in_columns_are_the_same_entries(
     assert reconcile(*planning._unsettled(fast, base), rules, scope) == reconcile(
         Listing(mine, skipped), base, whole, rules, scope
     )
+
+
+@examples(200)
+@given(
+    locked_of(),
+    st.sampled_from([0, 3, 4]),
+    st.sampled_from(SHA),
+    st.sampled_from([*MD5, None]),
+    st.sampled_from([7, -1, 2**63 - 1, 2**63, -(2**63)]),
+)
+def test_what_is_held_without_an_entry_is_what_an_entry_would_be(
+    known: Locked, size: int, sha256: str, md5: str | None, time: int
+) -> None:
+    """A file by its digests, an object by its token: taken, and then told of, just the same."""
+    plain = BucketState("x", 1, "", None, False, {"a": known}).plain()
+    file = Entry("a", size, sha256, md5, None, None, sha256, time, None, "a")
+    whole, quick = (Entries(plain, lambda *at: plain.read(str, *at)) for _ in range(2))
+    assert quick.hold_file("a", size, sha256, md5, time) == whole.hold(file)
+    assert dict(quick) == dict(whole)
+    whole, quick = Entries(plain, plain.listed), Entries(plain, plain.listed)
+    listed = Entry("a", size, None, md5, None, None, md5, time)
+    assert (quick.hold_object("a", size, md5 or "", time)) == (whole.hold(listed))
+    assert dict(quick) == dict(whole)
 
 
 @examples(100)

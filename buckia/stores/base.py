@@ -6,7 +6,7 @@ sentence and run against every store and against real servers.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from enum import Enum
 from typing import BinaryIO, Protocol, runtime_checkable
@@ -190,13 +190,20 @@ class Remembering(Protocol):
         """Read one of `past`. Raises `NotFoundError` when it has ended meanwhile."""
 
 
+Hold = Callable[[str, int, str, int], bool]
+"""Told of an object that is listed, by its key, size, md5 that is its token, and time (ns since
+1970): whether that is all there is to know, and no entry is to be made."""
+
+
 @runtime_checkable
 class Ranging(Protocol):
     """What a store is beside, that can list parts of a bucket at the same time."""
 
-    def ranged(self, prefix: str, known: Iterable[str]) -> Iterator[Entry]:
+    def ranged(
+        self, prefix: str, known: Iterable[str], hold: Hold | None = None
+    ) -> Iterator[Entry]:
         """The same as `entries`, whatever is `known`: keys that may be there. It says only where
-        to cut."""
+        to cut. What `hold` takes is not given; it is asked from many threads."""
 
 
 @runtime_checkable

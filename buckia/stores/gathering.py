@@ -7,6 +7,7 @@ from functools import partial
 
 from buckia.columns import Entries, Plain
 from buckia.model import Entry
+from buckia.stores.hashing import Digests
 from buckia.stores.paths import Paths
 from buckia.stores.tree import Found
 
@@ -31,6 +32,19 @@ class Gathered:
             if not self._paths.remember(file.key, file.path):
                 self.twice |= self._unusual.setdefault(file.key, file.path) != file.path
             yield file
+
+    def hold(self, file: Found, known: Digests) -> bool:
+        """Whether a file is as `plain` has it; then it is held so."""
+        steady, key = self._steady, file.key
+        if steady is None or known.logical is not None or known.sha1 is not None:
+            return False
+        if self._unusual and key in self._unusual:
+            return False
+        time = file.stat.st_mtime_ns
+        if not steady.hold_file(key, known.size, known.sha256, known.md5, time):
+            return False
+        self.twice |= key in self._whole
+        return True
 
     def take(self, entry: Entry) -> None:
         """What a file holds."""

@@ -11,9 +11,10 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from threading import Lock
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from buckia.stores.meter import Meter
 
@@ -107,10 +108,15 @@ class HashCache:
     def find_all(self, files: Sequence[tuple[os.stat_result, str]]) -> list[Digests | None]:
         """The same of many files, which are looked up together; no more of it is kept in memory."""
         with self._lock:
-            known = self._rows({(stat.st_dev, stat.st_ino) for stat, _ in files})
-            if self._fresh:
-                known |= self._fresh
-        return [_trusted(known.get((s.st_dev, s.st_ino)), s, path) for s, path in files]
+            rows = self._rows({(stat.st_dev, stat.st_ino) for stat, _ in files})
+            fresh = self._fresh
+            if not fresh:
+                return [_trusted(rows.get((s.st_dev, s.st_ino)), s, path) for s, path in files]
+            found = [(fresh.get((s.st_dev, s.st_ino)), s, path) for s, path in files]
+        return [
+            _trusted(row or rows.get((stat.st_dev, stat.st_ino)), stat, path)
+            for row, stat, path in found
+        ]
 
     def remember(self, stat: os.stat_result, path: str, digests: Digests, read_at: int) -> None:
         """Keep what a read that began at `read_at` (ns since 1970) told, unless it is too fresh."""
@@ -118,7 +124,7 @@ class HashCache:
         slack = _FINE_SLACK if changed % 1_000_000_000 else _COARSE_SLACK
         if changed + slack < read_at:
             with self._lock:
-                self._fresh[(stat.st_dev, stat.st_ino)] = (_times(stat, path), digests)
+                self._fresh[(stat.st_dev, stat.st_ino)] = (*_times(stat, path), *astuple(digests))
 
     @property
     def learnt(self) -> bool:
@@ -131,10 +137,7 @@ class HashCache:
             fresh, self._fresh = self._fresh, {}
         if self._path is None or not fresh:
             return
-        rows = [
-            (*at, *times, d.size, d.sha256, d.md5, d.sha1, d.logical, d.dirty)
-            for at, (times, d) in fresh.items()
-        ]
+        rows = [(*at, *row) for at, row in fresh.items()]
         try:
             self._path.touch(mode=0o600)
             with closing(sqlite3.connect(self._path, timeout=5)) as db, db:
@@ -179,12 +182,13 @@ class HashCache:
             for at in range(0, len(nodes), _TOGETHER):
                 some = nodes[at : at + _TOGETHER]
                 query = self._SELECT.format(marks=",".join("?" * len(some)))
-                for ino, size, mtime, ctime, *digests in db.execute(query, (dev, *some)):
-                    yield (dev, ino), ((size, mtime, ctime), Digests(*digests))
+                for row in db.execute(query, (dev, *some)):
+                    yield (dev, row[0]), row[1:]
 
 
 _Place = tuple[int, int]
-_Row = tuple[tuple[int, int, int], Digests]
+_Row = tuple[Any, ...]
+"""Size, mtime and what stands for ctime, and then what `Digests` has."""
 
 _LARGEST: Final = 2**63 - 1
 _TOGETHER: Final = 500
@@ -195,12 +199,13 @@ def _trusted(row: _Row | None, stat: os.stat_result, path: str) -> Digests | Non
     """What a row tells, if the file is still the one it tells of."""
     if row is None:
         return None
-    size, mtime, ctime = row[0]
+    size, mtime, ctime = row[:3]
     if size != stat.st_size or mtime != stat.st_mtime_ns:
         return None
-    if mtime % 1_000_000_000:  # as in `_times`
-        return row[1] if ctime == stat.st_ctime_ns else None
-    return row[1] if row[0] == _times(stat, path) else None
+    same = (  # as in `_times`
+        ctime == stat.st_ctime_ns if mtime % 1_000_000_000 else row[:3] == _times(stat, path)
+    )
+    return Digests(*row[3:]) if same else None
 
 
 def _times(stat: os.stat_result, path: str) -> tuple[int, int, int]:

@@ -129,6 +129,7 @@ class LocalStore:
             self._read,
             skipped.append,
             gathered.take,
+            gathered.hold,
             workers=self._workers,
             progress=progress,
         )
@@ -138,9 +139,10 @@ class LocalStore:
 
     def _walk(self, within: tuple[str, ...], skip: Callable[[Skipped], None]) -> Iterator[Found]:
         scratch = self._scratch
-        for file in walk(self.root, self._paths.reach(within), self._refuse, skip):
-            if file.key.startswith(within) and not file.path.startswith(scratch):
-                yield file
+        found = walk(self.root, self._paths.reach(within), self._refuse, skip)
+        if within == EVERYWHERE and not self._paths.may_hold(scratch):
+            return found
+        return (f for f in found if f.key.startswith(within) and not f.path.startswith(scratch))
 
     @property
     def _scratch(self) -> str:

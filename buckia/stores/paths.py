@@ -98,6 +98,11 @@ class Paths:
         )
         return self.root / start, Path(path[len(start) :]).parent.parts
 
+    def may_hold(self, folder: str) -> bool:
+        """Whether files of the layout can lie in a folder, whose path ends in a slash."""
+        places = (m.path for m in self.layout.mappings)
+        return any(place.startswith(folder) or folder.startswith(place) for place in places)
+
     def reach(self, within: tuple[str, ...]) -> Layout:
         """What has to be walked. In a folder that is a bucket every key is its path, so that one
         folder of it is found without the others; unless it may be spelt otherwise, or is a link."""

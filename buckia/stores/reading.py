@@ -80,20 +80,21 @@ class Reader:
         An unchanged plain file cannot have become a database; a database can have changed without
         its file, so its companions are asked.
         """
-        return self._known(file, self._cache.find(file.stat, file.path))
+        found = self._known(file, self._cache.find(file.stat, file.path))
+        return None if found is None else _entry(file, found)
 
-    def known_of(self, files: Sequence[Found]) -> list[Entry | None]:
-        """The same of many files."""
+    def known_of(self, files: Sequence[Found]) -> list[Digests | None]:
+        """The digests that it tells of many files."""
         found = self._cache.find_all([(file.stat, file.path) for file in files])
         return list(map(self._known, files, found))
 
-    def _known(self, file: Found, found: Digests | None) -> Entry | None:
+    def _known(self, file: Found, found: Digests | None) -> Digests | None:
         if found is None or not found.covers(self._wanted(found.size)):
             return None
         if (found.logical is not None) > self._databases:
             return None
         if found.dirty is None or found.dirty == sqlite.dirty_key(self._paths.full(file.path)):
-            return _entry(file, found)
+            return found
         return None
 
     def bytes_of(self, entry: Entry, path: str) -> bytes | None:
@@ -236,6 +237,7 @@ def read_all(
     look: Callable[[Found], Entry | None],
     skip: Callable[[Skipped], None],
     take: Callable[[Entry], None],
+    hold: Callable[[Found, Digests], bool],
     *,
     workers: int,
     progress: Progress,
@@ -247,8 +249,8 @@ def read_all(
         for file, known in zip(files, reader.known_of(files), strict=True):
             if known is None:
                 unread.append(file)
-            else:
-                take(known)
+            elif not hold(file, known):
+                take(_entry(file, known))
 
     def read(file: Found, nearby: Nearby) -> Entry | Skipped | None:
         try:

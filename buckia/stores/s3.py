@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from functools import cached_property
+from functools import cached_property, partial
 from typing import BinaryIO, Final
 from urllib.parse import quote
 
@@ -12,7 +12,7 @@ from buckia.errors import NotFoundError, PreconditionError, StoreError
 from buckia.headers import ALL
 from buckia.model import Entry, replace
 from buckia.rules import is_document
-from buckia.stores.base import Capabilities, Store, Use
+from buckia.stores.base import Capabilities, Hold, Store, Use
 from buckia.stores.border import NoBucketError
 from buckia.stores.meter import Meter, announced
 from buckia.stores.probe import Verdict, probe
@@ -23,7 +23,14 @@ from buckia.stores.s3_copies import change_headers, copy
 from buckia.stores.s3_errors import FAILURES, persist
 from buckia.stores.s3_guard import Guard
 from buckia.stores.s3_headers import for_boto
-from buckia.stores.s3_listing import Listed, entry_of, is_md5, keeps_versions, list_pages
+from buckia.stores.s3_listing import (
+    Listed,
+    entry_of,
+    is_md5,
+    keeps_versions,
+    list_pages,
+    seen,
+)
 from buckia.stores.s3_parts import (
     Part,
     Request,
@@ -123,20 +130,23 @@ class S3Store:
             yield from self._listed(page)
         self._session.classes.finish(full)
 
-    def ranged(self, prefix: str, known: Iterable[str]) -> Iterator[Entry]:
+    def ranged(
+        self, prefix: str, known: Iterable[str], hold: Hold | None = None
+    ) -> Iterator[Entry]:
         """See `Ranging.ranged`."""
         full = self._guard.full(prefix)
         cuts = map(self._guard.full, known) if self._options.prefix else known
-        yield from list_ranges(self._session, full, cuts, self._listed)
+        yield from list_ranges(self._session, full, cuts, partial(self._listed, hold=hold))
         self._session.classes.finish(full)
 
-    def _listed(self, page: Sequence[Listed]) -> list[Entry]:
+    def _listed(self, page: Sequence[Listed], hold: Hold | None = None) -> list[Entry]:
         cut, md5_etags = len(self._options.prefix), self._guard.md5_etags
         key = ""
         try:
-            return [
-                entry_of(key := listed[0][cut:], listed, md5_etags=md5_etags) for listed in page
-            ]
+            if hold is None or not md5_etags:
+                return [entry_of(key := o[0][cut:], o, md5_etags=md5_etags) for o in page]
+            rest = (o for o in page if not hold(key := o[0][cut:], *seen(o)))
+            return [entry_of(o[0][cut:], o, md5_etags=True) for o in rest]
         except ValueError:
             raise StoreError(
                 f"{self._guard.place(key)}: listed without ETag, size or date; look for a proxy"

@@ -113,6 +113,12 @@ def as_bytes(key: str) -> bytes:
     return key.encode("utf-8", "surrogateescape")
 
 
+def seen(listed: Listed) -> tuple[int, str, int]:
+    """Size, ETag and time of one object. Raises `ValueError` for what is none of them."""
+    _, date, told, length = listed
+    return int(length), told.strip('"'), _moment(date)
+
+
 def entry_of(key: str, listed: Listed, *, md5_etags: bool) -> Entry:
     """What a listing tells of one object. Raises `ValueError` where it tells too little."""
     _, date, told, length = listed

@@ -54,7 +54,7 @@ def list_ranges(
     `known` are keys that may be there. A service that does not begin a listing where it is told is
     listed from the beginning to the end.
     """
-    ordered = sorted(key for key in known if key.startswith(prefix))
+    ordered = sorted(key for key in known if key.startswith(prefix)) if prefix else sorted(known)
     workers = session.options.workers
     ranges = cut(ordered, session.options.page_size, workers)
     found: dict[int, list[Entry]] = {}

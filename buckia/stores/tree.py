@@ -138,10 +138,6 @@ def _look(
     if not fine and (why := refuse_key(key)):
         skip(Skipped(as_text(key), f"the name {why}"))
         return None
-    if item.is_symlink():
-        skip(Skipped(key, "is a symbolic link"))
-        skip(Skipped(key + "/", "is a symbolic link"))
-        return None
     try:
         stat = item.stat(follow_symlinks=False)
     except FileNotFoundError:
@@ -151,7 +147,11 @@ def _look(
         return None
     if modes.S_ISREG(stat.st_mode):
         return stat
-    skip(Skipped(key, "is not a regular file"))
+    if modes.S_ISLNK(stat.st_mode):
+        skip(Skipped(key, "is a symbolic link"))
+        skip(Skipped(key + "/", "is a symbolic link"))
+    else:
+        skip(Skipped(key, "is not a regular file"))
     return None
 
 
