@@ -24,14 +24,14 @@ def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
     parser.add_argument("names", nargs="*", metavar="SCENARIO", help=", ".join(names))
     parser.add_argument("--small", action="store_true", help="a short look, written to .bench/")
-    parser.add_argument("--runs", type=int, default=0, help="of each program (5; small: 2)")
+    parser.add_argument("--runs", type=int, default=0, help="of each program (5; small: 1)")
     parser.add_argument("--out", type=Path, help="where results go (docs/benchmarks/)")
     said = parser.parse_args(words)
     if unknown := set(said.names) - set(names):
         parser.error(
             f"no such scenario: {', '.join(sorted(unknown))}; there are {', '.join(names)}"
         )
-    runs = said.runs or (2 if said.small else 5)
+    runs = said.runs or (1 if said.small else 5)
     folder = said.out or (_ROOT / (".bench/small" if said.small else "docs/benchmarks"))
     programs = peers.install()
     wanted = [one for one in SCENARIOS if not said.names or one.name in said.names]

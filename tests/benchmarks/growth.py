@@ -21,7 +21,7 @@ from tests.benchmarks.measuring import Cost, run
 from tests.benchmarks.peers import ours
 from tests.benchmarks.proxy import proxied
 from tests.benchmarks.service import serving
-from tests.benchmarks.stage import FAR, Arena
+from tests.benchmarks.stage import FAR, NEAR, Arena
 
 _MIB: Final = 1024 * 1024
 _RUNS: Final = 5
@@ -88,13 +88,14 @@ def _uploaded(arena: Arena, files: int, size: int, rtt: float = 0.0) -> Iterator
         arena.room(f"up-{files}-{size}-{rtt}") as place,
         proxied(service.server.endpoint, rtt=rtt) as proxy,
     ):
-        project = arena.project(place, FAR)
+        endpoint = proxy.endpoint if rtt else service.server.endpoint
+        project = arena.project(place, FAR if rtt else NEAR)
         make_files(project / "files", files, size)
         age()
 
         def sync() -> Cost:
             bucket = service.make_bucket()
-            cost = _measure(arena, project, proxy.endpoint, bucket, "sync")
+            cost = _measure(arena, project, endpoint, bucket, "sync")
             service.drop(bucket)
             shutil.rmtree(project / ".buckia.d")
             (project / ".buckia.lock").unlink()

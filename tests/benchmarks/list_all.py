@@ -11,8 +11,9 @@ from buckia.snapshot import list_remote
 
 if __name__ == "__main__":
     with Project(load(Path(".buckia"))) as project:
-        known = project.load_state().lock.state("demo").entries
+        state = project.load_state().lock.state("demo")
         bucket, store = project.config.bucket("demo"), project.remote("demo")
         rules = bucket.rules.excludes
-        found = list_remote(store, bucket.layout, rules, silent, known=known)
+        known, plain = state.entries, state.plain()
+        found = list_remote(store, bucket.layout, rules, silent, known=known, plain=plain)
         print(len(found.entries))

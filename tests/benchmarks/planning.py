@@ -87,7 +87,7 @@ def first(arena: Arena) -> Iterator[Stage]:
 @contextmanager
 def listed_far(arena: Arena) -> Iterator[Stage]:
     """The listing alone of 200,000 keys, behind 40 ms."""
-    with synthetic(arena, arena.count(200_000, 10_000), files=False) as (project, far, _):
+    with synthetic(arena, arena.count(200_000, 2000), files=False) as (project, far, _):
         make = Maker(arena, project)
         whole = "s3://bench/*"
         ours = make.one(
@@ -114,7 +114,7 @@ _LIST = "tests.benchmarks.list_all"
 @contextmanager
 def planned_far(arena: Arena) -> Iterator[Stage]:
     """The same, held against as many files."""
-    with synthetic(arena, arena.count(200_000, 10_000)) as (project, far, _):
+    with synthetic(arena, arena.count(200_000, 2000)) as (project, far, _):
         make = Maker(arena, project, check=lambda: _demand_nothing(project))
         contestants = [make.buckia(_PLAN, settings=_FAR), *make.dry_runs("files", lambda: "bench")]
         yield Stage(contestants, far.endpoint, "bench", [far.pid], rtt=0.04)
@@ -123,7 +123,7 @@ def planned_far(arena: Arena) -> Iterator[Stage]:
 @contextmanager
 def million(arena: Arena) -> Iterator[Stage]:
     """A million entries on both sides and in the lockfile."""
-    with synthetic(arena, arena.count(1_000_000, 20_000)) as (project, far, _):
+    with synthetic(arena, arena.count(1_000_000, 4000)) as (project, far, _):
         make = Maker(arena, project, check=lambda: _demand_nothing(project))
         contestants = [make.buckia(_PLAN, settings=_FAR), *make.dry_runs("files", lambda: "bench")]
         yield Stage(contestants, far.endpoint, "bench", [far.pid])
