@@ -78,16 +78,12 @@ class Entries(Mapping[str, Entry]):
 
     def hold_file(self, key: str, size: int, sha256: str, md5: str | None, modified: int) -> bool:
         """The same of a plain file under its usual name, of which no entry is made."""
-        plain = self.plain
-        number = plain.numbers.get(key)
-        if number is None or plain.sha256[number] != sha256 or plain.tokens[number] != md5:
+        number = self.plain.numbers.get(key)
+        if number is None or self.plain.sha256[number] != sha256:
             return False
-        if plain.sizes[number] != size or not _ABSENT < modified < _LATEST:
-            return False
-        self.times[number] = modified
-        return True
+        return self.hold_object(key, size, md5, modified)
 
-    def hold_object(self, key: str, size: int, md5: str, modified: int) -> bool:
+    def hold_object(self, key: str, size: int, md5: str | None, modified: int) -> bool:
         """The same of an object whose token is its md5, of which no entry is made."""
         plain = self.plain
         number = plain.numbers.get(key)

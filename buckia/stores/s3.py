@@ -26,10 +26,10 @@ from buckia.stores.s3_headers import for_boto
 from buckia.stores.s3_listing import (
     Listed,
     entry_of,
+    facts,
     is_md5,
     keeps_versions,
     list_pages,
-    seen,
 )
 from buckia.stores.s3_parts import (
     Part,
@@ -145,7 +145,7 @@ class S3Store:
         try:
             if hold is None or not md5_etags:
                 return [entry_of(key := o[0][cut:], o, md5_etags=md5_etags) for o in page]
-            rest = (o for o in page if not hold(key := o[0][cut:], *seen(o)))
+            rest = (o for o in page if not hold(key := o[0][cut:], *facts(o)))
             return [entry_of(o[0][cut:], o, md5_etags=True) for o in rest]
         except ValueError:
             raise StoreError(

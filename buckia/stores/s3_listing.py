@@ -113,7 +113,7 @@ def as_bytes(key: str) -> bytes:
     return key.encode("utf-8", "surrogateescape")
 
 
-def seen(listed: Listed) -> tuple[int, str, int]:
+def facts(listed: Listed) -> tuple[int, str, int]:
     """Size, ETag and time of one object. Raises `ValueError` for what is none of them."""
     _, date, told, length = listed
     return int(length), told.strip('"'), _moment(date)
@@ -121,12 +121,11 @@ def seen(listed: Listed) -> tuple[int, str, int]:
 
 def entry_of(key: str, listed: Listed, *, md5_etags: bool) -> Entry:
     """What a listing tells of one object. Raises `ValueError` where it tells too little."""
-    _, date, told, length = listed
-    etag, size = told.strip('"'), int(length)
+    size, etag, modified = facts(listed)
     if not etag or size < 0:
         raise ValueError(key)
     md5 = etag if md5_etags and _MD5.fullmatch(etag) else None
-    return Entry(key, size, None, md5, None, None, etag, _moment(date))
+    return Entry(key, size, None, md5, None, None, etag, modified)
 
 
 def is_md5(etag: str) -> bool:
