@@ -75,8 +75,7 @@ def straight(url: str, size: int, trust: str | None = None) -> urllib3.PoolManag
     """
     how: dict[str, Any] = {"maxsize": size}
     if urlsplit(url).scheme == "https":
-        pem = trust or authorities() or DEFAULT_CA_BUNDLE_PATH
-        how["ssl_context"] = ssl.create_default_context(cafile=pem)
+        how["ssl_context"] = trusting(trust)
     proxy = proxy_for(url)
     if proxy is None:
         return urllib3.PoolManager(**how)
@@ -84,6 +83,11 @@ def straight(url: str, size: int, trust: str | None = None) -> urllib3.PoolManag
     user = get_auth_from_url(proxy)
     headers = urllib3.make_headers(proxy_basic_auth=":".join(user)) if any(user) else None
     return urllib3.ProxyManager(proxy, proxy_headers=headers, **how)
+
+
+def trusting(trust: str | None = None) -> ssl.SSLContext:
+    """What connections by TLS demand; see `straight`."""
+    return ssl.create_default_context(cafile=trust or authorities() or DEFAULT_CA_BUNDLE_PATH)
 
 
 class Network(requests.Session):

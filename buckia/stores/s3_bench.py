@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 from typing import Final
-from urllib.parse import quote
 
-from botocore.auth import S3SigV4Auth
-from botocore.awsrequest import AWSRequest
 from msgspec.structs import asdict
 
 from buckia.errors import NotFoundError, StoreError
 from buckia.stores.bench import Conditional, Extra
-from buckia.stores.network import SILENCE
+from buckia.stores.network import QUICK
 from buckia.stores.probe import ABSENT, Delete, Put, Verdict, contest, judge, probe
 from buckia.stores.reaching import server_time
 from buckia.stores.s3_carriers import Condition, conditions
@@ -24,6 +23,7 @@ from buckia.stores.s3_listing import list_pages
 from buckia.stores.s3_parts import Request, complete, multipart
 from buckia.stores.s3_services import Conditions
 from buckia.stores.s3_session import S3Session
+from buckia.stores.s3_signed import target_of
 from buckia.stores.s3_traffic import asking
 from buckia.stores.s3_unfinished import abort_upload, unfinished_uploads
 from buckia.stores.usage import Kind
@@ -107,17 +107,12 @@ class S3Bench:
 
     def checksum(self, key: str) -> Verdict:
         """A body that is not the signed one, which is what buckia has every upload held against."""
-        path = quote(self._full(key), safe="/~")
-        url = f"{self._session.bucket_url}/{path}"
-        signed = AWSRequest("PUT", url, data=b"right", headers=for_http(self._session.options))
-        keys = self._session.credentials.get_frozen_credentials()
-        S3SigV4Auth(keys, "s3", self._session.region).add_auth(signed)
-        http, sent = self._session.http, dict(signed.headers)
-        way: Request = {"timeout": SILENCE, "redirect": False, "retries": False}
-        with asking(self._session.traffic, Kind.WRITE):
-            persist(
-                lambda: http.request("PUT", url, body=b"wrong", headers=sent, **way), self.endpoint
-            )
+        session, target = self._session, target_of(self._session, self._full(key))
+        right = hashlib.sha256(b"right").hexdigest()
+        extras, now = for_http(session.options), datetime.now(UTC)
+        signed = session.signer.sign("PUT", session.line.host, target, extras, now, right)
+        with asking(session.traffic, Kind.WRITE):
+            persist(lambda: session.line.ask("PUT", target, signed, QUICK, b"wrong"), self.endpoint)
         return Verdict.IGNORED if self._exists(key) else Verdict.ENFORCED
 
     def extras(self, scratch: str) -> tuple[Extra, ...]:

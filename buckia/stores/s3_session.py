@@ -19,10 +19,10 @@ from botocore.exceptions import BotoCoreError
 from botocore.session import Session, get_session
 from botocore.utils import is_valid_endpoint_url
 from obstore.store import S3Store as Bucket
-from urllib3 import PoolManager
 
 from buckia.errors import AccessError, ConfigError
-from buckia.stores.network import CONNECT, SILENCE, SPARE, WORK, authorities, proxy_for, straight
+from buckia.stores.line import Line
+from buckia.stores.network import CONNECT, SILENCE, SPARE, WORK, authorities, proxy_for
 from buckia.stores.parts import Crew
 from buckia.stores.rate import UNLIMITED, Rates
 from buckia.stores.s3_classes import Classes
@@ -37,6 +37,7 @@ from buckia.stores.s3_services import (
     bucket_in_host,
     find_service,
 )
+from buckia.stores.s3_sigv4 import Signer
 from buckia.stores.s3_traffic import watch
 from buckia.stores.traffic import Traffic, shares
 
@@ -129,6 +130,11 @@ class S3Session:
                 f"{self._given}: not the host or URL of an S3 service; check `domain`"
             ) from None
 
+    @cached_property
+    def bucket_path(self) -> str:
+        """The path of that URL, as requests name it."""
+        return urlsplit(self.bucket_url).path
+
     @property
     def bucket_url(self) -> str:
         """The bucket's own URL, addressed as the service wants it."""
@@ -194,9 +200,15 @@ class S3Session:
         return open_bucket(self, WORK)
 
     @cached_property
-    def http(self) -> PoolManager:
-        """Plain connections, for listings and for what is signed by hand."""
-        return straight(self.endpoint, self.options.workers + SPARE, self.authorities)
+    def line(self) -> Line:
+        """Plain connections, for listings and for what is signed by `signer`."""
+        return Line(self.bucket_url, self.options.workers + SPARE, self.authorities)
+
+    @property
+    def signer(self) -> Signer:
+        """Who signs now: some credentials are renewed."""
+        now = self.credentials.get_frozen_credentials()
+        return Signer(now.access_key or "", now.secret_key or "", now.token, self.region)
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -219,8 +231,8 @@ class S3Session:
         for name, client in vars(self).items():
             if name in ("client", "mover"):
                 client.close()
-            if name == "http":
-                client.clear()
+            if name == "line":
+                client.close()
 
     def _find_endpoint(self) -> str | None:
         """The URL as given, by the rule of the service, or configured; None: botocore finds it."""

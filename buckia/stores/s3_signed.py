@@ -1,5 +1,5 @@
-"""Requests that are signed by botocore and sent by urllib3: many of one kind, for which botocore's
-own way through its model of the service costs several times as much.
+"""Requests that are signed here and sent by urllib3: many of one kind, for which botocore's way
+through its model of the service costs several times as much.
 
 An answer is what was asked for, or `BadAnswer` is raised; nothing is sent twice.
 """
@@ -7,14 +7,12 @@ An answer is what was asked for, or `BadAnswer` is raised; nothing is sent twice
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from http import HTTPStatus
 from urllib.parse import quote
 from xml.etree import ElementTree
 
-from botocore.auth import S3SigV4Auth
-from botocore.awsrequest import AWSRequest
-from urllib3 import Timeout
-
+from buckia.stores.line import Answer
 from buckia.stores.network import QUICK, SLOW
 from buckia.stores.s3_errors import BadAnswer
 from buckia.stores.s3_extras import for_http, for_http_writes
@@ -29,12 +27,12 @@ Told = Mapping[str, str]
 def ask_bucket(session: S3Session, query: Mapping[str, str], kind: Kind) -> bytes:
     """The answer to a GET of the bucket itself."""
     words = "&".join(f"{name}={_quoted(value)}" for name, value in sorted(query.items()))
-    return _send(session, "GET", f"{session.bucket_url}/?{words}", kind)[1]
+    return _send(session, "GET", f"{session.bucket_path}/?{words}", kind).body
 
 
 def look(session: S3Session, key: str) -> Told:
     """The headers of an object."""
-    return _send(session, "HEAD", _url(session, key), Kind.LOOK)[0]
+    return _send(session, "HEAD", target_of(session, key), Kind.LOOK).headers
 
 
 def copy(session: S3Session, key: str, source: str, size: int, told: Told) -> str:
@@ -42,7 +40,7 @@ def copy(session: S3Session, key: str, source: str, size: int, told: Told) -> st
     are the headers that go along. The new ETag, empty where the service does not tell."""
     place = quote(source, safe="/~", errors="surrogateescape")
     headers = {"x-amz-copy-source": place, **told, **for_http_writes(session.options)}
-    root = parsed(_send(session, "PUT", _url(session, key), Kind.COPY, headers, size)[1])
+    root = parsed(_send(session, "PUT", target_of(session, key), Kind.COPY, headers, size).body)
     if name_of(root) == "Error":  # Amazon S3 API reference, CopyObject: it may come with 200
         raise BadAnswer(HTTPStatus.INTERNAL_SERVER_ERROR, _code(root))
     if name_of(root) != "CopyObjectResult":
@@ -78,34 +76,26 @@ def _code(root: ElementTree.Element) -> str:
 def _send(
     session: S3Session,
     method: str,
-    url: str,
+    target: str,
     kind: Kind,
     headers: Told | None = None,
     size: int = 0,
-) -> tuple[Told, bytes]:
-    """The headers and the body of an answer; `size` bytes are moved by the service meanwhile."""
-    request = AWSRequest(method, url, headers={**for_http(session.options), **(headers or {})})
-    S3SigV4Auth(session.credentials.get_frozen_credentials(), "s3", session.region).add_auth(
-        request
-    )
-    connect, read = SLOW if kind is Kind.COPY else QUICK
+) -> Answer:
+    """An answer; `size` bytes are moved by the service meanwhile."""
+    wanted = {**for_http(session.options), **(headers or {})}
+    signed = session.signer.sign(method, session.line.host, target, wanted, datetime.now(UTC))
     with asking(session.traffic, kind, size):
-        answer = session.http.request(
-            method,
-            url,
-            headers=dict(request.headers),
-            timeout=Timeout(connect=connect, read=read),
-            redirect=False,
-            retries=False,
-        )
+        waits = SLOW if kind is Kind.COPY else QUICK
+        answer = session.line.ask(method, target, signed, waits)
         if answer.status != HTTPStatus.OK:
             after = answer.headers.get("Retry-After", "")
-            raise BadAnswer(answer.status, error_code(answer.data), after)
-    return answer.headers, answer.data
+            raise BadAnswer(answer.status, error_code(answer.body), after)
+    return answer
 
 
-def _url(session: S3Session, key: str) -> str:
-    return f"{session.bucket_url}/{quote(key, safe='/~', errors='surrogateescape')}"
+def target_of(session: S3Session, key: str) -> str:
+    """The path of an object, as requests name it."""
+    return f"{session.bucket_path}/{quote(key, safe='/~', errors='surrogateescape')}"
 
 
 def _quoted(value: str) -> str:
