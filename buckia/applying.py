@@ -45,10 +45,10 @@ from buckia.passing import Passing
 from buckia.planfile import Plan
 from buckia.preflight import State
 from buckia.rules import Overrides
-from buckia.steps import Stores, Task
 from buckia.stores.base import Store
 from buckia.stores.local import LocalStore
 from buckia.stores.usage import Usage
+from buckia.tasks import Stores, Task
 from buckia.workspace import Workspace
 
 Observe = Callable[[list[Outcome]], None]

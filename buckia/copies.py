@@ -10,12 +10,13 @@ from collections.abc import Sequence
 
 from buckia import mime, pool
 from buckia.errors import BuckiaError, IntegrityError
-from buckia.model import Action, Content, Entry, Op, Outcome, Undo, replace, same_content
+from buckia.model import Content, Entry, Op, Outcome, replace, same_content
 from buckia.preflight import State
-from buckia.steps import Task, entry_of, keep
+from buckia.sparing import keep
 from buckia.stores.base import Store
 from buckia.stores.hashing import CHUNK
 from buckia.stores.meter import Meter
+from buckia.tasks import Task, entry_of, outcome_of
 from buckia.tee import Tee
 
 
@@ -27,7 +28,7 @@ def carry(tasks: Sequence[Task]) -> list[Outcome]:
         try:
             outcome = _copy(task)
         except BuckiaError as problem:
-            outcome = _outcome(task.action, error=str(problem))
+            outcome = outcome_of(task.action, error=str(problem))
         if outcome is None:
             waiting.append(task)
         else:
@@ -49,8 +50,8 @@ def leave(task: Task) -> Outcome:
         if origin is not None:
             task.stores.source.delete(origin)
     except BuckiaError as problem:
-        return _outcome(action, error=str(problem))
-    return _outcome(action, left=action.source.key)
+        return outcome_of(action, error=str(problem))
+    return outcome_of(action, left=action.source.key)
 
 
 def proved(store: Store, found: Entry) -> Entry:
@@ -68,22 +69,6 @@ def _is_proved(store: Store, found: Entry, content: Content) -> bool:
     return same if same is not None else same_content(proved(store, found), content) is True
 
 
-def _outcome(
-    action: Action, *, entry: Entry | None = None, left: str | None = None, error: str | None = None
-) -> Outcome:
-    return Outcome(
-        action.id,
-        action.op,
-        action.bucket,
-        action.key,
-        error is None,
-        entry,
-        left,
-        error,
-        action.source,
-    )
-
-
 def _arrived(task: Task, stored: Entry) -> Outcome:
     """What is known after a copy. A move is remembered by neither bucket for the other: what is
     gone from the source must never look like something to be deleted in the target."""
@@ -91,10 +76,10 @@ def _arrived(task: Task, stored: Entry) -> Outcome:
     assert action.content  # noqa: S101  (the schema of plans)
     if same_content(stored, action.content) is False:
         words = f"{task.stores.remote.url}/{action.key} holds other bytes than were promoted"
-        return _outcome(action, error=f"{words}; plan again")
+        return outcome_of(action, error=f"{words}; plan again")
     known = entry_of(action.key, action.content)
     kind = action.content.type or stored.type
-    return _outcome(action, entry=replace(known, version=stored.version, type=kind))
+    return outcome_of(action, entry=replace(known, version=stored.version, type=kind))
 
 
 def _copy(task: Task) -> Outcome | None:
@@ -107,8 +92,7 @@ def _copy(task: Task) -> Outcome | None:
         return replace(_arrived(task, task.view.remote), left=left)
     assert origin  # noqa: S101  (preflight saw it)
     replacing = entry_of(action.key, action.expect) if action.expect else None
-    if replacing is not None and action.undo is Undo.TRASH:
-        keep(stores, replacing)
+    keep(task)
     exactly = replace(origin, sha256=origin.sha256 or action.content.sha256)
     stored = stores.remote.copy(stores.source, exactly, key=action.key, replacing=replacing)
     return _arrived(task, stored) if stored else None
@@ -132,7 +116,7 @@ def _stream(tasks: Sequence[Task]) -> list[Outcome]:
             ]
             return [future.result() for future in sent]
     except BuckiaError as problem:
-        return [_outcome(task.action, error=str(problem)) for task in tasks]
+        return [outcome_of(task.action, error=str(problem)) for task in tasks]
 
 
 def _dress_of(store: Store, origin: Entry, content: Content) -> Entry:
@@ -154,6 +138,6 @@ def _send(task: Task, dress: Entry, tee: Tee, place: int) -> Outcome:
         stored = task.stores.remote.put(wanted, tee.readers[place], replacing=replacing)
         return _arrived(task, stored)
     except BuckiaError as problem:
-        return _outcome(action, error=str(problem))
+        return outcome_of(action, error=str(problem))
     finally:
         tee.leave(place)

@@ -9,18 +9,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from itertools import takewhile
 from typing import Final
 
-from buckia import copies, glances, pool, publisher, purges
+from buckia import glances, pool, purges, together
 from buckia.drafts import Draft
 from buckia.flight import WORTH
-from buckia.model import Action, Op, Outcome, Progress, Tick, promotes, replace
+from buckia.model import Action, Op, Outcome, Progress, Tick, replace
 from buckia.phases import PHASES, REMOTE, phase
 from buckia.portions import LIGHT, Group, portions, size_of, weight_of
 from buckia.preflight import State
-from buckia.steps import Task, leave, perform
 from buckia.stores import folders
+from buckia.tasks import Task
 
 _FIRST_WRITE: Final = 1
 _PUBLISH: Final = PHASES[Op.PUBLISH]
@@ -119,7 +118,7 @@ class Run:
         todo.sort(key=lambda task: -max(weight_of(task), LIGHT))  # no fat file is left for the end
         configures = any(task.action.op is Op.CONFIGURE for task in todo)
         groups = [(task, *self._riders(task)) for task in todo]
-        self._drain(_carry_out, groups, alone=configures)
+        self._drain(together.carry_out, groups, alone=configures)
 
     def _drafted(self, tasks: list[Task]) -> list[Task]:
         """The tasks, those that publish with what they will name."""
@@ -169,7 +168,8 @@ class Run:
             for task in moves
             if task.action.id in arrived - already and not self._forbidden(task, deleting=True)
         ]
-        self._drain(_leave, [(task,) for task in todo], use_of=glances.leaving)
+        moved = [(task,) for task in todo]
+        self._drain(together.leave, moved, use_of=lambda group: glances.leaving(group[0]))
 
     def _forbidden(self, task: Task, *, deleting: bool = False) -> bool:
         """Whether a task has to wait for another run, because a write of its bucket failed: all
@@ -182,29 +182,26 @@ class Run:
 
     def _drain(
         self,
-        function: Callable[[Group], list[Outcome]],
+        function: Callable[[Sequence[Group], threading.Event], list[Outcome]],
         groups: Sequence[Group],
         *,
         alone: bool = False,
-        use_of: Callable[[Task], glances.Uses] = glances.writing,
+        use_of: Callable[[Group], glances.Uses] = glances.writing,
     ) -> None:
-        """Call a function for groups of tasks, and record what comes of it; `alone` for one after
-        the other, because services refuse to set two things of a bucket at once. `use_of` is what
-        the function does, for stores that look at a portion together."""
+        """Call a function for portions of groups, and record what comes of it; `alone` for one
+        after the other, because services refuse to set two things of a bucket at once. `use_of` is
+        what the function does, for stores that look at a portion together."""
         sizes = {task.action.id: size_of(task) for group in groups for task in group}
         first = {group[0].action.id for group in groups}
         workers = 1 if alone else self._workers
 
         def carry(portion: Sequence[Group]) -> list[Outcome]:
-            # of those that a stop keeps from beginning nothing is told, as of any that wait
-            begun = takewhile(lambda group: not self._stop.is_set(), portion)
-            uses = (use for group in portion for task in group for use in use_of(task))
-            with glances.over(uses), folders.together():
-                return [outcome for group in begun for outcome in function(group)]
+            with folders.together():
+                return function(portion, self._stop)
 
         for batches in pool.each(
             carry,
-            portions(groups, workers, lambda group: any(map(glances.told, use_of(group[0])))),
+            portions(groups, workers, lambda group: any(map(glances.told, use_of(group)))),
             workers=workers,
             executor=None if alone else self._executor,
             name="apply",
@@ -246,21 +243,9 @@ class Run:
         return Tick(stage, key, len(self._seen), moved, len(self._tasks), self._total)
 
 
-def _carry_out(group: Group) -> list[Outcome]:
-    """Each action, or its first half."""
-    if group[0].action.op is Op.PUBLISH:
-        return [publisher.publish(task) for task in group]
-    return copies.carry(group) if promotes(group[0].action) else [perform(task) for task in group]
-
-
 def _rank(number: int) -> tuple[bool, int]:
     """What is only recorded comes right before the manifests."""
     return number == _PUBLISH, number
-
-
-def _leave(group: Group) -> list[Outcome]:
-    """The second half of each move."""
-    return [copies.leave(t) if promotes(t.action) else leave(t) for t in group]
 
 
 def _is_sent(task: Task) -> bool:

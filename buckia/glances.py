@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Final
 
-from buckia.model import Op, Undo, in_place, promotes
+from buckia.model import Op, promotes
 from buckia.preflight import State
-from buckia.steps import Task
+from buckia.sparing import is_renamed, spared
 from buckia.stores.base import Glancing, Store, Use
+from buckia.tasks import Task
 
-TOGETHER: Final = 32
+TOGETHER: Final = 64
 """Tasks whose keys are seen together: enough to be worth a page of a listing, and few enough to be
 done soon after it."""
 
@@ -19,19 +20,52 @@ Uses = Iterator[tuple[Store, Use, str]]
 """What is about to be done, in which store, with which key."""
 
 
-def writing(task: Task) -> Uses:
-    """What a task does, or its first half."""
-    action, stores = task.action, task.stores
-    if task.state is not State.PENDING or in_place(action):
+def is_staged(group: Sequence[Task]) -> bool:
+    """Whether what a group does comes in two stages, with a look in between that the store would
+    rather take at many keys."""
+    task, remote = group[0], group[0].stores.remote
+    staged = is_renamed(task) or spared(task) or task.action.op is Op.DELETE_REMOTE
+    sees = isinstance(remote, Glancing) and Use.SEEN in remote.glances
+    return len(group) == 1 and task.state is State.PENDING and bool(staged) and sees
+
+
+def writing(group: Sequence[Task]) -> Uses:
+    """All that a group does, or the first half of a move."""
+    for task in group:
+        yield from _copying(task)
+        yield from finishing(task)
+
+
+def beginning(group: Sequence[Task]) -> Uses:
+    """What it does before such a look; all, where there is none."""
+    return _copying(group[0]) if is_staged(group) else writing(group)
+
+
+def _copying(task: Task) -> Uses:
+    """The copies inside the bucket that come first."""
+    remote, action, origin = task.stores.remote, task.action, task.view.origin
+    if spared(task):
+        yield remote, Use.READ, action.key
+        yield remote, Use.KEEP, task.stores.trash_key(action.key)
+    if is_renamed(task) and origin:
+        yield remote, Use.READ, origin.key
+        yield remote, Use.COPY, action.key
+
+
+def finishing(task: Task) -> Uses:
+    """What comes after them."""
+    remote, action, origin = task.stores.remote, task.action, task.view.origin
+    if task.state is not State.PENDING:
         return
-    if action.expect and action.undo is Undo.TRASH:
-        yield stores.remote, Use.READ, action.key
-        yield stores.remote, Use.KEEP, stores.trash_key(action.key)
+    if spared(task):
+        yield remote, Use.SEEN, task.stores.trash_key(action.key)
+    if is_renamed(task):
+        yield remote, Use.SEEN, action.key
     if action.op is Op.DELETE_REMOTE:
-        yield stores.remote, Use.DELETE, action.key
-    if action.op in (Op.COPY, Op.MOVE) and task.view.origin and not stores.through:
-        yield stores.near if promotes(action) else stores.remote, Use.READ, task.view.origin.key
-        yield stores.remote, Use.COPY, action.key
+        yield remote, Use.DELETE, action.key
+    if action.op in (Op.COPY, Op.MOVE) and promotes(action) and origin and not task.stores.through:
+        yield task.stores.near, Use.READ, origin.key
+        yield remote, Use.COPY, action.key
 
 
 def leaving(task: Task) -> Uses:

@@ -21,7 +21,7 @@ from buckia.model import (
 )
 from buckia.preflight import State, View, is_version, judge
 from buckia.snapshot import Sides
-from buckia.steps import Stores, Task
+from buckia.tasks import Stores, Task
 
 _SHOWN: Final = 10
 """Diverged actions named in an error; the rest are counted."""

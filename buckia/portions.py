@@ -7,7 +7,7 @@ from typing import Final
 
 from buckia import glances
 from buckia.model import Op, promotes
-from buckia.steps import Task
+from buckia.tasks import Task
 
 Group = tuple[Task, ...]
 """A task, and those of later targets that the same bytes are sent to while they are read."""

@@ -21,8 +21,8 @@ from buckia.model import Action, Entry, Outcome, Published
 from buckia.passing import Passing
 from buckia.preflight import State
 from buckia.publications import digest_of, kind
-from buckia.steps import Task
 from buckia.stores.base import Store
+from buckia.tasks import Task
 
 MOST_BYTES: Final = 256 * 1024**2
 """A larger object is no manifest of anybody."""

@@ -18,9 +18,9 @@ from buckia.flight import watched
 from buckia.model import Action, Entry, Op, Source, Tick, is_staged, replace, same_content
 from buckia.planfile import Plan
 from buckia.rules import STAGE
-from buckia.steps import entry_of
 from buckia.stores.base import Store
 from buckia.stores.local import LocalStore
+from buckia.tasks import entry_of
 from buckia.workspace import Workspace
 
 NEEDING: Final = (Op.UPLOAD, Op.COPY, Op.MOVE, Op.ADOPT)

@@ -21,8 +21,8 @@ from buckia.passing import Passing
 from buckia.planfile import Plan
 from buckia.reconcile import is_base
 from buckia.snapshot import Sides
-from buckia.steps import Stores, Task
 from buckia.stores.local import LocalStore
+from buckia.tasks import Stores, Task
 from buckia.workspace import Workspace
 
 FEW: Final = 32

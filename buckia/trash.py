@@ -29,11 +29,11 @@ from buckia.layout import Layout
 from buckia.lease import note as lease_note
 from buckia.model import Entry
 from buckia.rules import RESERVED_PREFIX, built_in_exclude
-from buckia.steps import TRASH
 from buckia.stores import files
 from buckia.stores.base import Remembering, Store, Sweeping
 from buckia.stores.hashing import now
 from buckia.stores.local import LocalStore
+from buckia.tasks import TRASH
 
 FOLDER: Final = "trash"
 """In `.buckia.d/`."""

@@ -27,9 +27,9 @@ from buckia.model import (
 from buckia.preflight import State, View
 from buckia.project import Project
 from buckia.snapshot import Sides
-from buckia.steps import Stores, Task
 from buckia.stores.local import LocalStore
 from buckia.stores.memory import MemoryStore
+from buckia.tasks import Stores, Task
 from tests.helpers import ALL_DELETIONS, World, ops
 from tests.test_engine import Watched, busy_world
 

@@ -16,8 +16,8 @@ from buckia.model import Action, Content, Entry, Op, Source, replace
 from buckia.portions import LIGHT, Group, portions
 from buckia.preflight import State, View
 from buckia.project import Project
-from buckia.steps import Task
 from buckia.stores.memory import MemoryStore
+from buckia.tasks import Task
 from tests.helpers import World, ops
 from tests.strategies import examples
 
@@ -71,7 +71,7 @@ def test_what_a_service_copies_by_itself_weighs_less(through: bool, together: in
     assert {len(portion) for portion in portions(copies, 4)} == {together}
 
 
-@pytest.mark.parametrize(("workers", "together"), [(1, 32), (4, 32), (8, 31), (100, 2)])
+@pytest.mark.parametrize(("workers", "together"), [(1, 64), (4, 62), (8, 31), (100, 2)])
 def test_of_what_is_seen_together_more_is_taken(workers: int, together: int) -> None:
     """As long as each worker has some portions of it."""
     groups = [_group(number, 10) for number in range(1000)]

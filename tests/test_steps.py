@@ -15,10 +15,12 @@ from buckia.errors import PreconditionError, UnavailableError
 from buckia.layout import Layout, Mapping
 from buckia.model import Action, Content, Entry, Op, Source, Undo, content_of, replace
 from buckia.preflight import State, View
-from buckia.steps import Stores, Task, leave, perform
+from buckia.steps import perform
 from buckia.stores.base import Store
 from buckia.stores.local import LocalStore
 from buckia.stores.memory import MemoryStore
+from buckia.tasks import Stores, Task
+from buckia.together import leave
 
 PLAN: Final = "sha256:" + "c0ffee" * 10 + "0000"
 TRASH: Final = ".buckia/trash/c0ffeec0ffee/"
@@ -173,7 +175,7 @@ def test_a_copy_is_there_and_its_origin_too(bench: Bench, op: Op) -> None:
     assert outcome.entry
     assert (outcome.done, outcome.left, outcome.entry.version) == (True, None, stored.version)
     assert (bench.bytes_at("k"), bench.bytes_at("old")) == (b"same", b"same")
-    assert leave(task).left == "old"
+    assert leave([(task,)], threading.Event())[0].left == "old"
     assert bench.bytes_at("old") is None
 
 
@@ -182,7 +184,7 @@ def test_a_move_leaves_an_old_key_that_has_changed(bench: Bench) -> None:
     """And says so: then it is not done."""
     old, mine = bench.put("old", b"same"), bench.write("tree/k", b"same")
     bench.put("old", b"changed")
-    outcome = leave(bench.task(move_of(mine, old), View(mine, None, old)))
+    [outcome] = leave([(bench.task(move_of(mine, old), View(mine, None, old)),)], threading.Event())
     assert (outcome.done, outcome.left) == (False, None)
     assert outcome.error
     assert bench.bytes_at("old") == b"changed"

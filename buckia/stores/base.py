@@ -6,14 +6,14 @@ sentence and run against every store and against real servers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from enum import Enum
 from typing import BinaryIO, Protocol, runtime_checkable
 
 from msgspec import Struct
 
-from buckia.errors import StoreError
+from buckia.errors import BuckiaError, StoreError
 from buckia.model import Entry, Value
 from buckia.stores.traffic import Traffic
 
@@ -229,6 +229,8 @@ class Use(Enum):
     KEEP = "keep"
     """A copy of what will be overwritten or deleted is written there."""
     DELETE = "delete"
+    SEEN = "seen"
+    """A copy was written there, and what it was made for waits until it is seen."""
 
 
 @runtime_checkable
@@ -237,7 +239,8 @@ class Glancing(Protocol):
 
     @property
     def glances(self) -> frozenset[Use]:
-        """Before what it would look at each key: nothing, where the service checks conditions."""
+        """Before what it would look at each key, where the service checks no condition; and
+        `SEEN`, for which every service is asked."""
 
     def glance(self, uses: Mapping[Use, Collection[str]]) -> AbstractContextManager[None]:
         """Look at keys that lie close together, and be spared to look at each before what follows.
@@ -247,6 +250,18 @@ class Glancing(Protocol):
         So the same is refused, with a longer moment for a race. It may see nothing, and never
         raises.
         """
+
+    def seen(self, key: str) -> Entry | None:
+        """The object at a key with a digest of its bytes, as a look since its last write told; None
+        where that did not tell so much, and `head` has to."""
+
+
+@runtime_checkable
+class Clearing(Protocol):
+    """What a store is beside, that can delete many objects of content with few requests."""
+
+    def clear(self, entries: Sequence[Entry]) -> list[BuckiaError | None]:
+        """Do for each what `delete` does; in their order why one was not deleted."""
 
 
 @runtime_checkable

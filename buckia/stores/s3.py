@@ -8,7 +8,7 @@ from functools import cached_property, partial
 from typing import BinaryIO, Final
 from urllib.parse import quote
 
-from buckia.errors import NotFoundError, PreconditionError, StoreError
+from buckia.errors import BuckiaError, NotFoundError, PreconditionError, StoreError
 from buckia.headers import ALL
 from buckia.model import Entry, replace
 from buckia.rules import is_document
@@ -17,7 +17,7 @@ from buckia.stores.border import NoBucketError
 from buckia.stores.meter import Meter, announced
 from buckia.stores.probe import Verdict, probe
 from buckia.stores.s3_bench import S3Bench
-from buckia.stores.s3_bulk import delete_many
+from buckia.stores.s3_bulk import clear, delete_many
 from buckia.stores.s3_carriers import Condition, carrier_for, carriers_for
 from buckia.stores.s3_copies import change_headers, copy
 from buckia.stores.s3_errors import FAILURES, persist
@@ -232,15 +232,25 @@ class S3Store:
 
     @property
     def glances(self) -> frozenset[Use]:
-        """See `Glancing.glances`: where the service checks no condition, and its listings are what
-        is there at that moment."""
-        return self._guard.unchecked if self._session.service.current else frozenset()
+        """See `Glancing.glances`: where listings tell what is there at that moment."""
+        wanted = self._guard.unchecked | {Use.SEEN}
+        return wanted if self._session.service.current else frozenset()
 
     def glance(self, uses: Mapping[Use, Collection[str]]) -> AbstractContextManager[None]:
         """See `Glancing.glance`: a page of a listing for each use."""
         wanted = self.glances
         named = {u: list(map(self._guard.full, keys)) for u, keys in uses.items() if u in wanted}
         return self._guard.looks.over(named)
+
+    def seen(self, key: str) -> Entry | None:
+        """See `Glancing.seen`: by an ETag that is the md5."""
+        found = self._guard.looks.tell(self._guard.full(key), lambda: None)
+        tag = found.version if found and self._guard.md5_etags else None
+        return replace(found, key=key, md5=tag) if found and tag and is_md5(tag) else None
+
+    def clear(self, entries: Sequence[Entry]) -> list[BuckiaError | None]:
+        """See `Clearing.clear`."""
+        return clear(self._guard, entries, self.delete)
 
     def past(self, prefix: str = "") -> Iterator[Entry]:
         """See `Remembering.past`: nothing, where versioning was never on."""

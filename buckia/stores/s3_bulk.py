@@ -1,8 +1,9 @@
-"""Many objects deleted by one request: for what nobody but buckia writes.
+"""Many objects deleted by one request: for what nobody but buckia writes, and for content where the
+service checks no condition of a deletion anyway.
 
 A Ceph gateway deletes 1,000 objects by one request in the time of 120 requests. Only Amazon checks
-an ETag for each key; elsewhere nothing stands between the listing and the deletion, which is why
-content is deleted one by one.
+an ETag for each key; elsewhere nothing stands between a look and the deletion. Where a single one
+could be held to a condition, content is deleted one by one.
 """
 
 from __future__ import annotations
@@ -11,13 +12,18 @@ import base64
 import hashlib
 import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
+from buckia.errors import BuckiaError
 from buckia.model import Entry
+from buckia.pool import batches
+from buckia.stores import retry
 from buckia.stores.s3_errors import persist, symptom
+from buckia.stores.s3_guard import Guard
 from buckia.stores.s3_session import S3Session
 
 _UNTOLD: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -47,7 +53,59 @@ def delete_many(
             yield entry
 
 
-def _left(session: S3Session, batch: dict[str, Entry]) -> set[str]:
+def clear(
+    guard: Guard, entries: Sequence[Entry], alone: Callable[[Entry], None]
+) -> list[BuckiaError | None]:
+    """Delete objects that still are what they were, and tell in their order why one was not.
+
+    `alone` deletes one by itself after a look of its own: so go all where the service would check
+    a condition, and those that a single attempt to delete many has left.
+    """
+    told: dict[str, BuckiaError | None] = {}
+    rest = list(entries)
+    if not guard.conditions.delete and guard.session.service.bulk:
+        rest = [entry for entry in entries if _is_there(guard, entry, told)]
+        rest = _tried(guard, rest)
+    for entry in rest:
+        with _noting(told, entry):
+            alone(entry)
+    return [told.get(entry.key) for entry in entries]
+
+
+def _is_there(guard: Guard, entry: Entry, told: dict[str, BuckiaError | None]) -> bool:
+    """Whether an object is to be deleted: it is what it was. Else it is noted what is wrong."""
+    with _noting(told, entry):
+        if held := guard.held(entry.key):
+            guard.compare(held, entry)
+            return True
+    return False
+
+
+def _tried(guard: Guard, entries: list[Entry]) -> list[Entry]:
+    """Delete what was just looked at, once: by a second attempt it may be somebody else's. What is
+    not known to be gone is given."""
+    left: list[Entry] = []
+    for batch in batches(entries, guard.session.service.bulk):
+        named = {guard.full(entry.key): entry for entry in batch}
+        try:
+            stayed = _left(guard.session, named, attempts=1)
+        except BuckiaError:
+            stayed = set(named)
+        for key in named:
+            guard.looks.forget(key)
+        left += [named[key] for key in named if key in stayed]
+    return left
+
+
+@contextmanager
+def _noting(told: dict[str, BuckiaError | None], entry: Entry) -> Iterator[None]:
+    try:
+        yield
+    except BuckiaError as problem:
+        told[entry.key] = problem
+
+
+def _left(session: S3Session, batch: dict[str, Entry], attempts: int = retry.ATTEMPTS) -> set[str]:
     """Send one request; which keys it did not delete."""
     told = {key: entry for key, entry in batch.items() if not _UNTOLD.search(key)}
     if len(told) < 2 or not session.service.bulk:
@@ -73,7 +131,8 @@ def _left(session: S3Session, batch: dict[str, Entry]) -> set[str]:
                 return {"Errors": [{"Key": key} for key in told]}
             raise
 
-    answer = persist(send, f"s3://{session.options.bucket} at {session.endpoint}")
+    place = f"s3://{session.options.bucket} at {session.endpoint}"
+    answer = persist(send, place, attempts=attempts)
     return (batch.keys() - told.keys()) | {item["Key"] for item in answer.get("Errors", ())}
 
 

@@ -8,12 +8,14 @@ from typing import Any, Final
 from buckia.errors import StoreError, UnavailableError
 from buckia.headers import agrees, merged
 from buckia.model import Entry, replace
+from buckia.rules import RESERVED_PREFIX
 from buckia.stores import s3_signed
 from buckia.stores.s3_carriers import Condition, condition_headers, conditions, is_rewritten
 from buckia.stores.s3_classes import USUAL
 from buckia.stores.s3_errors import persist
 from buckia.stores.s3_guard import Guard
 from buckia.stores.s3_headers import CLASS, SHA256, STAYING, for_boto, of_boto, of_http
+from buckia.stores.s3_listing import is_md5
 from buckia.stores.s3_parts import Part, Request, complete, copy_parts, multipart
 
 _KEPT: Final = (
@@ -39,16 +41,21 @@ _GRANTS: Final = {
 def copy(source: Guard, target: Guard, entry: Entry, key: str, replacing: Entry | None) -> Entry:
     """Copy an object with its headers; its storage class, which a plain copy resets, too.
 
-    It is looked at before, unless a listing has told its class and the service checks its version.
+    It is looked at before, unless a listing has told its class and the service checks its version;
+    or the copy is buckia's own, as one in the trash is: nobody else reads it, so it is enough that
+    its ETag tells afterwards which version it is of.
     """
     ends = source.full(entry.key), target.full(key)
     if entry.size > target.session.options.copy_limit or any(map(is_rewritten, ends)):
         return _copy_any(source, target, entry, key, replacing)
     listed = source.session.classes.of(ends[0]) if entry.headers is None else None
-    told = _looked(source, entry) if listed is None else None
-    if told is None and not source.conditions.source:
-        source.look(entry.key, entry)
     wanted = replace(entry, key=key, modified=None)
+    proof = _proof(target, wanted)
+    told = _looked(source, entry) if listed is None else None
+    unseen = told is None and not source.conditions.source
+    late = unseen and proof and key.startswith(RESERVED_PREFIX)
+    if unseen and not late:
+        source.look(entry.key, entry)
     place = f"{source.session.options.bucket}/{ends[0]}"
     rank = listed if told is None else told.get(CLASS)
     request = {"x-amz-copy-source-if-match": entry.version or ""}
@@ -59,12 +66,20 @@ def copy(source: Guard, target: Guard, entry: Entry, key: str, replacing: Entry 
         return s3_signed.copy(target.session, ends[1], place, entry.size, checked)
 
     made = target.write(wanted, replacing, target.conditions.copy, act, _recognised(wanted))
-    if target.md5_etags and made and made == wanted.md5:  # which proves what is there
+    if made and made == proof:
         wanted = replace(wanted, version=made)
         if told is None:
             return wanted
         return replace(wanted, type=told.get("Content-Type"), headers=of_http(told))
+    if late and made:
+        source.compare(Entry(entry.key, entry.size, version=made), entry)
     return target.confirm(wanted, made)
+
+
+def _proof(target: Guard, wanted: Entry) -> str | None:
+    """The ETag that proves what is in a copy; None where no ETag would."""
+    tags = (tag for tag in (wanted.md5, wanted.version) if tag and is_md5(tag))
+    return next(tags, None) if target.md5_etags else None
 
 
 def _looked(guard: Guard, entry: Entry) -> s3_signed.Told:

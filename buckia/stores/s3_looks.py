@@ -17,7 +17,7 @@ from typing import Final
 from buckia.errors import BuckiaError
 from buckia.model import Entry
 from buckia.stores.base import Use
-from buckia.stores.s3_listing import as_bytes, list_page
+from buckia.stores.s3_listing import as_bytes, entry_of, list_page
 from buckia.stores.s3_session import S3Session
 
 LASTING: Final = 2.0
@@ -78,16 +78,16 @@ class Looks:
         where it is in doubt, since a look at one key tells what is wrong."""
         until = time.monotonic() + LASTING
         after = _before(keys[0])
-        with suppress(BuckiaError):
+        with suppress(BuckiaError, ValueError):
             prefix = self._session.options.prefix
             page = list_page(self._session, prefix, as_bytes(after), 2 * len(keys))
-            held = {key: etag.strip('"') for key, _, etag, _ in page.objects}
+            held = {item[0]: entry_of(item[0], item, md5_etags=False) for item in page.objects}
             last = page.objects[-1][0] if page.objects else after
             reach = None if page.following is None else as_bytes(last)
             return {
-                key: (until, Entry(key, 0, version=held[key]) if key in held else None)
+                key: (until, held.get(key))
                 for key in keys
-                if (reach is None or as_bytes(key) <= reach) and held.get(key) != ""
+                if reach is None or as_bytes(key) <= reach
             }
         return {}
 

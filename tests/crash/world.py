@@ -24,8 +24,8 @@ from buckia import journal, lockfile, planfile, sqlite
 from buckia.lockfile import Locked
 from buckia.model import Entry
 from buckia.project import Project
-from buckia.steps import TRASH
 from buckia.stores.local import LocalStore
+from buckia.tasks import TRASH
 from tests.crash.child import open_project
 from tests.crash.server import BucketServer, Contents
 from tests.sqlite_helpers import crashed, make, sql

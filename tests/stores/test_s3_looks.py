@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from buckia.errors import PreconditionError, StoreError
+from buckia.errors import BuckiaError, PreconditionError, StoreError
 from buckia.model import Entry
 from buckia.stores import retry, s3_listing, s3_looks, s3_signed
 from buckia.stores import s3 as s3_module
@@ -20,10 +21,12 @@ from buckia.stores.base import Glancing, Use
 from buckia.stores.s3 import S3Store
 from buckia.stores.s3_carriers import carriers_for, is_rewritten
 from buckia.stores.s3_errors import BadAnswer
+from buckia.stores.s3_guard import Guard
 from buckia.stores.s3_listing import as_bytes
 from buckia.stores.s3_looks import WORTH
 from buckia.stores.s3_services import Conditions
 from buckia.stores.usage import Usage
+from buckia.tasks import TRASH
 from tests.servers.s3 import S3Server
 from tests.stores.contract import HOSTILE, UNICODE, content, write
 from tests.stores.makers import PREFIX, open_s3
@@ -214,6 +217,94 @@ def test_a_deletion_is_tried_again_by_a_look_of_its_own(
     assert content(store, entries[0].key) == b"foreign"
 
 
+def test_what_a_page_told_after_a_copy_is_seen(store: S3Store) -> None:
+    """With the digest of its bytes; what is not there is not seen, and `head` has to tell."""
+    entries = filled(store)
+    for entry, name in zip(entries[1:], NAMES[1:], strict=True):
+        copied(store, entry, name)
+    before = store.traffic.usage
+    with store.glance({Use.SEEN: NAMES}):
+        found = store.seen(NAMES[1])
+        assert found and (found.key, found.size) == (NAMES[1], len(entries[1].key))
+        assert found.md5 == hashlib.md5(entries[1].key.encode()).hexdigest()
+        assert store.seen(NAMES[0]) is None
+    assert store.seen(NAMES[1]) is None  # what a page told counts no more
+    assert used(store, before) == {"list": 1}
+
+
+def test_what_an_etag_does_not_tell_is_not_seen(store: S3Store) -> None:
+    """Where ETags are only tokens."""
+    entries = filled(store)
+    store._guard.md5_etags = False
+    with store.glance({Use.SEEN: [entry.key for entry in entries]}):
+        assert store.seen(entries[0].key) is None
+
+
+def test_a_copy_into_the_trash_is_told_by_its_etag(store: S3Store) -> None:
+    """Without a look at its source; where that has changed, it is refused afterwards."""
+    entries = filled(store, "a", "b")
+    before = store.traffic.usage
+    copied(store, entries[0], f"{TRASH}x/a")
+    assert used(store, before) == {"look": 1, "copy": 1}  # nothing may be at the target
+    write(store, "b", b"B", replacing=entries[1])  # of the same size
+    with pytest.raises(PreconditionError):
+        copied(store, entries[1], f"{TRASH}x/b")
+    with pytest.raises(PreconditionError):
+        copied(store, entries[1], "elsewhere")
+    assert content(store, "elsewhere") is None
+
+
+def cleared(store: S3Store, entries: list[Entry]) -> list[type[BuckiaError] | None]:
+    with deleting(store, entries):
+        return [type(found) if found else None for found in store.clear(entries)]
+
+
+@pytest.mark.promise("INV-5")
+def test_many_are_deleted_if_they_are_what_they_were(store: S3Store) -> None:
+    """By one request after one page; what changed stays, what is gone is gone."""
+    entries = filled(store)
+    write(store, entries[3].key, b"foreign", replacing=entries[3])
+    store.delete(entries[4])
+    before = store.traffic.usage
+    problems = cleared(store, entries)
+    assert used(store, before) == {"list": 1, "delete": 1}
+    assert problems == [PreconditionError if n == 3 else None for n in range(WORTH)]
+    assert [entry.key for entry in store.entries()] == [entries[3].key]
+    assert content(store, entries[3].key) == b"foreign"
+
+
+@pytest.mark.promise("INV-5")
+@pytest.mark.parametrize("conditions", [None, ALL])
+def test_what_one_request_left_is_deleted_alone(
+    server: S3Server, conditions: Conditions | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each after a look of its own: by then one is somebody else's. So are all, where the service
+    would check a condition."""
+    store = open_s3(server, service="ceph", prefix=PREFIX, conditions=conditions)
+    entries = filled(store)
+
+    def fail(**request: Any) -> None:
+        bucket, key = request["Bucket"], request["Delete"]["Objects"][0]["Key"]
+        store._session.client.put_object(Bucket=bucket, Key=key, Body=b"foreign")
+        raise BadAnswer(500)
+
+    monkeypatch.setattr(store._session.client, "delete_objects", fail)
+    if conditions:
+        monkeypatch.setattr(Guard, "held", pytest.fail)
+    problems = cleared(store, entries)
+    assert problems == [None if n or conditions else PreconditionError for n in range(WORTH)]
+    assert content(store, entries[0].key) == (None if conditions else b"foreign")
+    assert content(store, entries[1].key) is None
+    store.close()
+
+
+def test_an_empty_list_is_cleared(store: S3Store) -> None:
+    """With no request at all."""
+    before = store.traffic.usage
+    assert store.clear([]) == []
+    assert used(store, before) == {}
+
+
 @pytest.mark.parametrize("why", ["old", "another thread", "over"])
 def test_what_counts_no_more_is_looked_at_alone(
     store: S3Store, why: str, monkeypatch: pytest.MonkeyPatch
@@ -292,9 +383,9 @@ def test_few_are_looked_at_one_by_one(store: S3Store) -> None:
     ("service", "conditions", "wanted"),
     [
         ("ceph", None, set(Use)),
-        ("r2", None, {Use.COPY, Use.KEEP, Use.DELETE}),
-        ("aws", None, set()),
-        ("ceph", ALL, set()),
+        ("r2", None, {Use.COPY, Use.KEEP, Use.DELETE, Use.SEEN}),
+        ("aws", None, {Use.SEEN}),
+        ("ceph", ALL, {Use.SEEN}),
         ("linode", None, set()),
         ("generic", None, set()),
     ],

@@ -1,0 +1,135 @@
+"""Portions in stages: copies, a look at all of them, and only then what they were made for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+
+import pytest
+
+from buckia.errors import BuckiaError, Interrupted, PreconditionError
+from buckia.model import Entry
+from buckia.project import Project
+from buckia.stores.base import Clearing, Store
+from tests.helpers import World, ops
+from tests.seeing import COUNT, Seeing, changed, removed, renamed, world
+from tests.stores.contract import content, write
+
+pytestmark = pytest.mark.usefixtures("hurried")
+
+
+class Careless(Seeing):
+    """A bucket that confirms every copy; those at `lost` keys it does not keep."""
+
+    lost: Callable[[str], bool] = staticmethod(lambda key: False)
+
+    def copy(
+        self, source: Store, entry: Entry, *, key: str, replacing: Entry | None
+    ) -> Entry | None:
+        made = super().copy(source, entry, key=key, replacing=replacing)
+        if made and self.lost(key):
+            super(Seeing, self).delete(made)
+        return made
+
+
+@pytest.mark.promise("INV-5")
+@pytest.mark.parametrize("change", [renamed, changed, removed])
+def test_what_has_no_copy_does_not_go(tmp_path: Path, change: Callable[[World], None]) -> None:
+    """One of many is not where it was copied to: its old object stays, the others are done."""
+    store = Careless()
+    made = world(tmp_path, store)
+    change(made)
+    store.lost = lambda key: key.endswith("/040")
+    plan = made.plan()
+    applied = made.apply(plan)
+    assert [outcome.key[-4:] for outcome in applied.failed] == ["/040"]
+    assert content(store, "old/040") == b"40"
+    store.lost = lambda key: False
+    made.apply(made.plan())
+    assert made.remote() == made.local()
+
+
+@pytest.mark.promise("INV-5")
+@pytest.mark.parametrize("change", [renamed, removed])
+def test_what_changed_before_it_goes_stays(tmp_path: Path, change: Callable[[World], None]) -> None:
+    """Somebody replaces it after its copy was made and seen."""
+
+    class Replaced(Seeing):
+        def seen(self, key: str) -> Entry | None:
+            if key.endswith("/040") and content(self, "old/040") == b"40":
+                write(self, "old/040", b"foreign", replacing=self.head("old/040"))
+            return super().seen(key)
+
+    store = Replaced()
+    made = world(tmp_path, store)
+    change(made)
+    applied = made.apply(made.plan())
+    assert [outcome.key[-4:] for outcome in applied.failed] == ["/040"]
+    assert content(store, "old/040") == b"foreign"
+    assert content(store, "old/041") is None
+
+
+class Sweeper(Seeing):
+    """A bucket that deletes many at once, except what it keeps."""
+
+    kept: Collection[str] = ()
+
+    def clear(self, entries: Sequence[Entry]) -> list[BuckiaError | None]:
+        return [self._cleared(entry) for entry in entries]
+
+    def _cleared(self, entry: Entry) -> BuckiaError | None:
+        if entry.key in self.kept:
+            return PreconditionError(f"{entry.key}: kept")
+        self.delete(entry)
+        return None
+
+
+@pytest.mark.parametrize("change", [renamed, removed])
+def test_what_is_not_deleted_with_the_others_is_told(
+    tmp_path: Path, change: Callable[[World], None]
+) -> None:
+    """Of each action by itself, and the lockfile still knows the object."""
+    store = Sweeper()
+    assert isinstance(store, Clearing)
+    made = world(tmp_path, store)
+    change(made)
+    store.kept = ("old/007", "old/100")
+    applied = made.apply(made.plan())
+    assert sorted(outcome.key[-4:] for outcome in applied.failed) == ["/007", "/100"]
+    assert {outcome.error for outcome in applied.failed} == {"old/007: kept", "old/100: kept"}
+    assert set(store.kept) <= made.remote().keys()
+    assert "old/008" not in made.remote()
+    store.kept = ()
+    made.apply(made.plan())
+    assert made.remote() == made.local()
+    assert ops(made.plan()) == []
+
+
+@pytest.mark.parametrize("change", [renamed, changed, removed])
+def test_a_stop_between_the_stages_loses_nothing(
+    tmp_path: Path, change: Callable[[World], None]
+) -> None:
+    """No more is begun: what was copied and not yet deleted or overwritten is as it was."""
+    stop = threading.Event()
+
+    class Halting(Seeing):
+        def copy(
+            self, source: Store, entry: Entry, *, key: str, replacing: Entry | None
+        ) -> Entry | None:
+            if key.endswith("/100"):
+                stop.set()
+            return super().copy(source, entry, key=key, replacing=replacing)
+
+    store = Halting()
+    made = world(tmp_path, store)
+    change(made)
+    plan = made.plan()
+    with Project(made.config, stop=stop, stores=made.stores) as project, pytest.raises(Interrupted):
+        project.apply(plan)
+    there = made.remote()
+    assert there["old/100"] == b"100"
+    assert there["old/101"] == b"101"
+    made.apply(plan)
+    assert made.remote() == made.local()
+    assert len(made.local()) in (COUNT, 1)
