@@ -283,7 +283,10 @@ def test_what_one_request_left_is_deleted_alone(
     store = open_s3(server, service="ceph", prefix=PREFIX, conditions=conditions)
     entries = filled(store)
 
+    right = store._session.client.delete_objects
+
     def fail(**request: Any) -> None:
+        monkeypatch.setattr(store._session.client, "delete_objects", right)
         bucket, key = request["Bucket"], request["Delete"]["Objects"][0]["Key"]
         store._session.client.put_object(Bucket=bucket, Key=key, Body=b"foreign")
         raise BadAnswer(500)
