@@ -9,7 +9,7 @@ from typing import Final
 from buckia.model import Op, promotes
 from buckia.preflight import State
 from buckia.sparing import is_renamed, spared
-from buckia.stores.base import Glancing, Store, Use
+from buckia.stores.base import Glancing, Store, Use, glances_of
 from buckia.tasks import Task
 
 TOGETHER: Final = 64
@@ -23,10 +23,12 @@ Uses = Iterator[tuple[Store, Use, str]]
 def is_staged(group: Sequence[Task]) -> bool:
     """Whether what a group does comes in two stages, with a look in between that the store would
     rather take at many keys."""
-    task, remote = group[0], group[0].stores.remote
-    staged = is_renamed(task) or spared(task) or task.action.op is Op.DELETE_REMOTE
-    sees = isinstance(remote, Glancing) and Use.SEEN in remote.glances
-    return len(group) == 1 and task.state is State.PENDING and bool(staged) and sees
+    task = group[0]
+    if len(group) > 1 or task.state is not State.PENDING:
+        return False
+    if not (task.action.op is Op.DELETE_REMOTE or is_renamed(task) or spared(task)):
+        return False
+    return Use.SEEN in glances_of(task.stores.remote)
 
 
 def writing(group: Sequence[Task]) -> Uses:
@@ -78,7 +80,7 @@ def leaving(task: Task) -> Uses:
 def told(use: tuple[Store, Use, str]) -> bool:
     """Whether the store would rather see this together with others."""
     store, what, _ = use
-    return isinstance(store, Glancing) and what in store.glances
+    return what in glances_of(store)
 
 
 @contextmanager

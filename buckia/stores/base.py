@@ -256,6 +256,13 @@ class Glancing(Protocol):
         where that did not tell so much, and `head` has to."""
 
 
+def glances_of(store: Store) -> frozenset[Use]:
+    """What a store would rather see many of; nothing where it has no glances. Asked for each task:
+    to try whether it has the whole protocol takes as long as to sign a request."""
+    found: frozenset[Use] = getattr(store, "glances", frozenset())
+    return found
+
+
 @runtime_checkable
 class Clearing(Protocol):
     """What a store is beside, that can delete many objects of content with few requests."""

@@ -54,6 +54,10 @@ from buckia.stores.traffic import Traffic
 _EVERYTHING: Final = Conditions(create=True, replace=True, delete=True)
 
 
+_SEEN: Final = frozenset({Use.SEEN})
+_NONE: Final[frozenset[Use]] = frozenset()
+
+
 class S3Store:
     """One bucket, or what is below a prefix of it.
 
@@ -233,8 +237,7 @@ class S3Store:
     @property
     def glances(self) -> frozenset[Use]:
         """See `Glancing.glances`: where listings tell what is there at that moment."""
-        wanted = self._guard.unchecked | {Use.SEEN}
-        return wanted if self._session.service.current else frozenset()
+        return self._guard.unchecked | _SEEN if self._session.service.current else _NONE
 
     def glance(self, uses: Mapping[Use, Collection[str]]) -> AbstractContextManager[None]:
         """See `Glancing.glance`: a page of a listing for each use."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from itertools import repeat
 from typing import Any
 
@@ -16,6 +17,7 @@ from buckia.stores.s3_carriers import Boto, Condition, carriers_for
 from buckia.stores.s3_errors import FAILURES, persist, shown, translate
 from buckia.stores.s3_extras import hides_md5
 from buckia.stores.s3_looks import Looks
+from buckia.stores.s3_services import Conditions
 from buckia.stores.s3_session import S3Session
 
 
@@ -35,14 +37,7 @@ class Guard:
     @property
     def unchecked(self) -> frozenset[Use]:
         """What the service does without a condition, so that a look has to stand for one."""
-        told = self.conditions
-        checked = {
-            Use.READ: told.source,
-            Use.COPY: told.copy,
-            Use.KEEP: told.copy,
-            Use.DELETE: told.delete,
-        }
-        return frozenset(use for use, enforced in checked.items() if not enforced)
+        return _unchecked(self.conditions)
 
     def full(self, key: str) -> str:
         """The key as the bucket knows it."""
@@ -145,3 +140,14 @@ class Guard:
         if held.size != known.size or (known.sha256 and held.sha256 not in (None, known.sha256)):
             raise IntegrityError(f"{place}: holds other bytes; plan again")
         return replace(held, sha256=held.sha256 or known.sha256)
+
+
+@lru_cache(maxsize=8)
+def _unchecked(told: Conditions) -> frozenset[Use]:
+    checked = {
+        Use.READ: told.source,
+        Use.COPY: told.copy,
+        Use.KEEP: told.copy,
+        Use.DELETE: told.delete,
+    }
+    return frozenset(use for use, enforced in checked.items() if not enforced)
