@@ -5,6 +5,7 @@ Both raise their library's own errors; `s3_errors` translates them.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import re
 from collections.abc import Iterator
@@ -13,20 +14,20 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import obstore
-from obstore.exceptions import BaseError
 
 from buckia.model import Entry, Headers
+from buckia.stores import s3_signed
 from buckia.stores.download import Body
 from buckia.stores.probe import ABSENT
 from buckia.stores.s3_errors import BadAnswer
-from buckia.stores.s3_headers import SHA256, for_boto, for_obstore, of_boto, of_obstore
+from buckia.stores.s3_headers import SHA256, for_boto, of_boto, of_obstore, to_http
 from buckia.stores.s3_listing import is_md5, nanoseconds
 from buckia.stores.s3_session import MIB, S3Session
 from buckia.stores.s3_traffic import asking
 from buckia.stores.usage import Kind
 
 if TYPE_CHECKING:
-    from obstore import GetOptions, PutMode
+    from obstore import GetOptions
 
 Condition = str | None
 """What the service checks before it writes: `ABSENT`, a version, or nothing."""
@@ -117,27 +118,14 @@ class Obstore:
     def put(self, key: str, data: bytes, announced: Entry, condition: Condition) -> str:
         """Write; the new ETag, empty where the service does not tell.
 
-        Where uploads have to be slow, botocore does it, which sends a body piece by piece.
+        By a signed request of our own. Where uploads have to be slow, or go by an address of their
+        own, botocore does it, which also sends a body piece by piece.
         """
-        if self._session.traffic.slows_uploads:
+        if self._session.traffic.slows_uploads or self._session.options.acceleration:
             return Boto(self._session).put(key, data, announced, condition)
-        mode: PutMode = "create" if condition == ABSENT else {"e_tag": condition}
-        try:
-            with asking(self._session.traffic, Kind.WRITE, len(data)):
-                result = obstore.put(
-                    self._session.writer,
-                    key,
-                    data,
-                    attributes=for_obstore(announced),
-                    mode="overwrite" if condition is None else mode,
-                    use_multipart=False,
-                )
-                self._session.traffic.sent(len(data))
-        except BaseError as problem:
-            if "MissingEtag" in str(problem):  # written all the same
-                return ""
-            raise
-        return (result["e_tag"] or "").strip('"')
+        sha256 = announced.sha256 or hashlib.sha256(data, usedforsecurity=False).hexdigest()
+        told = {**to_http(announced), **condition_headers(condition)}
+        return s3_signed.put(self._session, key, data, sha256, told)
 
     def delete(self, key: str, condition: Condition) -> None:
         """Delete; conditions are beyond obstore and left to botocore."""

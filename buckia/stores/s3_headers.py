@@ -24,6 +24,8 @@ _NAMES: Final = {
 CLASS: Final = "x-amz-storage-class"
 """The header that tells the storage class."""
 
+_META: Final = "x-amz-meta-"
+
 STAYING: Final = ("ContentLanguage", "Expires", "WebsiteRedirectLocation")
 """What no rule sets, and only a request that names it carries over."""
 
@@ -37,11 +39,12 @@ def for_boto(entry: Entry) -> dict[str, Any]:
     return {"Metadata": _metadata(entry), **found}
 
 
-def for_obstore(entry: Entry) -> dict[str, str]:
-    """The same as obstore wants it."""
+def to_http(entry: Entry) -> dict[str, str]:
+    """The same as headers of a request."""
     told = entry.headers or {}
-    found = {name: told[own] for own, (_, name) in _NAMES.items() if own in told}
-    return _metadata(entry) | found | ({"Content-Type": entry.type} if entry.type else {})
+    found = {CLASS if own == STORAGE else own: told[own] for own in _NAMES if own in told}
+    found |= {_META + name: value for name, value in _metadata(entry).items()}
+    return found | ({"content-type": entry.type} if entry.type else {})
 
 
 def of_boto(found: Mapping[str, Any], *, classes: bool = False) -> Headers:
@@ -64,8 +67,7 @@ def of_http(found: Mapping[str, str]) -> Headers:
     """The same from the headers of an answer, whose names are found in any case."""
     names = {own: CLASS if own == STORAGE else own for own in _NAMES}
     known = {own: found[name] for own, name in names.items() if name in found}
-    mark = "x-amz-meta-"
-    others = {n[len(mark) :]: v for n, v in found.items() if n.lower().startswith(mark)}
+    others = {n[len(_META) :]: v for n, v in found.items() if n.lower().startswith(_META)}
     return known | _of_metadata(others)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
+from typing import Final
 from urllib.parse import quote
 from xml.etree import ElementTree
 
@@ -17,6 +18,7 @@ from buckia.stores.network import QUICK, SLOW
 from buckia.stores.s3_errors import BadAnswer
 from buckia.stores.s3_extras import for_http, for_http_writes
 from buckia.stores.s3_session import S3Session
+from buckia.stores.s3_sigv4 import EMPTY
 from buckia.stores.s3_traffic import asking
 from buckia.stores.usage import Kind
 
@@ -35,12 +37,21 @@ def look(session: S3Session, key: str) -> Told:
     return _send(session, "HEAD", target_of(session, key), Kind.LOOK).headers
 
 
+def put(session: S3Session, key: str, data: bytes, sha256: str, told: Told) -> str:
+    """Write a body; `told` are the headers that go along. The new ETag, empty where the service
+    does not tell. The digest is signed, so that the service refuses other bytes."""
+    headers = {**told, **for_http_writes(session.options)}
+    answer = _send(session, "PUT", target_of(session, key), Kind.WRITE, headers, data, sha256)
+    return answer.headers.get("ETag", "").strip('"')
+
+
 def copy(session: S3Session, key: str, source: str, size: int, told: Told) -> str:
     """Copy `source`, a bucket and a key with a slash between, to a key of the same service; `told`
     are the headers that go along. The new ETag, empty where the service does not tell."""
     place = quote(source, safe="/~", errors="surrogateescape")
     headers = {"x-amz-copy-source": place, **told, **for_http_writes(session.options)}
-    root = parsed(_send(session, "PUT", target_of(session, key), Kind.COPY, headers, size).body)
+    target = target_of(session, key)
+    root = parsed(_send(session, "PUT", target, Kind.COPY, headers, size=size).body)
     if name_of(root) == "Error":  # Amazon S3 API reference, CopyObject: it may come with 200
         raise BadAnswer(HTTPStatus.INTERNAL_SERVER_ERROR, _code(root))
     if name_of(root) != "CopyObjectResult":
@@ -79,18 +90,25 @@ def _send(
     target: str,
     kind: Kind,
     headers: Told | None = None,
+    body: bytes = b"",
+    sha256: str = EMPTY,
     size: int = 0,
 ) -> Answer:
     """An answer; `size` bytes are moved by the service meanwhile."""
+    line, now = session.line, datetime.now(UTC)
     wanted = {**for_http(session.options), **(headers or {})}
-    signed = session.signer.sign(method, session.line.host, target, wanted, datetime.now(UTC))
-    with asking(session.traffic, kind, size):
-        waits = SLOW if kind is Kind.COPY else QUICK
-        answer = session.line.ask(method, target, signed, waits)
+    signed = session.signer.sign(method, line.host, target, wanted, now, sha256)
+    with asking(session.traffic, kind, size or len(body)):
+        answer = line.ask(method, target, signed, QUICK if kind in _QUICK else SLOW, body)
+        if body:
+            session.traffic.sent(len(body))
         if answer.status != HTTPStatus.OK:
             after = answer.headers.get("Retry-After", "")
             raise BadAnswer(answer.status, error_code(answer.body), after)
     return answer
+
+
+_QUICK: Final = {Kind.LIST, Kind.LOOK, Kind.SETTINGS}
 
 
 def target_of(session: S3Session, key: str) -> str:

@@ -17,7 +17,8 @@ from typing import Final
 from msgspec import Struct
 
 _ALGORITHM: Final = "AWS4-HMAC-SHA256"
-_EMPTY: Final = hashlib.sha256(b"").hexdigest()
+EMPTY: Final = hashlib.sha256(b"").hexdigest()
+"""The digest of no body."""
 
 
 class Signer(Struct, frozen=True):
@@ -41,7 +42,7 @@ class Signer(Struct, frozen=True):
         target: str,
         headers: Mapping[str, str],
         now: datetime,
-        sha256: str = _EMPTY,
+        sha256: str = EMPTY,
     ) -> dict[str, str]:
         """The headers to send, `headers` included, all of them signed. So is the host, which
         whoever sends them adds.
