@@ -21,7 +21,11 @@ _LATEST: Final = 2**63 - 1
 
 class Plain:
     """Files as the lockfile knows them that are nothing but bytes under their usual name, whose
-    token is an md5: the number of each key, and by it size, sha256 and token."""
+    token is an md5: the number of each key, and by it size, sha256 and token.
+
+    The token is what a listing tells as md5. Of the local file that says nothing, if some service
+    gives tokens that only look so: a file is known by its sha256 alone.
+    """
 
     __slots__ = ("numbers", "sha256", "sizes", "tokens")
 
@@ -39,10 +43,9 @@ class Plain:
     def read(
         self, path_of: Callable[[str], str | None], key: str, number: int, modified: int
     ) -> Entry:
-        """The local file as its digests tell of it."""
-        size, sha256, md5 = self.sizes[number], self.sha256[number], self.tokens[number]
-        path = path_of(key)
-        return Entry(key, size, sha256, md5, None, None, sha256, modified, None, path)
+        """The local file as its sha256 tells of it."""
+        size, sha256, path = self.sizes[number], self.sha256[number], path_of(key)
+        return Entry(key, size, sha256, None, None, None, sha256, modified, None, path)
 
     def listed(self, key: str, number: int, modified: int) -> Entry:
         """The object as a listing tells of it."""
@@ -76,20 +79,22 @@ class Entries(Mapping[str, Entry]):
             self.times[number] = time
         return same
 
-    def hold_file(self, key: str, size: int, sha256: str, md5: str | None, modified: int) -> bool:
+    def hold_file(self, key: str, size: int, sha256: str, modified: int) -> bool:
         """The same of a plain file under its usual name, of which no entry is made."""
         number = self.plain.numbers.get(key)
         if number is None or self.plain.sha256[number] != sha256:
             return False
-        return self.hold_object(key, size, md5, modified)
+        return self._hold(number, size, modified)
 
     def hold_object(self, key: str, size: int, md5: str | None, modified: int) -> bool:
         """The same of an object whose token is its md5, of which no entry is made."""
-        plain = self.plain
-        number = plain.numbers.get(key)
-        if number is None or plain.tokens[number] != md5 or plain.sizes[number] != size:
+        number = self.plain.numbers.get(key)
+        if number is None or self.plain.tokens[number] != md5:
             return False
-        if not _ABSENT < modified < _LATEST:
+        return self._hold(number, size, modified)
+
+    def _hold(self, number: int, size: int, modified: int) -> bool:
+        if self.plain.sizes[number] != size or not _ABSENT < modified < _LATEST:
             return False
         self.times[number] = modified
         return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -61,6 +61,7 @@ def open_local(
     root: Path,
     cache: HashCache,
     digests: frozenset[str],
+    known: Container[str] = (),
     paths: Mapping[str, str] | None = None,
     trash: Path | None = None,
     refuse: Callable[[str], str | None] | None = None,
@@ -71,6 +72,7 @@ def open_local(
         layout=bucket.layout,
         refuse=refuse or bucket.rules.excludes,
         digests=(digests | {bucket.checksum_algorithm}) - {"sha256"},
+        known=known,
         cache=cache,
         databases=True,
         work=WORK,

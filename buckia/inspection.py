@@ -53,11 +53,11 @@ def inspect(
             view = View(None, None, setting=settings[action.key])
             state, why = judge(action, view)
             return Task(action, state, view, stores), why
-        view = _view(action, stores, seen)
+        view = _with_md5(action, _view(action, stores, seen), stores)
         state, why = judge(action, view)
         # A listing tells less than a look; and one that came back short looks like any other.
         if seen and (state is State.DIVERGED or action.op is Op.DELETE_LOCAL):
-            view = _view(action, stores, None)
+            view = _with_md5(action, _view(action, stores, None), stores)
             state, why = judge(action, view)
         if state is State.DIVERGED and _may_be_done(action, view):
             state, why = judge(_read_up(action, view, stores), view)
@@ -116,6 +116,17 @@ def _view(action: Action, stores: Stores, seen: Sides | None) -> View:
         assert action.source and action.source.key  # noqa: S101  (a staged upload names it)
         return View(None, there(action.key), stores.remote.head(action.source.key))
     return View(mine, there(action.key))
+
+
+def _with_md5(action: Action, view: View, stores: Stores) -> View:
+    """The view with the md5 of a local file, where that is all that a plan knows of what a download
+    brings: a run that was cut may have brought it already."""
+    content, mine = action.content, view.local
+    if action.op is not Op.DOWNLOAD or not (content and content.md5 and mine):
+        return view
+    if same_content(mine, content) is not None:
+        return view
+    return replace(view, local=stores.local.with_md5(mine))
 
 
 def _is_published(action: Action, view: View, stores: Stores) -> bool:

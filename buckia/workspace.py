@@ -126,6 +126,7 @@ class Workspace:
             self.root,
             self.cache,
             self.remote(name).capabilities.digests,
+            known or (),
             paths={key: item.path for key, item in (known or {}).items() if item.path}
             | dict(paths or {}),
             trash=self.work / "trash" / plan.removeprefix("sha256:")[:12] if plan else None,

@@ -16,12 +16,13 @@ from buckia import columns, planning
 from buckia.columns import Entries, Plain
 from buckia.layout import EVERYTHING
 from buckia.lockfile import BucketState, Locked
-from buckia.model import Entry, Listing, Skipped, replace, silent
+from buckia.model import Entry, Listing, Skipped, silent
 from buckia.reconcile import Scope, reconcile
 from buckia.rules import Rules
 from buckia.snapshot import Sides, _examined, list_remote
-from buckia.stores.base import Capabilities, Hold
+from buckia.stores.base import Hold
 from buckia.stores.memory import MemoryStore
+from tests.etags import Etags, not_held
 from tests.helpers import World
 from tests.strategies import History, any_histories, examples
 
@@ -38,41 +39,6 @@ NAMES = (
     "é",
     ".buckia.d",
 )
-
-
-def not_held(entries: Iterator[Entry], hold: Hold | None) -> Iterator[Entry]:
-    """Entries without those that are taken as S3 tells of them: none that tells more, or less."""
-    for entry in entries:
-        known = (entry.key, entry.size, entry.md5 or "", entry.modified or 0)
-        told = Entry(*known[:2], md5=entry.md5, version=entry.md5, modified=entry.modified)
-        if not (hold and entry == told and entry.md5 and hold(*known)):
-            yield entry
-
-
-class Etags(MemoryStore):
-    """A bucket that tells what S3 tells: md5s as tokens, and little else in a listing."""
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """Listings have md5s."""
-        return replace(super().capabilities, digests=frozenset({"md5"}))
-
-    def entries(self, prefix: str = "") -> Iterator[Entry]:
-        """Without digests that S3 does not list, types and headers."""
-        for entry in super().entries(prefix):
-            yield replace(entry, sha256=None, sha1=None, type=None, headers=None)
-
-    def ranged(
-        self, prefix: str, known: Iterable[str], hold: Hold | None = None
-    ) -> Iterator[Entry]:
-        """The same, but for what is taken as it is."""
-        return not_held(self.entries(prefix), hold)
-
-    def _write(self, entry: Entry, data: bytes, replacing: Entry | None) -> Entry:
-        written = super()._write(entry, data, replacing)
-        told = replace(written, version=written.md5)
-        self._objects[entry.key] = (told, data)
-        return told
 
 
 def plan_bytes(world: World, bulk: bool) -> bytes:
@@ -123,7 +89,7 @@ def test_only_what_differs_is_compared_key_by_key(
 def entries_of(key: str) -> st.SearchStrategy[Entry]:
     """What a side may hold at a key, often what base has there."""
     listed = Entry(key, 3, None, MD5[0], None, None, MD5[0], 7)
-    read = Entry(key, 3, SHA[0], MD5[0], None, None, SHA[0], 7, None, key)
+    read = Entry(key, 3, SHA[0], None, None, None, SHA[0], 7, None, key)
     return st.sampled_from([listed, read]) | st.builds(
         Entry,
         key=st.just(key),
@@ -226,9 +192,9 @@ def test_what_is_held_without_an_entry_is_what_an_entry_would_be(
 ) -> None:
     """A file by its digests, an object by its token: taken, and then told of, just the same."""
     plain = BucketState("x", 1, "", None, False, {"a": known}).plain()
-    file = Entry("a", size, sha256, md5, None, None, sha256, time, None, "a")
+    file = Entry("a", size, sha256, None, None, None, sha256, time, None, "a")
     whole, quick = (Entries(plain, lambda *at: plain.read(str, *at)) for _ in range(2))
-    assert quick.hold_file("a", size, sha256, md5, time) == whole.hold(file)
+    assert quick.hold_file("a", size, sha256, time) == whole.hold(file)
     assert dict(quick) == dict(whole)
     whole, quick = Entries(plain, plain.listed), Entries(plain, plain.listed)
     listed = Entry("a", size, None, md5, None, None, md5, time)

@@ -14,7 +14,7 @@ import pytest
 
 from buckia.errors import LocalError, PreconditionError
 from buckia.model import Entry, Listing
-from buckia.stores import hashing, reading
+from buckia.stores import hashing, reading, scanning
 from buckia.stores.hashing import Digests
 from buckia.stores.local import LocalStore
 from buckia.stores.paths import Nearby
@@ -286,5 +286,5 @@ def test_large_files_are_begun_first_and_each_by_itself(tmp_path: Path) -> None:
     """So that no thread has all of them, and none is begun last."""
     local = store(tmp_path, a=1, b=reading.SMALL + 1, c=2, d=reading.SMALL + 2, e=0)
     found = list(local._walk(("",), lambda item: None))
-    order = ["".join(file.key[-1] for file in batch) for batch in reading._batches(found)]
+    order = ["".join(file.key[-1] for file in batch) for batch in scanning._batches(found)]
     assert order == ["d", "b", "ace"]

@@ -41,7 +41,7 @@ class Gathered:
         if self._unusual and key in self._unusual:
             return False
         time = file.stat.st_mtime_ns
-        if not steady.hold_file(key, known.size, known.sha256, known.md5, time):
+        if not steady.hold_file(key, known.size, known.sha256, time):
             return False
         self.twice |= key in self._whole
         return True

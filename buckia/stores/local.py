@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import AbstractContextManager
 from io import BytesIO
 from pathlib import Path
@@ -28,7 +28,8 @@ from buckia.stores.hashing import HashCache
 from buckia.stores.meter import Meter
 from buckia.stores.paths import Paths
 from buckia.stores.placement import Placement
-from buckia.stores.reading import Reader, read_all, told
+from buckia.stores.reading import Reader, told
+from buckia.stores.scanning import read_all
 from buckia.stores.traffic import Traffic
 from buckia.stores.tree import Found, Refuse, refuse_twins, walk
 
@@ -43,6 +44,8 @@ class LocalStore:
     layout     which paths are which keys; by default every path is its own key
     refuse     why a key is out of scope, asked before a file is read
     digests    digests to compute beside sha256, so that a bucket's listing can be compared
+    known      keys of which a sha256 is known that the bucket's token stands for: of plain files
+               there an md5 is computed only when it is asked for (`with_md5`)
     cache      spares reading files that have not changed
     databases  treat SQLite files as data: hash and send snapshots, replace through SQLite
     work       where temporary files live, relative to root
@@ -57,6 +60,7 @@ class LocalStore:
         layout: Layout = EVERYTHING,
         refuse: Refuse = lambda key: None,
         digests: frozenset[str] = frozenset(),
+        known: Container[str] = (),
         cache: HashCache | None = None,
         databases: bool = False,
         work: str = ".buckia",
@@ -75,7 +79,12 @@ class LocalStore:
         self._room = self.work / _SCRATCH
         self._reached: set[tuple[int, int]] = set()  # folders, by device and inode
         self._reader = Reader(
-            self._paths, cache or HashCache(), digests, self.temporary, databases=databases
+            self._paths,
+            cache or HashCache(),
+            digests,
+            self.temporary,
+            databases=databases,
+            known=known,
         )
 
     @property
@@ -179,6 +188,10 @@ class LocalStore:
             return self._reader.anew().read(Found(entry.key, path, stat))
         except NotFoundError:
             return None
+
+    def with_md5(self, entry: Entry) -> Entry:
+        """The same entry with the md5 of its file; see `Reader.with_md5`."""
+        return self._reader.with_md5(entry, entry.path or self.path_of(entry.key))
 
     def path_of(self, key: str) -> str:
         """The path of a key relative to the root. `StoreError` for a key that can have none."""

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
-from itertools import chain
 from pathlib import Path
 from stat import S_ISREG
 from typing import BinaryIO, Final, cast
 
-from buckia import pool, sqlite
-from buckia.errors import LocalError, NotFoundError, StoreError
+from buckia import sqlite
+from buckia.errors import LocalError, NotFoundError
 from buckia.flight import WORTH, Flight, watched
-from buckia.model import Entry, Progress, Skipped, Tick
+from buckia.model import Entry, replace
 from buckia.stores.hashing import Digests, HashCache, hash_bytes, hash_file, now
 from buckia.stores.paths import Nearby, Paths
 from buckia.stores.tree import Found
-
-_BATCH = 64
-"""Files read per task: small files cost more in hand-over than in reading."""
 
 SMALL: Final = WORTH
 """Bytes up to which a file is read at once, and not told of before it is done."""
@@ -29,18 +25,20 @@ TINY: Final = 64 * 1024
 
 LARGE: Final = 64 * 1024 * 1024
 """Bytes above which no md5 is computed in passing. It takes twice as long as all the rest, and
-nearly all objects so large came in parts, of which no service tells one."""
-
-_BULK: Final = 500
-"""Files that the cache is asked for together."""
+nearly all objects so large came in parts, of which no service tells one. Nor is one of a file that
+the lockfile knows: its object is told by a token and by the sha256 of what was put there."""
 
 
 class Reader:
     """Digests of the files at `paths`. Safe for many threads.
 
-    digests    digests wanted beside sha256; of files above `LARGE` no md5
+    digests    digests wanted beside sha256; no md5 of plain files above `LARGE` or `known`
     databases  treat SQLite files as data: digests of a snapshot, and the hash of the rows
     scratch    makes the name of a temporary file, for snapshots
+    known      keys of which the sha256 tells enough; who needs an md5 too asks for it (`with_md5`)
+
+    An entry has the digests that are wanted and no others, whatever the cache knows: what is told
+    of a side does not hang on what was read before.
     """
 
     def __init__(
@@ -51,19 +49,28 @@ class Reader:
         scratch: Callable[[], AbstractContextManager[Path]],
         *,
         databases: bool,
+        known: Container[str] = (),
     ) -> None:
         self._paths = paths
         self._cache = cache
         self._digests = digests
-        self._of_large = digests - {"md5"}
+        self._in_passing = digests - {"md5"}
+        self._lasting = known
         self._scratch = scratch
         self._databases = databases
         self._flight: Flight | None = None
 
     def anew(self) -> Reader:
         """One that knows nothing yet, and whose knowledge nobody keeps."""
-        cache, databases = HashCache(), self._databases
-        return Reader(self._paths, cache, self._digests, self._scratch, databases=databases)
+        fresh = HashCache()
+        return Reader(
+            self._paths,
+            fresh,
+            self._digests,
+            self._scratch,
+            databases=self._databases,
+            known=self._lasting,
+        )
 
     @contextmanager
     def telling(self) -> Iterator[Flight]:
@@ -81,7 +88,7 @@ class Reader:
         its file, so its companions are asked.
         """
         found = self._known(file, self._cache.find(file.stat, file.path))
-        return None if found is None else _entry(file, found)
+        return None if found is None else self.entry(file, found)
 
     def known_of(self, files: Sequence[Found]) -> list[Digests | None]:
         """The digests that it tells of many files."""
@@ -89,7 +96,9 @@ class Reader:
         return list(map(self._known, files, found))
 
     def _known(self, file: Found, found: Digests | None) -> Digests | None:
-        if found is None or not found.covers(self._wanted(found.size)):
+        if found is None or not (
+            found.covers(self._digests) or found.covers(self._due(file, found))
+        ):
             return None
         if (found.logical is not None) > self._databases:
             return None
@@ -128,7 +137,7 @@ class Reader:
             handle = nearby.open(file.path)
             try:
                 content = os.read(handle, size + 1)  # one more tells whether it has grown
-                digests = hash_bytes(content, self._wanted(size))
+                digests = hash_bytes(content, self._wanted(file.key, size))
                 after = os.fstat(handle)
             finally:
                 os.close(handle)
@@ -139,39 +148,87 @@ class Reader:
         if self._databases and sqlite.begins_so(content[: sqlite.BEGINNING]):
             return None
         self._cache.remember(after, file.path, digests, began)
-        return _entry(Found(file.key, file.path, after), digests)
+        return self.entry(Found(file.key, file.path, after), digests)
+
+    def with_md5(self, entry: Entry, path: str) -> Entry:
+        """The same entry with the md5 of its file: from the cache, else by reading it for all of
+        them. As it was for databases, and where the file is gone or another by now. Raises
+        `LocalError` for what cannot be read.
+        """
+        stat = None if entry.md5 or entry.logical else self._paths.look(path)
+        if stat is None:
+            return entry
+        known = self._cache.find(stat, path)
+        if known is None or not known.md5:
+            try:
+                _, known = self._read(Found(entry.key, path, stat), self._digests | {"md5"})
+            except NotFoundError:
+                return entry
+        same = known.logical is None and known.sha256 == entry.sha256
+        return replace(entry, md5=known.md5) if same else entry
 
     def read(self, file: Found) -> Entry:
         """What a file holds; one that changes under the reading is read once more.
 
         Raises `LocalError` for what cannot be read and what does not hold still.
         """
+        return self.entry(*self._read(file))
+
+    def _read(self, file: Found, wanted: frozenset[str] | None = None) -> tuple[Found, Digests]:
+        """The file as it was when it was read, and what was read of it."""
         for _ in range(2):
             began = now()
             with self._paths.open(file.path) as body:
                 before = os.fstat(body.fileno())
-                digests = self._hash(body, before, file)
+                digests = self._hash(body, before, file, wanted)
                 after = os.fstat(body.fileno())
             if digests is None:
-                return _entry(file, self._read_database(file.path))
+                return file, self._read_database(file.path)
             if _same(before, after) and digests.size == after.st_size:
                 self._cache.remember(after, file.path, digests, began)
-                return _entry(Found(file.key, file.path, after), digests)
+                return Found(file.key, file.path, after), digests
         raise LocalError(f"{file.path}: it keeps changing while it is read; try again later")
 
-    def _hash(self, body: BinaryIO, stat: os.stat_result, file: Found) -> Digests | None:
+    def _hash(
+        self, body: BinaryIO, stat: os.stat_result, file: Found, wanted: frozenset[str] | None
+    ) -> Digests | None:
         """The digests of an open file; None for a database, which is not just its bytes."""
         try:
             if self._databases and sqlite.begins_so(body.read(sqlite.BEGINNING)):
                 return None
             body.seek(0)
             telling = watched(body, None, self._flight, file.key)
-            return hash_file(telling, self._wanted(stat.st_size), most=stat.st_size)
+            if wanted is None:
+                wanted = self._wanted(file.key, stat.st_size)
+            return hash_file(telling, wanted, most=stat.st_size)
         except OSError as problem:
             raise LocalError(f"{file.path}: {problem.strerror}; check the disk") from None
 
-    def _wanted(self, size: int) -> frozenset[str]:
-        return self._digests if size <= LARGE else self._of_large
+    def entry(self, file: Found, read: Digests) -> Entry:
+        """What was read of a file, as its entry: with the digests that are wanted."""
+        wanted = self._due(file, read)
+        return Entry(
+            file.key,
+            read.size,
+            read.sha256,
+            read.md5 if "md5" in wanted else None,
+            read.sha1 if "sha1" in wanted else None,
+            read.logical,
+            read.logical or read.sha256,
+            file.stat.st_mtime_ns,
+            None,
+            file.path,
+        )
+
+    def _due(self, file: Found, read: Digests) -> frozenset[str]:
+        """The digests of a file about which so much is known; of a database all: its snapshot, of
+        which they are, is not made once more for one."""
+        return self._digests if read.logical else self._wanted(file.key, read.size)
+
+    def _wanted(self, key: str, size: int) -> frozenset[str]:
+        """The digests that a plain file is read for."""
+        spared = size > LARGE or key in self._lasting
+        return self._in_passing if spared else self._digests
 
     def _read_database(self, path: str) -> Digests:
         full = self._paths.full(path)
@@ -208,107 +265,9 @@ class _Told:
         return getattr(self._body, name)
 
 
-def _entry(file: Found, known: Digests) -> Entry:
-    return Entry(
-        file.key,
-        known.size,
-        known.sha256,
-        known.md5,
-        known.sha1,
-        known.logical,
-        known.logical or known.sha256,
-        file.stat.st_mtime_ns,
-        None,
-        file.path,
-    )
-
-
 def _same(one: os.stat_result, other: os.stat_result) -> bool:
     return (one.st_ino, one.st_size, one.st_mtime_ns) == (
         other.st_ino,
         other.st_size,
         other.st_mtime_ns,
     )
-
-
-def read_all(
-    found: Iterable[Found],
-    reader: Reader,
-    look: Callable[[Found], Entry | None],
-    skip: Callable[[Skipped], None],
-    take: Callable[[Entry], None],
-    hold: Callable[[Found, Digests], bool],
-    *,
-    workers: int,
-    progress: Progress,
-) -> None:
-    """Hand the entries of many files to `take`: known ones at once, the others read on several
-    threads, the largest first. What cannot be read is handed to `skip` as unknown."""
-    unread: list[Found] = []
-    for files in pool.batches(found, _BULK):
-        for file, known in zip(files, reader.known_of(files), strict=True):
-            if known is None:
-                unread.append(file)
-            elif not hold(file, known):
-                take(_entry(file, known))
-
-    def read(file: Found, nearby: Nearby) -> Entry | Skipped | None:
-        try:
-            return reader.read_small(file, nearby) or look(file)
-        except (LocalError, StoreError) as problem:
-            return Skipped(file.key, f"cannot be read: {problem}", unknown=True)
-
-    def read_batch(files: list[Found]) -> list[tuple[Found, Entry | Skipped | None]]:
-        with reader.nearby() as nearby:
-            return [(file, read(file, nearby)) for file in files]
-
-    with reader.telling() as flight:
-        tally = _Tally(unread, flight, progress)
-        for results in pool.each(
-            read_batch, _batches(unread), workers=workers, name="hash", beat=True
-        ):
-            tally.beat()
-            for file, result in (pair for batch in results for pair in batch):
-                tally.add(file)
-                if isinstance(result, Skipped):
-                    skip(result)
-                elif result is not None:
-                    take(result)
-
-
-def _batches(files: list[Found]) -> Iterator[list[Found]]:
-    """What a thread reads at once: each large file by itself, the largest first, so that none is
-    begun last; small ones by their keys, which has those of a folder together."""
-    small = sorted((f for f in files if f.stat.st_size <= SMALL), key=lambda f: f.key)
-    large = sorted((f for f in files if f.stat.st_size > SMALL), key=lambda f: -f.stat.st_size)
-    return chain(([file] for file in large), pool.batches(small, _BATCH))
-
-
-class _Tally:
-    """How far the reading of many files is; told for each file, and once a large one is worth a
-    word."""
-
-    def __init__(self, files: list[Found], flight: Flight, progress: Progress) -> None:
-        self._files = len(files)
-        self._bytes = sum(file.stat.st_size for file in files)
-        self._flight = flight
-        self._progress = progress
-        self._done = self._read = self._told = 0
-        if files:
-            self._tell("")
-
-    def add(self, file: Found) -> None:
-        """A file is read."""
-        self._done, self._read = self._done + 1, self._read + file.stat.st_size
-        self._flight.land(file.key)
-        self._tell(file.key)
-
-    def beat(self) -> None:
-        """Some time has passed."""
-        if self._read + self._flight.bytes - self._told >= WORTH:
-            self._tell("")
-
-    def _tell(self, key: str) -> None:
-        moved = min(self._read + self._flight.bytes, self._bytes)
-        self._told = max(self._told, moved)
-        self._progress(Tick("hash", key, self._done, self._told, self._files, self._bytes))
