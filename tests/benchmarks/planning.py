@@ -1,4 +1,4 @@
-"""Scenarios of planning: nothing to do, a first plan, far away, a million entries."""
+"""Scenarios of planning: nothing to do, a first plan, a clone, far away, a million entries."""
 
 from __future__ import annotations
 
@@ -67,21 +67,44 @@ def _demand_nothing(project: Path) -> None:
 @contextmanager
 def first(arena: Arena) -> Iterator[Stage]:
     """20,000 files of 100 kB that are on both sides, and nothing is known of either."""
-    with arena.room("first") as place:
-        project, bucket = arena.project(place), arena.service.make_bucket()
-        make_files(project / "files", arena.count(20_000, 200), 100_000)
-        fill(arena.service, bucket, project / "files")
-        age()
+    with arena.room("first") as place, _same(arena, place) as (project, bucket):
+        yield _cold(arena, Maker(arena, project, reset=lambda: _forget(project)), bucket)
 
-        def forget() -> None:
-            shutil.rmtree(project / ".buckia.d", ignore_errors=True)
-            with suppress(FileNotFoundError):
-                (project / "plan.json").unlink()
 
-        make = Maker(arena, project, reset=forget)
-        contestants = [make.buckia(_PLAN), make.rclone_by_checksum("files", lambda: bucket)]
-        yield _stage(arena, contestants, bucket)
-        arena.service.drop(bucket)
+@contextmanager
+def cloned(arena: Arena) -> Iterator[Stage]:
+    """The same files, of which a lockfile knows, as in a fresh clone: it has no hash cache."""
+    with arena.room("cloned") as place, _same(arena, place) as (project, bucket):
+        settle(arena, project, arena.service.server.endpoint, bucket)
+
+        def check() -> None:
+            _demand_nothing(project)
+
+        make = Maker(arena, project, reset=lambda: _forget(project), check=check)
+        yield _cold(arena, make, bucket)
+
+
+@contextmanager
+def _same(arena: Arena, place: Path) -> Iterator[tuple[Path, str]]:
+    """A project and a bucket that others have put its files into."""
+    project, bucket = arena.project(place), arena.service.make_bucket()
+    make_files(project / "files", arena.count(20_000, 200), 100_000)
+    fill(arena.service, bucket, project / "files")
+    age()
+    yield project, bucket
+    arena.service.drop(bucket)
+
+
+def _forget(project: Path) -> None:
+    """Let a project know no more than what is under version control."""
+    shutil.rmtree(project / ".buckia.d", ignore_errors=True)
+    with suppress(FileNotFoundError):
+        (project / "plan.json").unlink()
+
+
+def _cold(arena: Arena, make: Maker, bucket: str) -> Stage:
+    contestants = [make.buckia(_PLAN), make.rclone_by_checksum("files", lambda: bucket)]
+    return _stage(arena, contestants, bucket)
 
 
 @contextmanager

@@ -30,6 +30,12 @@ SCENARIOS: Final = (
         (Reach("wall", 0.8),),
         planning.first,
     ),
+    Scenario(
+        "plan-clone",
+        "plan of a fresh clone, 20,000 files, 2 GB, the lockfile and no cache",
+        (Reach("wall", 0.8),),
+        planning.cloned,
+    ),
     Scenario("upload-small", "upload 5,000 files of 4 KiB", _both(1.0, 0.7), moving.upload_small),
     Scenario(
         "download-small",
