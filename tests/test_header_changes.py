@@ -263,6 +263,26 @@ def test_what_is_downloaded_gets_its_headers(tmp_path: Path, store: type[MemoryS
     assert worn(world, "b.jpg") == {CACHE: "max-age=60"}
 
 
+def test_what_nobody_tells_a_digest_of_gets_its_headers(tmp_path: Path) -> None:
+    """As a foreign object that came in parts: no byte is lost, so none is kept."""
+
+    class Untold(Terse):
+        def entries(self, prefix: str = "") -> Any:
+            for entry in super().entries(prefix):
+                yield replace(entry, sha256=None, md5=None, sha1=None)
+
+        def head(self, key: str) -> Entry | None:
+            held = super().head(key)
+            own = key.startswith(".buckia")
+            return held if own or not held else replace(held, sha256=None, md5=None, sha1=None)
+
+    world = World(tmp_path, {"main": Untold()}, headers=JPG)
+    world.put("a.jpg", b"theirs")
+    settle(world)
+    assert world.local()["a.jpg"] == b"theirs"
+    assert worn(world, "a.jpg") == {CACHE: "max-age=60"}
+
+
 def test_a_database_that_is_downloaded_gets_its_headers(tmp_path: Path) -> None:
     """The lockfile knows its rows from the file that came."""
     first = World(tmp_path / "one")
