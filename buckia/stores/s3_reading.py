@@ -7,15 +7,20 @@ stream, which is asked for as patiently as any.
 
 from __future__ import annotations
 
+from io import BytesIO
 from itertools import chain
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from buckia.model import Entry
+from buckia.stores import s3_signed
 from buckia.stores.download import Body, Download
 from buckia.stores.meter import Meter
-from buckia.stores.s3_carriers import Obstore, carrier_for, carriers_for
+from buckia.stores.s3_carriers import Obstore, carrier_for, carriers_for, is_rewritten
 from buckia.stores.s3_errors import BORDER, FAILURES, persist
 from buckia.stores.s3_session import S3Session
+
+SMALL: Final = 256 * 1024
+"""Bytes that come with one answer."""
 
 
 def read(session: S3Session, full: str, entry: Entry, version: str, place: str) -> BinaryIO:
@@ -25,9 +30,20 @@ def read(session: S3Session, full: str, entry: Entry, version: str, place: str) 
         carriers = carriers_for(session, full)
         return persist(lambda: next(carriers).get(full, version, offset), place)
 
+    if _is_small(session, full, entry):
+        data = persist(lambda: s3_signed.get(session, full, version), place)
+        session.traffic.received(len(data))
+        return BytesIO(data)
     size, first = _in_parts(session, full, entry, version) or fetch(0)
     rest = Download(lambda at: fetch(at)[1], place, size, BORDER, session.traffic, Meter(()))
     return rest.opened(first)
+
+
+def _is_small(session: S3Session, full: str, entry: Entry) -> bool:
+    """Whether a version comes with one answer, which costs less than a stream."""
+    plain = not (is_rewritten(full) or session.options.acceleration)
+    most = min(SMALL, session.options.part_size)
+    return entry.size <= most and plain and not session.traffic.slows_downloads
 
 
 def _in_parts(session: S3Session, full: str, entry: Entry, version: str) -> tuple[int, Body] | None:

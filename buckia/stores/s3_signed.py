@@ -37,6 +37,15 @@ def look(session: S3Session, key: str) -> Told:
     return _send(session, "HEAD", target_of(session, key), Kind.LOOK).headers
 
 
+def get(session: S3Session, key: str, version: str) -> bytes:
+    """The whole body of one version, which is held in memory."""
+    answer = _send(session, "GET", target_of(session, key), Kind.READ, {"if-match": version})
+    tag = answer.headers.get("ETag", "").strip('"')
+    if tag and tag != version:  # services exist that ignore the condition
+        raise BadAnswer(HTTPStatus.PRECONDITION_FAILED, "PreconditionFailed")
+    return answer.body
+
+
 def put(session: S3Session, key: str, data: bytes, sha256: str, told: Told) -> str:
     """Write a body; `told` are the headers that go along. The new ETag, empty where the service
     does not tell. The digest is signed, so that the service refuses other bytes."""
