@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import BinaryIO, Final, cast
 
+from buckia.bodies import Chunk, take
 from buckia.errors import Interrupted
 
 WORTH: Final = 1024 * 1024
@@ -59,11 +60,21 @@ class _Watched:
 
     def read(self, size: int = -1) -> bytes:
         """The next bytes."""
-        if self._stop is not None and self._stop.is_set():
-            raise Interrupted("stopped by a signal; run the same plan again to resume")
+        self._go_on()
         chunk = self._body.read(size)
         self._reach(self._place + len(chunk))
         return chunk
+
+    def take(self, size: int) -> Chunk:
+        """See `bodies.take`."""
+        self._go_on()
+        chunk = take(self._body, size)
+        self._reach(self._place + len(chunk))
+        return chunk
+
+    def _go_on(self) -> None:
+        if self._stop is not None and self._stop.is_set():
+            raise Interrupted("stopped by a signal; run the same plan again to resume")
 
     def seek(self, offset: int, whence: int = 0) -> int:
         """Read on from elsewhere, as who sends a body again does."""

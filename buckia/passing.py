@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from typing import BinaryIO, Final, cast
 
+from buckia.bodies import Chunk, take
 from buckia.manifest import BlockMeter, Blocks, block_size
 
 _CHUNK: Final = 1024 * 1024
@@ -30,7 +31,7 @@ class Passing:
     def read(self, body: BinaryIO, size: int) -> tuple[str, int]:
         """Read a body to its end; the sha256 and the number of its bytes."""
         metered = _Metered(self, body, size)
-        while metered.read(_CHUNK):
+        while metered.take(_CHUNK):
             pass
         return metered.sha256, metered.place
 
@@ -60,13 +61,22 @@ class _Metered:
     def read(self, size: int = -1) -> bytes:
         """The next bytes."""
         chunk = self._body.read(size)
+        self._learn(chunk)
+        return chunk
+
+    def take(self, size: int) -> Chunk:
+        """See `bodies.take`."""
+        chunk = take(self._body, size)
+        self._learn(chunk)
+        return chunk
+
+    def _learn(self, chunk: Chunk) -> None:
         self.place += len(chunk)
         if self._whole and chunk:
             self._hash.update(chunk)
             self._meter.add(chunk)
             if self.place == self._size and (blocks := self._meter.finish()):
                 self._passing.learn(self.sha256, blocks)
-        return chunk
 
     def seek(self, offset: int, whence: int = 0) -> int:
         """Read on from elsewhere; only what is read from the beginning on becomes known."""

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import random
 import threading
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import pytest
 
+from buckia.bodies import take
 from buckia.errors import Interrupted
 from buckia.flight import Flight, watched
+from buckia.manifest import LEAST
 from buckia.model import Entry, Tick
+from buckia.passing import Passing
 from buckia.stores import hashing, reading
 from buckia.stores.hashing import Digests
 from buckia.stores.local import LocalStore
@@ -46,6 +51,53 @@ def test_a_body_ends_when_the_run_is_stopped() -> None:
     stop.set()
     with pytest.raises(Interrupted, match="run the same plan again to resume"):
         body.read(4)
+
+
+class Whole(io.BytesIO):
+    """A body that hands on all it has at once."""
+
+    def take(self, size: int) -> bytes:
+        return self.read()
+
+
+def test_what_is_taken_of_a_body_counts_as_what_is_read() -> None:
+    """And ends as it does."""
+    stop, flight = threading.Event(), Flight()
+    body = watched(Whole(b"0123456789"), stop, flight, "a")
+    assert take(body, 4) == b"0123456789"
+    assert flight.bytes == 10
+    assert take(watched(io.BytesIO(b"0123456789"), stop), 4) == b"0123"
+    stop.set()
+    with pytest.raises(Interrupted, match="run the same plan again to resume"):
+        take(body, 4)
+
+
+def test_a_body_within_another_is_not_taken_past_it() -> None:
+    """One that hands its attributes on is read: what it does then, it would not do."""
+
+    class Around:
+        def read(self, size: int = -1) -> bytes:
+            return b"mine"
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(Whole(b"yours"), name)
+
+    assert take(cast(BinaryIO, Around()), 4) == b"mine"
+
+
+def test_the_blocks_of_what_is_taken_are_those_of_what_is_read() -> None:
+    """However it comes: a manifest tells of both."""
+    data = random.Random(5).randbytes(LEAST + 12345)
+    sha256 = hashlib.sha256(data).hexdigest()
+    read, taken = Passing(), Passing()
+    body = read.metered(io.BytesIO(data), len(data))
+    while body.read(1 << 20):
+        pass
+    body = taken.metered(Whole(data), len(data))
+    while take(body, 1 << 20):
+        pass
+    assert taken.blocks(sha256) == read.blocks(sha256)
+    assert taken.blocks(sha256) is not None
 
 
 class Patient(MemoryStore):

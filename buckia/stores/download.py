@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
+from buckia.bodies import Chunk
 from buckia.errors import IntegrityError, StoreError
 from buckia.stores import retry
 from buckia.stores.border import Border
@@ -21,9 +22,6 @@ CHUNK: Final = 256 * 1024
 
 _WORTH: Final = 8 * 1024 * 1024
 """Bytes after which a connection that breaks counts as the first to do so."""
-
-
-Chunk = bytes | memoryview
 
 
 class Body(NamedTuple):
@@ -55,7 +53,19 @@ class Download:
 
     def opened(self, first: Body) -> BinaryIO:
         """A stream of all bytes, of which `first` gives those from the beginning on."""
-        return io.BufferedReader(_Stream(self, first), CHUNK)
+        return _Reader(_Stream(self, first))
+
+
+class _Reader(io.BufferedReader):
+    """A stream to be read as any, or to be taken as it comes."""
+
+    def __init__(self, stream: _Stream) -> None:
+        super().__init__(stream, CHUNK)
+        self._stream = stream
+
+    def take(self, size: int) -> Chunk:
+        """See `bodies.take`. Once something was read, the rest is, too: some may be in a buffer."""
+        return self.read(size) if self._stream.was_read or self.closed else self._stream.take()
 
 
 class _Stream(io.RawIOBase):
@@ -64,6 +74,7 @@ class _Stream(io.RawIOBase):
         self._body = first
         self._chunks = self._proved()
         self._chunk = memoryview(b"")
+        self.was_read = False
 
     def readable(self) -> bool:
         """Always."""
@@ -71,6 +82,7 @@ class _Stream(io.RawIOBase):
 
     def readinto(self, buffer: WriteableBuffer) -> int:
         """The next bytes; 0 once all have come."""
+        self.was_read = True
         if not self._chunk:
             self._chunk = memoryview(next(self._chunks, b""))
         target = memoryview(buffer)
@@ -78,6 +90,10 @@ class _Stream(io.RawIOBase):
         target[:size] = self._chunk[:size]
         self._chunk = self._chunk[size:]
         return size
+
+    def take(self) -> Chunk:
+        """The next chunk as it came; empty once all have."""
+        return next(self._chunks, b"")
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -19,8 +19,9 @@ from typing import BinaryIO, Final
 from buckia.errors import LocalError
 from buckia.model import Entry
 from buckia.stores import folders
+from buckia.stores.filling import fill
 from buckia.stores.hashing import CHUNK
-from buckia.stores.meter import Meter, announced
+from buckia.stores.meter import Meter
 
 BESIDE = ".buckia."
 """How the names of temporary files beside their target begin."""
@@ -257,14 +258,8 @@ def write(path: Path, body: BinaryIO, wanted: Entry) -> Meter:
     Raises `IntegrityError` if it is not what was announced; a body that does not end is not
     written any further.
     """
-    meter = Meter({"sha256", *announced(wanted)})
     with open_new(path, buffering=0) as file:
-        while meter.size <= wanted.size and (chunk := body.read(CHUNK)):
-            rest = memoryview(chunk)
-            while rest:  # a disk that fills up may take a part
-                rest = rest[file.write(rest) :]
-            meter.add(chunk)
-        os.fsync(file.fileno())
+        meter = fill(file, body, wanted)
     meter.check(wanted)
     return meter
 

@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from buckia.bodies import take
 from buckia.errors import IntegrityError, StoreError, UnavailableError
 from buckia.stores import download, retry
 from buckia.stores.border import BUSY, Border
@@ -126,6 +129,54 @@ def test_the_last_bytes_are_given_only_when_all_are_right() -> None:
                 got += chunk
         assert DATA.startswith(got)
         assert len(got) < len(DATA)
+
+
+def test_chunks_are_taken_as_they_came() -> None:
+    """None of them is copied, and the line may break between."""
+    chunks = [b"a" * 700, b"b" * 300]
+
+    def again(offset: int) -> Body:
+        return Body(iter(chunks[1:]) if offset else broken(), lambda: None)
+
+    def broken() -> Iterator[bytes]:
+        yield chunks[0]
+        raise Broken
+
+    border = Border((Broken,), lambda problem: BUSY)
+    found = Download(again, "place", 1000, border, Traffic(), Meter(()))
+    with found.opened(again(0)) as body:
+        got = list(iter(lambda: take(body, 10), b""))
+    assert [id(chunk) for chunk in got] == [id(chunk) for chunk in chunks]
+
+
+def test_the_last_chunk_is_given_only_when_all_are_right() -> None:
+    """As the last bytes of a reading are."""
+    got = b""
+    right = pytest.raises(IntegrityError, match="wrong")
+    with opened(Line(1000), check=IntegrityError("wrong")) as body, right:
+        while chunk := take(body, 10):
+            got += chunk
+    assert got == DATA[:900]
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 400))), st.integers(1, 400))
+def test_who_reads_and_takes_has_every_byte_once(steps: list[tuple[bool, int]], chunk: int) -> None:
+    """In whatever order: what a reading left in a buffer comes first."""
+    got = b""
+    with opened(Line(1000, chunk=chunk)) as body:
+        for taken, size in steps:
+            got += take(body, size) if taken else body.read(size)
+        while chunk_left := take(body, 100):
+            got += chunk_left
+    assert got == DATA
+
+
+def test_nothing_is_taken_of_what_was_closed() -> None:
+    """Else a body let go of would look like one that has ended."""
+    body = opened(Line(1000))
+    body.close()
+    with pytest.raises(ValueError, match="closed"):
+        take(body, 10)
 
 
 @pytest.mark.parametrize("read", [0, 1, 500, 1000])
