@@ -21,6 +21,11 @@ from buckia.stores.meter import Meter, announced
 LARGE: Final = 16 * 1024 * 1024
 """Bytes from which on it pays to have a thread for the hashing."""
 
+_PIECE: Final = 256 * 1024
+"""Bytes that are written with one call. For larger calls Linux takes memory in larger pieces, which
+a virtual machine may have handed back to its host: to have those back can cost more CPU than
+the writing."""
+
 _STEP: Final = 8 * 1024 * 1024
 """Bytes that the disk is told of together."""
 
@@ -49,7 +54,7 @@ def _write(file: BinaryIO, body: BinaryIO, most: int, add: Callable[[Chunk], Non
         add(chunk)
         rest = memoryview(chunk)
         while rest:  # a disk that fills up may take a part
-            rest = rest[file.write(rest) :]
+            rest = rest[file.write(rest[:_PIECE]) :]
         size += len(chunk)
         if size - begun >= _STEP:
             _begin_flush(file, begun, size)

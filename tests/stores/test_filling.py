@@ -87,11 +87,15 @@ def test_a_body_without_an_end_is_not_written_any_further(tmp_path: Path) -> Non
 
 
 @pytest.mark.usefixtures("all_large")
-def test_a_disk_that_takes_a_part_is_given_the_rest(tmp_path: Path) -> None:
-    """Which no error tells of."""
+def test_a_disk_that_takes_a_part_is_given_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which no error tells of; and it is given few bytes at once."""
+    monkeypatch.setattr(filling, "_PIECE", 900)
 
     class Small(io.FileIO):
         def write(self, data: Any, /) -> int:
+            assert len(data) <= 900
             return super().write(data[:7])
 
     data = os.urandom(5000)
@@ -162,3 +166,18 @@ def test_an_error_leaves_no_thread(tmp_path: Path, error: Exception) -> None:
         files.write(tmp_path / "new", body(iter([b"x"] * 9), breaks), Entry("key", 9))
     assert raised.value is error
     assert not helpers()
+
+
+@pytest.mark.usefixtures("all_large")
+def test_what_could_not_be_hashed_is_not_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor where it was the last chunk: an error on the other thread is this one's."""
+
+    def add(self: Meter, chunk: bytes) -> None:
+        if chunk == b"last":
+            raise MemoryError
+
+    monkeypatch.setattr(Meter, "add", add)
+    with pytest.raises(MemoryError):
+        files.write(tmp_path / "new", body(iter([b"first", b"last"])), Entry("key", 9))
