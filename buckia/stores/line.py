@@ -13,27 +13,30 @@ import ssl
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
-from http import HTTPStatus
 from typing import Final
+from weakref import finalize
 
 import httptools
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError, ProtocolError, SSLError
+from urllib3.exceptions import HTTPError, InvalidHeader, ProtocolError, SSLError
 from urllib3.exceptions import TimeoutError as Late
 from urllib3.util import parse_url
 from urllib3.util.wait import wait_for_read
 
-from buckia.stores.network import proxy_for, straight, trusting
+from buckia.stores.network import proxied, proxy_for, trusting
 
 Waits = tuple[float, float]
 """Seconds for a connection, and without a byte of the answer."""
 
 _PIECE: Final = 256 * 1024
 _MOST_HEADERS: Final = 256 * 1024
-"""Bytes of an answer before its headers have to be over."""
+"""Bytes before the headers of an answer have to be over."""
 
-_UNSENDABLE: Final = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
+_ALWAYS: Final = {"accept-encoding": "identity", "user-agent": "buckia"}
+_TARGET: Final = re.compile("[!-~]+")
+_UNSENDABLE: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f\ud800-\udfff]")
+_WRITES: Final = ("PUT", "POST")
 _ONCE: Final = urllib3.Retry(False)
 _PORTS: Final = {"http": 80, "https": 443}
 
@@ -64,25 +67,23 @@ class Line:
         self._parts = parse_url(url)
         self._size = size
         self._idle: deque[HTTPConnection] = deque()
+        finalize(self, _drain, self._idle)  # whoever forgets to close it leaves nothing open
         usual = self._parts.port in (None, _PORTS.get(self._parts.scheme or ""))
         self.host = str(self._parts.host if usual else self._parts.netloc)
         self._trust = trusting(trust) if self._parts.scheme == "https" else None
-        self._proxied = straight(url, size, trust) if proxy_for(url) else None
+        proxy = proxy_for(url)
+        self._proxied = proxied(proxy, size, self._trust) if proxy else None
 
     def ask(
         self, method: str, target: str, headers: Mapping[str, str], waits: Waits, body: bytes = b""
     ) -> Answer:
-        """The answer to a request for a path and query."""
+        """The answer to a request for a path and query. Raises `InvalidHeader` for what would not
+        arrive as it is meant, and sends nothing then."""
+        sent = _written(method, target, {"host": self.host, **_ALWAYS, **headers}, body)
         if self._proxied is not None:
             return self._by_proxy(self._proxied, method, target, headers, waits, body)
-        lines = [f"{method} {target} HTTP/1.1", f"host: {self.host}", _ALWAYS % len(body)]
-        lines += [f"{name}: {value}" for name, value in headers.items()]
-        head = "\n".join(lines)
-        if head.count("\n") != len(lines) or _UNSENDABLE.search(head):
-            raise ProtocolError(f"a request to {self.host} that cannot be sent")
-        sent = head.replace("\n", "\r\n").encode() + b"\r\n\r\n" + body
         try:
-            connection = self._connected(waits)
+            connection = self._kept(waits) or self._connect(waits)
             try:
                 answer, lasts = _exchange(connection.sock, sent, bodiless=method == "HEAD")
             except BaseException:
@@ -94,15 +95,15 @@ class Line:
         return answer
 
     def close(self) -> None:
-        """Close the connections that are kept."""
+        """Close the connections that are kept; those in use are closed after their answers."""
         if self._proxied is not None:
             self._proxied.clear()
         self._size = 0
-        while self._idle:
-            self._idle.pop().close()
+        _drain(self._idle)
 
-    def _connected(self, waits: Waits) -> HTTPConnection:
-        """A connection that is kept and was not ended by the other side meanwhile, or a new one."""
+    def _kept(self, waits: Waits) -> HTTPConnection | None:
+        """The connection that was used last. One that has something to say, be it that the other
+        side has ended it, is not used again."""
         with suppress(IndexError):
             while True:
                 connection = self._idle.pop()
@@ -110,20 +111,28 @@ class Line:
                     connection.sock.settimeout(waits[1])
                     return connection
                 connection.close()
+        return None
+
+    def _connect(self, waits: Waits) -> HTTPConnection:
         host, port = self._parts.host or "", self._parts.port
         if self._trust is None:
             connection = HTTPConnection(host, port, timeout=waits[0])
         else:
             connection = HTTPSConnection(host, port, timeout=waits[0], ssl_context=self._trust)
-        connection.connect()
-        connection.sock.settimeout(waits[1])
+        try:
+            connection.connect()
+            connection.sock.settimeout(waits[1])
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _keep(self, connection: HTTPConnection) -> None:
-        if len(self._idle) < self._size:
-            self._idle.append(connection)
-        else:
-            connection.close()
+        """Keep it, and only then look whether there is room: `close` may come in between."""
+        self._idle.append(connection)
+        if len(self._idle) > self._size:
+            with suppress(IndexError):
+                self._idle.popleft().close()
 
     def _by_proxy(
         self,
@@ -136,9 +145,9 @@ class Line:
     ) -> Answer:
         told = by.urlopen(
             method,
-            f"{self._parts.scheme}://{self._parts.netloc}{target}",
+            f"{self._parts.scheme}://{self.host}{target}",
             body=body or None,
-            headers=headers,
+            headers={**_ALWAYS, **headers},
             timeout=urllib3.Timeout(connect=waits[0], read=waits[1]),
             retries=_ONCE,
             redirect=False,
@@ -146,49 +155,72 @@ class Line:
         return Answer(told.status, list(told.headers.items()), told.data)
 
 
-_ALWAYS: Final = "accept-encoding: identity\ncontent-length: %d"
+def _drain(idle: deque[HTTPConnection]) -> None:
+    with suppress(IndexError):
+        while True:
+            idle.pop().close()
+
+
+def _written(method: str, target: str, headers: Mapping[str, str], body: bytes) -> bytes:
+    """A request as it is sent."""
+    lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {headers[name]}" for name in headers)]
+    if body or method in _WRITES:
+        lines.append(f"content-length: {len(body)}")
+    head = "\n".join(lines)
+    if (
+        head.count("\n") != len(lines) - 1
+        or _UNSENDABLE.search(head)
+        or not _TARGET.fullmatch(target)
+    ):
+        raise InvalidHeader("a control character in a request")
+    return head.replace("\n", "\r\n").encode() + b"\r\n\r\n" + body
 
 
 class _Heard:
-    """What the parser has told of an answer. An answer that nobody waits for is `surplus`."""
+    """What the parser has told of an answer.
+
+    headed   its headers are over, those of informational answers aside
+    ended    it is whole; what comes then was asked for by nobody
+    lasts    the connection may be used again
+    """
 
     def __init__(self, *, bodiless: bool) -> None:
         self.headers: list[tuple[str, str]] = []
         self.pieces: list[bytes] = []
-        self.headed = self.ended = self.surplus = self.lasts = False
+        self.headed = self.ended = self.lasts = False
         self.status = 0
         self.parser = httptools.HttpResponseParser(self)
         self._bodiless = bodiless
 
     def on_message_begin(self) -> None:
         if self.ended:
-            self.surplus = True
+            self.lasts = False
         else:  # what came before was only to say that the answer takes a while
-            self.headers, self.pieces, self.headed = [], [], False
+            self.headers = []
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self.ended:
+        if not self.headed:  # what a chunked body ends with describes the body alone
             self.headers.append((name.decode("latin-1"), value.decode("latin-1")))
 
     def on_headers_complete(self) -> None:
-        self.headed = True
-        if self._bodiless:
-            self._end()
+        if not self.headed:
+            self.status = self.parser.get_status_code()
+            self.headed = self.status // 100 != 1
+            if self.headed and self._bodiless:
+                self._end()
 
     def on_body(self, piece: bytes) -> None:
         if self.ended:
-            self.surplus = True
+            self.lasts = False
         else:
             self.pieces.append(piece)
 
     def on_message_complete(self) -> None:
-        self._end()
+        if self.headed and not self.ended:
+            self._end()
 
     def _end(self) -> None:
-        status = self.parser.get_status_code()
-        if not self.ended and status >= HTTPStatus.OK:
-            self.ended, self.status = True, status
-            self.lasts = self.parser.should_keep_alive()
+        self.ended, self.lasts = True, self.parser.should_keep_alive()
 
     @property
     def until_the_end(self) -> bool:
@@ -201,29 +233,41 @@ def _exchange(line: socket.socket, sent: bytes, *, bodiless: bool) -> tuple[Answ
     """Send a request and read its answer to the end; whether another may follow. `bodiless` is an
     answer that has no body whatever its headers say."""
     line.sendall(sent)
-    heard = _Heard(bodiless=bodiless)
-    parser, size = heard.parser, 0
+    heard, size = _Heard(bodiless=bodiless), 0
     try:
         while not heard.ended:
             piece = line.recv(_PIECE)
             if not piece:
                 if heard.until_the_end:
-                    heard.status = parser.get_status_code()
                     break
                 raise ProtocolError("the connection ended early")
             size += len(piece)
-            parser.feed_data(piece)
+            _feed(heard, piece)
             if size > _MOST_HEADERS and not heard.headed:
                 raise ProtocolError("headers without an end")
     finally:
         del heard.parser  # the two hold each other
-    answer = Answer(heard.status, heard.headers, b"".join(heard.pieces))
-    return answer, heard.lasts and not heard.surplus
+    return Answer(heard.status, heard.headers, b"".join(heard.pieces)), heard.lasts
+
+
+def _feed(heard: _Heard, piece: bytes) -> None:
+    try:
+        heard.parser.feed_data(piece)
+    except httptools.HttpParserUpgrade:
+        raise ProtocolError("an answer in another protocol") from None
+    except httptools.HttpParserError as problem:
+        cause = problem.__context__  # what interrupted the parser while it told
+        if isinstance(cause, KeyboardInterrupt | SystemExit):
+            raise cause from None
+        if not heard.ended:
+            raise
+        heard.lasts = False
 
 
 def _translated(problem: Exception, host: str) -> HTTPError:
-    """What went wrong, as urllib3 has it."""
-    if isinstance(problem, ssl.SSLError | ssl.CertificateError):
+    """What went wrong, as urllib3 has it. Of TLS only a certificate is a matter of trust: a
+    connection that breaks is one as any other."""
+    if isinstance(problem, ssl.SSLCertVerificationError):
         return SSLError(problem)
     if isinstance(problem, TimeoutError):
         return Late(f"{host}: timed out")

@@ -67,27 +67,27 @@ def proxy_for(url: str) -> str | None:
     return select_proxy(url, get_environ_proxies(url))
 
 
-def straight(url: str, size: int, trust: str | None = None) -> urllib3.PoolManager:
-    """`size` connections to the service at a URL by urllib3 alone, for small requests by the
-    thousand: a `Network` takes twice the CPU for each. Errors are urllib3's own.
+def proxied(proxy: str, size: int, context: ssl.SSLContext | None) -> urllib3.ProxyManager:
+    """`size` connections through a proxy by urllib3 alone, whose errors are its own.
 
-    trust    a PEM file of certificates to trust; None: as the environment says
+    context  what connections by TLS demand of the service
     """
-    how: dict[str, Any] = {"maxsize": size}
-    if urlsplit(url).scheme == "https":
-        how["ssl_context"] = trusting(trust)
-    proxy = proxy_for(url)
-    if proxy is None:
-        return urllib3.PoolManager(**how)
     proxy = proxy if "://" in proxy else f"http://{proxy}"
     user = get_auth_from_url(proxy)
     headers = urllib3.make_headers(proxy_basic_auth=":".join(user)) if any(user) else None
-    return urllib3.ProxyManager(proxy, proxy_headers=headers, **how)
+    return urllib3.ProxyManager(proxy, proxy_headers=headers, maxsize=size, ssl_context=context)
 
 
 def trusting(trust: str | None = None) -> ssl.SSLContext:
-    """What connections by TLS demand; see `straight`."""
-    return ssl.create_default_context(cafile=trust or authorities() or DEFAULT_CA_BUNDLE_PATH)
+    """What connections by TLS demand.
+
+    trust  a PEM file of certificates to trust; None: as the environment says
+    """
+    pem = trust or authorities() or DEFAULT_CA_BUNDLE_PATH
+    try:
+        return ssl.create_default_context(cafile=pem)
+    except OSError:
+        raise ConfigError(f"{pem}: no certificates in it; name a PEM file") from None
 
 
 class Network(requests.Session):

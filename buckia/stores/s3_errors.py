@@ -105,6 +105,10 @@ CODES: Final[dict[str, Row]] = {
     ),
     "no profile": (AccessError, "there is no such profile; check `profile` and ~/.aws/config"),
     "sign in": (AccessError, "the credentials of the profile cannot be used; sign in again"),
+    "unsendable": (
+        StoreError,
+        "a control character where none can be sent; check `kms_key` and the credentials",
+    ),
     "certificate": UNTRUSTED,
     "timeout": LATE,
     "no connection": (UnavailableError, "no connection; check `domain` and the network"),
@@ -136,6 +140,7 @@ _SYMPTOMS: Final[tuple[tuple[tuple[type[Exception], ...], str], ...]] = (
         ),
         "sign in",
     ),
+    ((plain.InvalidHeader,), "unsendable"),
     ((boto.SSLError, plain.SSLError), "certificate"),
     ((plain.NewConnectionError,), "no connection"),
     ((boto.ConnectTimeoutError, boto.ReadTimeoutError, plain.TimeoutError), "timeout"),

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, cast
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from botocore.config import Config
 from botocore.configprovider import ConfiguredEndpointProvider
@@ -132,8 +132,9 @@ class S3Session:
 
     @cached_property
     def bucket_path(self) -> str:
-        """The path of that URL, as requests name it."""
-        return urlsplit(self.bucket_url).path
+        """The path of the bucket's URL, as requests name it."""
+        path = urlsplit(self.endpoint).path
+        return path if self._virtual else f"{path}/{quote(self.options.bucket, safe='~')}"
 
     @property
     def bucket_url(self) -> str:

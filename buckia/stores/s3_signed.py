@@ -1,4 +1,4 @@
-"""Requests that are signed here and sent by urllib3: many of one kind, for which botocore's way
+"""Requests that are signed here and sent by a `Line`: many of one kind, for which botocore's way
 through its model of the service costs several times as much.
 
 An answer is what was asked for, or `BadAnswer` is raised; nothing is sent twice.

@@ -12,7 +12,7 @@ import hmac
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -34,6 +34,9 @@ class Signer(Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"Signer({self.region!r})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("region", self.region)]
 
     def sign(
         self,
@@ -62,10 +65,10 @@ class Signer(Struct, frozen=True):
         lines = [f"{name}:{' '.join(sent[name].split())}" for name in sorted(sent)]
         asked = "\n".join((method, path, query, *lines, "", names, sha256))
         scope = f"{stamp[:8]}/{self.region}/s3/aws4_request"
-        digest = hashlib.sha256(asked.encode()).hexdigest()
+        digest = hashlib.sha256(_bytes(asked)).hexdigest()
         text = f"{_ALGORITHM}\n{stamp}\n{scope}\n{digest}"
         key = _key(self.secret_key, stamp[:8], self.region)
-        proof = hmac.digest(key, text.encode(), "sha256").hex()
+        proof = hmac.digest(key, _bytes(text), "sha256").hex()
         who = f"{_ALGORITHM} Credential={self.access_key}/{scope}"
         del sent["host"]
         sent["authorization"] = f"{who}, SignedHeaders={names}, Signature={proof}"
@@ -75,7 +78,12 @@ class Signer(Struct, frozen=True):
 @lru_cache(maxsize=8)
 def _key(secret: str, day: str, region: str) -> bytes:
     """What signs all requests of a day."""
-    key = f"AWS4{secret}".encode()
+    key = _bytes(f"AWS4{secret}")
     for part in (day, region, "s3", "aws4_request"):
-        key = hmac.digest(key, part.encode(), "sha256")
+        key = hmac.digest(key, _bytes(part), "sha256")
     return key
+
+
+def _bytes(text: str) -> bytes:
+    """Any text, also what is no Unicode: an error that says so would hold the secret."""
+    return text.encode("utf-8", "surrogatepass")

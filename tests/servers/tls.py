@@ -37,7 +37,7 @@ class Listener:
 def serve_tls(folder: Path, authority: str = "nobody's authority") -> Iterator[Listener]:
     """A bucket without an object. Certificates are made in `folder`, by an authority of that
     name."""
-    certificate = _certify(folder, authority)
+    certificate = certify(folder, authority)
     asked: list[str] = []
 
     class Answer(BaseHTTPRequestHandler):
@@ -75,7 +75,7 @@ class _Quiet(ThreadingHTTPServer):
         """A client that refuses the certificate is what is tested."""
 
 
-def _certify(folder: Path, authority: str) -> Path:
+def certify(folder: Path, authority: str) -> Path:
     """An authority and a certificate of it for 127.0.0.1; the file with the certificate."""
     root, leaf = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, authority)])

@@ -18,7 +18,7 @@ from buckia.stores import retry
 from buckia.stores.b2 import B2Options, B2Store
 from buckia.stores.base import Store
 from buckia.stores.bunny import BunnyOptions, BunnyStore
-from buckia.stores.network import BUNDLES, Network
+from buckia.stores.network import BUNDLES, Network, trusting
 from buckia.stores.reaching import server_time
 from buckia.stores.s3 import S3Options, S3Store
 from tests.servers.lying_s3 import Answer, Liar, serve_lies
@@ -62,7 +62,7 @@ def step(make: Callable[[str], Store], act: Callable[[Store], object]) -> Step:
 
 
 STEPS: dict[str, Step] = {
-    "urllib3 lists S3": step(s3, lambda store: list(store.entries())),
+    "a line lists S3": step(s3, lambda store: list(store.entries())),
     "obstore looks": step(s3, lambda store: store.head("k")),
     "obstore writes": step(
         s3, lambda store: store.put(Entry("k", 1), io.BytesIO(b"1"), replacing=None)
@@ -156,6 +156,18 @@ def test_a_bundle_that_is_not_there_is_said(
     for make in (s3, b2, bunny):
         with pytest.raises(ConfigError, match=f"{name}: .*nowhere.pem is not a file"):
             make("https://127.0.0.1:9")
+
+
+def test_a_bundle_without_certificates_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is no absence of an object, nor of a connection."""
+    (tmp_path / "notes.txt").write_text("no certificate")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "notes.txt"))
+    with pytest.raises(ConfigError, match=r"notes\.txt: no certificates in it; name a PEM file"):
+        trusting()
+    with pytest.raises(ConfigError, match=r"nowhere\.pem: no certificates in it"):
+        trusting(str(tmp_path / "nowhere.pem"))
 
 
 # proxies
