@@ -19,7 +19,7 @@ from buckia.cli import run
 sys.exit(run({words!r}))
 """
 
-EVERYTHING = ("boto3", "botocore", "obstore", "b2sdk", "requests", "keyring")
+EVERYTHING = ("boto3", "botocore", "httptools", "obstore", "b2sdk", "requests", "keyring")
 
 OPTIONS = {
     "s3": "region: us-east-1, api_key: i, password: s",
@@ -57,6 +57,7 @@ def configure(folder: Path, provider: str, options: str) -> None:
     [
         ("s3", "botocore"),
         ("s3", "obstore"),
+        ("s3", "httptools"),
         ("linode", "botocore"),
         ("b2", "b2sdk"),
         ("bunny", "requests"),
