@@ -104,10 +104,11 @@ def _send(
     size: int = 0,
 ) -> Answer:
     """An answer; `size` bytes are moved by the service meanwhile."""
-    line, now = session.line, datetime.now(UTC)
+    line = session.line
     wanted = {**for_http(session.options), **(headers or {})}
-    signed = session.signer.sign(method, line.host, target, wanted, now, sha256)
-    with asking(session.traffic, kind, size or len(body)):
+    with asking(session.traffic, kind, size or len(body)):  # only then: a signature ages
+        now = datetime.now(UTC)
+        signed = session.signer.sign(method, line.host, target, wanted, now, sha256)
         answer = line.ask(method, target, signed, QUICK if kind in _QUICK else SLOW, body)
         if body:
             session.traffic.sent(len(body))

@@ -13,7 +13,7 @@ import pytest
 import urllib3
 from hypothesis import given
 from hypothesis import strategies as st
-from urllib3.exceptions import HTTPError, ProtocolError
+from urllib3.exceptions import ProtocolError
 
 from buckia.stores.line import Line, _exchange, _Heard
 from tests.servers.scripted import Peer, Script, saying, serve_script
@@ -39,12 +39,11 @@ def nothing_left() -> Iterator[None]:
     gc.collect()
 
 
-def failed(script: Script, kind: type[HTTPError] = ProtocolError, method: str = "GET") -> None:
-    """One request fails in this way, was sent once, and its connection is not kept."""
+def failed(script: Script, words: str | None = None) -> None:
+    """One request fails in these words, was sent once, and its connection is not kept."""
     with serve_script(script) as server, closing(Line(server.url, 2)) as line:
-        with pytest.raises(HTTPError) as told:
-            line.ask(method, "/", {}, WAITS)
-        assert type(told.value) is kind
+        with pytest.raises(ProtocolError, match=words):
+            line.ask("GET", "/", {}, WAITS)
         assert not line._idle
     assert (server.connections, len(server.asked)) == (1, 1)
 
@@ -251,10 +250,10 @@ def test_headers_have_to_end(start: bytes, more: bytes) -> None:
     def script(peer: Peer) -> None:
         peer.hear()
         peer.say(start)
-        while True:
+        for _ in range(1_000_000 // len(more)):
             peer.say(more)
 
-    failed(script)
+    failed(script, "headers without an end")
 
 
 def test_an_interrupt_is_no_bad_answer(monkeypatch: pytest.MonkeyPatch) -> None:

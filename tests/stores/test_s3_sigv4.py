@@ -159,6 +159,16 @@ def test_requests_leave_as_botocore_would_sign_them(
         assert headers == by_botocore(signer, method, url + target, extra, now, b"")
 
 
+def test_a_request_is_signed_when_it_may_go() -> None:
+    """It may have waited for longer than a service takes a signature."""
+    steps = mock.Mock()
+    steps.traffic.request.return_value = Traffic(shares(1), tariff="").request(Kind.LOOK)
+    steps.configure_mock(bucket_path="/bucket", options=S3Options("bucket"), line=Recorder("host"))
+    s3_signed.look(steps, "key")
+    names = [name for name, *_ in steps.mock_calls]
+    assert names.index("traffic.request") < names.index("signer.sign")
+
+
 AMAZON = Signer(
     "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", None, "us-east-1"
 )
