@@ -165,6 +165,20 @@ def test_what_comes_before_an_answer_is_not_the_answer() -> None:
             assert read(*pieces, bodiless=bodiless) == (200, {"Content-Length": "0"}, b"", True)
 
 
+def test_nothing_of_an_answer_waits_for_the_garbage_collector() -> None:
+    """Parser and what it tells hold each other; of thousands that would be felt."""
+    gc.collect()
+    gc.disable()
+    try:
+        for said in (EMPTY, ANSWERS["to the end"]):
+            read(said)
+        with pytest.raises(ProtocolError):
+            read(OK)
+        assert not [one for one in gc.get_objects() if isinstance(one, _Heard)]
+    finally:
+        gc.enable()
+
+
 # no answers
 
 EARLY = {

@@ -254,6 +254,24 @@ def test_closing_right_before_a_connection_is_kept() -> None:
         assert len(idle) == 0
 
 
+def test_closing_ends_what_is_kept_to_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once, not when Python clears up."""
+    ended = threading.Event()
+
+    def script(peer: Peer) -> None:
+        peer.hear()
+        peer.say(answer(b"1"))
+        peer.wait()
+        ended.set()
+
+    with serve_script(script) as server:
+        monkeypatch.setenv("http_proxy", server.url)
+        line = Line("http://storage.test", 2)
+        assert get(line) == b"1"
+        line.close()
+        assert ended.wait(10)
+
+
 def test_a_line_that_is_forgotten_leaves_nothing_open() -> None:
     """As when two threads make one at once, and one of both is never used again."""
     ended = threading.Event()

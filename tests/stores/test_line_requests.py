@@ -33,29 +33,37 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-def asked_once(
-    script: Script, method: str = "GET", waits: tuple[float, float] = WAITS, body: bytes = b""
-) -> Scripted:
+def asked_once(script: Script, method: str, body: bytes = b"") -> Scripted:
     """A server that one request was sent to."""
     with serve_script(script) as server, closing(Line(server.url, 2)) as line:
-        line.ask(method, "/", {}, waits, body)
+        line.ask(method, "/", {}, WAITS, body)
     return server
 
 
 # no connections, and late ones
 
 
-def test_a_service_that_says_nothing_is_late() -> None:
-    """Before a word and in the middle of one."""
-    for said in (b"", OK, OK + b"Content-Length: 5\r\n\r\na"):
+@pytest.mark.parametrize("kept", [False, True])
+@pytest.mark.parametrize("said", [b"", OK, OK + b"Content-Length: 5\r\n\r\na"])
+def test_a_service_that_says_nothing_is_late(said: bytes, kept: bool) -> None:
+    """Before a word and in the middle of one; on a kept connection by the waits of this request."""
 
-        def script(peer: Peer, said: bytes = said) -> None:
+    def script(peer: Peer) -> None:
+        if kept:
             peer.hear()
-            peer.say(said)
-            peer.wait()
+            peer.say(EMPTY)
+        peer.hear()
+        peer.say(said)
+        peer.line.settimeout(5)  # then the connection ends, which is another error
+        peer.wait()
 
+    with serve_script(script) as server, closing(Line(server.url, 1)) as line:
+        if kept:
+            line.ask("GET", "/", {}, WAITS)
         with pytest.raises(Late):
-            asked_once(script, waits=(10.0, 0.05))
+            line.ask("GET", "/", {}, (10.0, 0.05))
+        assert not line._idle
+    assert server.connections == 1
 
 
 def test_a_connection_that_takes_too_long_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
