@@ -35,6 +35,9 @@ _MOST_HEADERS: Final = 256 * 1024
 
 _ALWAYS: Final = {"accept-encoding": "identity", "user-agent": "buckia"}
 _TARGET: Final = re.compile("[!-~]+")
+_MOST: Final = 64 * 1024 * 1024
+"""The same of a whole answer: it is held in memory."""
+
 _UNSENDABLE: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f\ud800-\udfff]")
 _WRITES: Final = ("PUT", "POST")
 _ONCE: Final = urllib3.Retry(False)
@@ -232,8 +235,11 @@ class _Heard:
 def _exchange(line: socket.socket, sent: bytes, *, bodiless: bool) -> tuple[Answer, bool]:
     """Send a request and read its answer to the end; whether another may follow. `bodiless` is an
     answer that has no body whatever its headers say."""
-    line.sendall(sent)
-    heard, size = _Heard(bodiless=bodiless), 0
+    heard, size, whole = _Heard(bodiless=bodiless), 0, True
+    try:
+        line.sendall(sent)
+    except (BrokenPipeError, ConnectionResetError):  # it may have said no before it heard all
+        whole = False
     try:
         while not heard.ended:
             piece = line.recv(_PIECE)
@@ -243,11 +249,11 @@ def _exchange(line: socket.socket, sent: bytes, *, bodiless: bool) -> tuple[Answ
                 raise ProtocolError("the connection ended early")
             size += len(piece)
             _feed(heard, piece)
-            if size > _MOST_HEADERS and not heard.headed:
-                raise ProtocolError("headers without an end")
+            if size > (_MOST if heard.headed else _MOST_HEADERS):
+                raise ProtocolError("an answer without an end")
     finally:
         del heard.parser  # the two hold each other
-    return Answer(heard.status, heard.headers, b"".join(heard.pieces)), heard.lasts
+    return Answer(heard.status, heard.headers, b"".join(heard.pieces)), heard.lasts and whole
 
 
 def _feed(heard: _Heard, piece: bytes) -> None:

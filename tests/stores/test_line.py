@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from urllib3.exceptions import ProtocolError
 
+from buckia.stores import line as line_module
 from buckia.stores.line import Line, _exchange, _Heard
 from tests.servers.scripted import Peer, Script, saying, serve_script
 
@@ -267,7 +268,20 @@ def test_headers_have_to_end(start: bytes, more: bytes) -> None:
         for _ in range(1_000_000 // len(more)):
             peer.say(more)
 
-    failed(script, "headers without an end")
+    failed(script, "an answer without an end")
+
+
+def test_an_answer_has_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same of its body."""
+    monkeypatch.setattr(line_module, "_MOST", 500_000)
+
+    def script(peer: Peer) -> None:
+        peer.hear()
+        peer.say(OK + b"\r\n")
+        for _ in range(1000):
+            peer.say(bytes(1000))
+
+    failed(script, "an answer without an end")
 
 
 def test_an_interrupt_is_no_bad_answer(monkeypatch: pytest.MonkeyPatch) -> None:

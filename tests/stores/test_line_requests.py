@@ -13,6 +13,7 @@ from urllib3.exceptions import HTTPError, InvalidHeader, NewConnectionError, Pro
 from urllib3.exceptions import TimeoutError as Late
 
 from buckia.errors import BuckiaError, StoreError, UnavailableError
+from buckia.stores import line as line_module
 from buckia.stores import retry
 from buckia.stores.line import Line
 from buckia.stores.s3 import S3Options, S3Store
@@ -124,18 +125,34 @@ def test_what_would_arrive_as_something_else_is_not_sent(bad: str) -> None:
 
 
 def test_a_large_body_that_is_refused_before_it_is_read() -> None:
-    """The answer, where it can still be read, or an error; never a wait, never a second try."""
+    """The answer is heard though not all was sent, and the connection is not used again."""
 
     def script(peer: Peer) -> None:
         peer.line.recv(10)
-        peer.say(b"HTTP/1.1 400 Bad\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+        peer.say(b"HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n")
+        peer.line.shutdown(socket.SHUT_RD)
         peer.end()
 
     with serve_script(script) as server, closing(Line(server.url, 1)) as line:
-        with suppress(ProtocolError):
+        with suppress(ProtocolError):  # a reset may reach us before the answer does
             assert line.ask("PUT", "/", {}, WAITS, bytes(32 * 1024 * 1024)).status == 400
         assert not line._idle
     assert server.connections == 1
+
+
+def test_an_answer_is_heard_where_the_rest_cannot_be_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broken pipe is no answer, and what was said before it is one."""
+
+    class Broken:
+        def sendall(self, data: bytes) -> None:
+            raise BrokenPipeError
+
+        def recv(self, size: int) -> bytes:
+            return b"HTTP/1.1 412 No\r\nContent-Length: 0\r\n\r\n"
+
+    broken: Any = Broken()
+    answer, lasts = line_module._exchange(broken, b"", bodiless=False)
+    assert (answer.status, lasts) == (412, False)
 
 
 @pytest.mark.parametrize(
