@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -23,7 +24,9 @@ MAX_BYTES = 2 * 1024**3
 _CHUNK: Final = 1024 * 1024
 
 _MANY: Final = 10_000
-"""Entries whose canonical form is made at once."""
+"""Entries whose canonical form, or whose lines, are made at once."""
+
+_ENCODER: Final = msgspec.json.Encoder()
 
 
 @cache
@@ -109,8 +112,11 @@ def digest_of_many(values: Mapping[str, object]) -> str:
     """The same of a mapping that may be large: its canonical form is never there as a whole."""
     seen = hashlib.sha256(b"{")
     names = sorted(values)
+    if names != list(values):
+        values = {name: values[name] for name in names}
+    items = iter(values.items())
     for at in range(0, len(names), _MANY):
-        some = {name: values[name] for name in names[at : at + _MANY]}
+        some = dict(islice(items, _MANY))
         seen.update(b"," if at else b"")
         seen.update(memoryview(msgspec.json.encode(some, order="sorted"))[1:-1])
     seen.update(b"}")
@@ -133,9 +139,30 @@ def _text(value: object) -> str:
     return escape(msgspec.json.encode(value).decode())
 
 
+def render_members(members: Mapping[str, object], names: Sequence[str]) -> str:
+    """The members of an object in the order of these names, one line each, as `escape` leaves them.
+
+    A lockfile has a line for every file, so they are encoded many at once.
+    """
+    lines: list[str] = []
+    for at in range(0, len(names), _MANY):
+        some = names[at : at + _MANY]
+        left, right = _lines(some), _lines([members[name] for name in some])
+        made = [f"{name}: {value}" for name, value in zip(left, right, strict=True)]
+        whole = ",\n".join(made)
+        plain = whole.isascii() and "\x7f" not in whole
+        lines.append(whole if plain else ",\n".join(map(escape, made)))
+    return ",\n".join(lines)
+
+
+def _lines(values: Sequence[object]) -> list[str]:
+    """Each value as JSON, in which no line ever breaks."""
+    return _ENCODER.encode_lines(values).decode().split("\n")[: len(values)]
+
+
 def escape(text: str) -> str:
     """JSON text in which nothing invisible or direction-changing can hide: those as `\\uXXXX`."""
     text = text.replace("\x7f", "\\u007f")  # the one control character that JSON lets through
-    if text.isascii():
+    if text.isascii() or text.isprintable():
         return text
     return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)

@@ -101,9 +101,12 @@ def _whole(secret: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![0-9A-Za-z]){re.escape(secret)}(?![0-9A-Za-z])")
 
 
-def _spellings(text: str) -> tuple[bytes, ...]:
-    """A text as JSON may have it."""
-    return text.encode(), *(json.dumps(text, ensure_ascii=a)[1:-1].encode() for a in (True, False))
+def _spellings(text: str) -> set[bytes]:
+    """A text as JSON may have it: for most there is one way."""
+    return {
+        text.encode(),
+        *(json.dumps(text, ensure_ascii=a)[1:-1].encode() for a in (True, False)),
+    }
 
 
 def _absolute(place: str) -> str:

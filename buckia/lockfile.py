@@ -217,16 +217,15 @@ def _state(state: BucketState) -> str:
         for name in ("lineage", "serial", "digest", "plan", "partial", "source")
         if name != "source" or state.source is not None
     )
-    keys = sorted(state.entries, key=lambda key: key.encode())
+    keys = sorted(state.entries)  # and so by bytes
     if state.purges:
         owed = ",\n".join(map(_json, state.purges))
         head += f'"purges": [\n{owed}\n],\n'
     for name in ("published", "brought"):
         if items := getattr(state, name):
-            order = sorted(items, key=str.encode)
-            told = ",\n".join(f"{_json(key)}: {_json(items[key])}" for key in order)
+            told = documents.render_members(items, sorted(items, key=str.encode))
             head += f'"{name}": {{\n{told}\n}},\n'
-    lines = "".join(f"{_json(key)}: {_json(state.entries[key])},\n" for key in keys)
+    lines = documents.render_members(state.entries, keys) + ",\n" if keys else ""
     return f'{{\n{head}"entries": {{\n{lines}{_LAST}\n}}\n}}'
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess  # noqa: TID251  (git is who merges lockfiles)
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from buckia import folding, lockfile
+from buckia import documents, folding, lockfile
 from buckia.errors import DocumentError, StaleError
 from buckia.folding import advance
 from buckia.lockfile import BucketState, Locked, Lockfile, digest
@@ -48,6 +49,16 @@ def test_a_lockfile_is_read_back_as_it_was_written(buckets: dict[str, dict[str, 
     turned = {name: state(dict(reversed(held.items()))) for name, held in reversed(buckets.items())}
     assert lockfile.write(replace(lockfile.EMPTY, buckets=turned)) == data
     assert all(char.isprintable() or char == "\n" for char in data.decode())
+
+
+@examples(60)
+@given(entries, st.integers(1, 3))
+def test_how_many_lines_are_made_at_once_does_not_show(held: dict[str, Locked], many: int) -> None:
+    """Neither in the document nor in the digest, which is that of the whole."""
+    whole = lockfile.write(lockfile.EMPTY.with_state("main", state(held)))
+    with patch.object(documents, "_MANY", many):
+        assert digest(held) == documents.digest(held)
+        assert lockfile.write(lockfile.EMPTY.with_state("main", state(held))) == whole
 
 
 def test_an_empty_lockfile_is_one_too() -> None:
