@@ -279,10 +279,20 @@ def _refuse_segment(part: str) -> str | None:
 
 def collisions(keys: Iterable[str]) -> list[tuple[str, ...]]:
     """Groups of keys that are one file on a system blind to case or Unicode form, sorted."""
+    keys = list(keys)
+    if _all_differ(keys):
+        return []
     groups: dict[str, list[str]] = {}
     for key in keys:
         groups.setdefault(fold(key), []).append(key)
     return sorted(tuple(sorted(group)) for group in groups.values() if len(group) > 1)
+
+
+def _all_differ(keys: Sequence[str]) -> bool:
+    """Whether no two keys are the same folded, told of all at once, since neither case nor Unicode
+    form reaches over a line break; False also where a key holds one."""
+    folded = fold("\n".join(keys)).split("\n")
+    return len(set(folded)) == len(folded) == len(keys)
 
 
 def fold(key: str) -> str:
@@ -297,8 +307,13 @@ def _fold(key: str) -> str:
 def shadowed(keys: Iterable[str]) -> list[str]:
     """Keys that are also a folder of other keys (`a` beside `a/b`), sorted."""
     known = set(keys)
-    folders = {parent for key in known for parent in parents(key)}
-    return sorted(known & folders)
+    return sorted(known & folders_of(known))
+
+
+def folders_of(keys: Iterable[str]) -> set[str]:
+    """The folders that keys lie in, at any depth, without their slashes."""
+    nearest = {key.rpartition("/")[0] for key in keys if "/" in key}
+    return nearest.union(*map(parents, nearest))
 
 
 def parents(key: str) -> Iterable[str]:

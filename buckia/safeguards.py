@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from msgspec import Struct
 
-from buckia.layout import collisions, fold, parents, shadowed
+from buckia.layout import collisions, fold, folders_of, parents, shadowed
 from buckia.model import Action, Entry, Listing, Notice, Op, same_content
 from buckia.reconcile import Decision, Verdict
 from buckia.rules import Limits, Overrides, Rules
@@ -67,24 +67,32 @@ def refuse_clashes(
     if not writes:
         return decisions, []
     refused: dict[str, str] = {}
+    seen: set[str] = set()
     for listing, arrives, leaves in (
         (remote, Verdict.UPLOAD, Verdict.DELETE_REMOTE),
         (local, Verdict.DOWNLOAD, Verdict.DELETE_LOCAL),
     ):
         after = set(listing.entries) | {d.key for d in decisions if d.verdict is arrives}
         after -= {d.key for d in decisions if d.verdict is leaves}
-        for group in collisions(after):
-            for key in group:
-                others = ", ".join(repr(other) for other in group if other != key)
-                refused[key] = f"is one file with {others} where case or accents are not told apart"
-        for key in shadowed(after):
-            refused[key] = "is also the name of a folder"
+        if after != seen:  # mostly both sides will hold the same
+            refused |= _clashes(after)
+        seen = after
     refused |= _occupied(decisions, local, Verdict.DOWNLOAD, Verdict.DELETE_LOCAL)
     if folders:
         refused |= _occupied(decisions, remote, Verdict.UPLOAD, Verdict.DELETE_REMOTE)
     refused = {**obstacles, **refused}
     kept = [d for d in decisions if d.key not in refused]
     return kept, [Notice("collision", bucket, key, refused[key]) for key in sorted(refused)]
+
+
+def _clashes(keys: Collection[str]) -> dict[str, str]:
+    """The keys of a side that some file system takes for another, and why."""
+    found: dict[str, str] = {}
+    for group in collisions(keys):
+        for key in group:
+            others = ", ".join(repr(other) for other in group if other != key)
+            found[key] = f"is one file with {others} where case or accents are not told apart"
+    return found | dict.fromkeys(shadowed(keys), "is also the name of a folder")
 
 
 def refuse_unlisted(
@@ -114,10 +122,13 @@ def _occupied(
     The old would have to go before the new is there, so a person makes room.
     """
     comes = {d.key for d in decisions if d.verdict is arrives}
+    if not comes:
+        return {}
     goes = {d.key for d in decisions if d.verdict is leaves}
     refused: dict[str, str] = {}
     pairs = [(key, top) for key in comes for top in parents(key) if top in side.entries]
-    pairs += [(top, key) for key in side.entries for top in parents(key) if top in comes]
+    if not comes.isdisjoint(folders_of(side.entries)):
+        pairs += [(top, key) for key in side.entries for top in parents(key) if top in comes]
     for new, old in sorted(pairs, reverse=True):
         refused[new] = f"comes where {old!r} stands; move that away to make room"
         if old in goes:

@@ -17,6 +17,7 @@ from buckia.layout import (
     clean,
     collisions,
     fold,
+    folders_of,
     parents,
     refuse_key,
     shadowed,
@@ -224,6 +225,27 @@ def test_names_that_no_disk_takes_for_one() -> None:
 def test_folding_twice_is_folding_once(key: str) -> None:
     """A folded name is its own folded name."""
     assert fold(fold(key)) == fold(key)
+
+
+_MEETING = st.text(st.sampled_from("aAéÉe\u0301ßsSςΣ1/\n\udcff"), max_size=4)
+
+
+@examples(300)
+@given(st.lists(_MEETING, max_size=8))
+def test_names_that_meet_are_found_among_many(keys: list[str]) -> None:
+    """As each pair of them tells, whatever they hold."""
+    groups: dict[str, list[str]] = {}
+    for key in keys:
+        groups.setdefault(fold(key), []).append(key)
+    assert collisions(keys) == sorted(tuple(sorted(g)) for g in groups.values() if len(g) > 1)
+
+
+@examples(200)
+@given(st.sets(_MEETING, max_size=8))
+def test_folders_are_those_that_keys_lie_in(keys: set[str]) -> None:
+    """At any depth, and so are the files that cannot be beside them."""
+    assert folders_of(keys) == {parent for key in keys for parent in parents(key)}
+    assert shadowed(keys) == sorted(keys & folders_of(keys))
 
 
 def test_a_file_that_is_also_a_folder_is_found() -> None:
