@@ -28,7 +28,11 @@ from buckia.stores.base import Store
 from buckia.stores.usage import NOTHING, Usage
 
 CHECKPOINT: Final = 5.0
-"""Seconds between two writes of the lockfile during a run."""
+"""Seconds between two writes of the lockfile during a run, at the least."""
+
+SHARE: Final = 20
+"""How much longer than a write took it is until the next: a large lockfile, or one in a bucket far
+away, holds a run up by no more than that. The journal has everything meanwhile."""
 
 _WRITES: Final = 32
 """How often a lockfile that others write is written before that is an error."""
@@ -59,6 +63,7 @@ class Recorder:
         self._origins = origins
         self._outcomes: list[Outcome] = []
         self._saved = time.monotonic()
+        self._pause = CHECKPOINT
 
     @property
     def path(self) -> Path:
@@ -75,7 +80,7 @@ class Recorder:
         self._outcomes += outcomes
         for item in outcomes:
             log.info("%s %s/%s: %s", item.op, item.bucket, item.key, item.error or "done")
-        if time.monotonic() - self._saved > CHECKPOINT:
+        if time.monotonic() - self._saved > self._pause:
             self._checkpoint()
         return outcomes
 
@@ -85,6 +90,7 @@ class Recorder:
         return self._lock(())
 
     def _checkpoint(self) -> None:
+        began = time.monotonic()
         try:
             self._write(finished=())
         except IncompleteError:
@@ -92,6 +98,7 @@ class Recorder:
         except BuckiaError as problem:  # the journal holds everything; the end will try again
             log.warning("the lockfile could not be saved meanwhile: %s", problem)
         self._saved = time.monotonic()
+        self._pause = max(CHECKPOINT, SHARE * (self._saved - began))
 
     def _write(self, finished: Collection[str]) -> None:
         """Write the lockfile over what other runs wrote of their own buckets meanwhile.
