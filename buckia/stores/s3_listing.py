@@ -45,12 +45,15 @@ class Elsewhere(StoreError):
     """The service did not begin a listing where it was told."""
 
 
-def list_pages(session: S3Session, prefix: str, after: bytes = b"") -> Iterator[list[Listed]]:
-    """Every object below `prefix` whose key comes after `after`, page by page in order.
+def list_pages(
+    session: S3Session, prefix: str, after: bytes = b"", most: int | None = None
+) -> Iterator[list[Listed]]:
+    """Every object below `prefix` whose key comes after `after`, page by page in order; `most` are
+    the objects of a page.
 
     Raises `StoreError` for any doubt, `Elsewhere` where the first key does not come after `after`.
     """
-    place, most = _place(session), session.options.page_size
+    place, most = _place(session), most or session.options.page_size
     start = prefix.encode("utf-8", "surrogateescape")
     seen: set[str] = set()
     token, last = None, after
@@ -111,6 +114,13 @@ def _demand_order(objects: list[Listed], last: bytes, start: bytes, place: str) 
 def as_bytes(key: str) -> bytes:
     """A key as the bucket has it, and by which it is sorted."""
     return key.encode("utf-8", "surrogateescape")
+
+
+def before(key: str) -> bytes:
+    """A key that comes before this one, with hardly any between: where to begin a page with it."""
+    stem, end = key[:-1], key[-1:]
+    close = end.isascii() and end.isalnum()
+    return as_bytes(stem + chr(ord(end) - 1) + "~" if close else stem)
 
 
 def facts(listed: Listed) -> tuple[int, str, int]:
@@ -210,7 +220,8 @@ def _parse(body: bytes) -> Page:
     if not all(map(itemgetter(0), objects)):
         raise BadAnswer(HTTPStatus.OK, "bad answer")
     if coded and (escaped or not quick):
-        objects = [(_decoded(item[0]), *item[1:]) for item in objects]
+        decoded = _all_decoded([item[0] for item in objects])
+        objects = [(name, *item[1:]) for name, item in zip(decoded, objects, strict=True)]
     classes = None if tell != len(objects) else _classes(whole, coded=coded) if whole else {}
     return Page(objects, following if more else None, classes)
 
@@ -225,6 +236,13 @@ def _classes(body: bytes, *, coded: bool) -> dict[str, str]:
             key = told["Key"]
             found[_decoded(key) if coded else key] = told.get("StorageClass", "")
     return found
+
+
+def _all_decoded(keys: list[str]) -> list[str]:
+    """What `_decoded` makes of each of many keys, made at once where it can be."""
+    text = "\n".join(keys).replace("%2F", "/").replace("%2f", "/")  # some escape no more than that
+    found = (_decoded(text) if "%" in text or "+" in text else text).split("\n")
+    return found if len(found) == len(keys) else list(map(_decoded, keys))
 
 
 def _decoded(key: str) -> str:
