@@ -17,13 +17,13 @@ from buckia import (
     drafts,
     engine,
     identity,
-    inspection,
     journal,
     leases,
     planner,
     recorder,
     safeguards,
     staging,
+    surveys,
     tiers,
 )
 from buckia.connect import WORK
@@ -41,14 +41,13 @@ from buckia.leases import Leases
 from buckia.lockfile import Held, Lockfile
 from buckia.model import Action, Listing, Op, Outcome, is_staged, left_by
 from buckia.pairs import buckets_of, pair_of, written_by
-from buckia.passing import Passing
 from buckia.planfile import Plan
 from buckia.preflight import State
 from buckia.rules import Overrides
 from buckia.stores.base import Store
 from buckia.stores.local import LocalStore
 from buckia.stores.usage import Usage
-from buckia.tasks import Stores, Task
+from buckia.tasks import Task
 from buckia.workspace import Workspace
 
 Observe = Callable[[list[Outcome]], None]
@@ -57,11 +56,6 @@ Observe = Callable[[list[Outcome]], None]
 
 def unobserved(outcomes: list[Outcome]) -> None:
     """An `Observe` to which nothing is worth a word."""
-
-
-_FEW: Final = 32
-_PER_LOOK: Final = 500
-"""Preflight asks for each key alone while that is fewer requests than listing the bucket anew."""
 
 
 _SHOWN: Final = 5
@@ -235,25 +229,8 @@ def _inspect_all(
         if pair := pair_of(name):
             tasks += tiers.inspect(space, plan, pair, leases.halt, seen)
         else:
-            tasks += _inspect(space, plan, name, lock, leases)
+            tasks += surveys.inspect(space, plan, name, lock.state(name).base(), leases.halt)
     return tasks
-
-
-def _inspect(space: Workspace, plan: Plan, name: str, lock: Lockfile, leases: Leases) -> list[Task]:
-    bucket = space.config.bucket(name)
-    base = lock.state(name).base()
-    actions = [action for action in plan.actions if action.bucket == name]
-    looked = [action for action in actions if action.op is not Op.PURGE]
-    named = {a.key: a.source.path for a in actions if a.source and a.source.path}
-    local, remote = space.local(name, base, plan.digest, named), space.remote(name)
-    within = bucket.layout.narrow(plan.scope.paths).prefixes
-    many = len(looked) > (_FEW if plan.scope.paths else max(_FEW, len(base) // _PER_LOOK))
-    seen = space.take(bucket, local, remote, base, within) if many else None
-    if not many and not all(action.key.isascii() for action in looked):
-        local.listing(within, progress=space.progress)  # only a walk tells which form a disk has
-    passing = Passing() if bucket.manifest else None
-    sides = Stores(local, remote, plan.digest, leases.halt, passing=passing)
-    return inspection.inspect(actions, sides, bucket.max_workers, space.progress, seen)
 
 
 def _run(

@@ -20,7 +20,7 @@ from buckia.model import (
     same_content,
 )
 from buckia.preflight import State, View, is_version, judge
-from buckia.snapshot import Sides
+from buckia.sightings import Seen
 from buckia.tasks import Stores, Task
 
 _SHOWN: Final = 10
@@ -35,11 +35,11 @@ def inspect(
     stores: Stores,
     workers: int,
     progress: Progress,
-    seen: Sides | None = None,
+    seen: Seen | None = None,
 ) -> list[Task]:
     """Look at both sides of every action of one bucket. Changes nothing.
 
-    `seen` are fresh listings of both sides; without them each key is looked up alone.
+    `seen` is what both sides have just told of many keys; without it each is looked at alone.
 
     Raises `StaleError` naming what diverged: then no action of the plan may run.
     """
@@ -92,11 +92,11 @@ def inspect(
     return sorted(tasks, key=lambda task: rank[task.action.id])
 
 
-def _view(action: Action, stores: Stores, seen: Sides | None) -> View:
+def _view(action: Action, stores: Stores, seen: Seen | None) -> View:
     if action.op is Op.PURGE or (action.op is Op.FORGET and action.reason == "scope_left"):
         return View(None, None)  # nothing to see; out of scope there may be no path to look at
-    here = seen.local.entries.get if seen else stores.near.head
-    there = seen.remote.entries.get if seen else stores.remote.head
+    here = seen.local if seen else stores.near.head
+    there = seen.remote if seen else stores.remote.head
     if action.op is Op.PUBLISH:
         return View(None, stores.remote.head(action.key))
     if promotes(action):

@@ -20,6 +20,7 @@ from buckia.pairs import Pair
 from buckia.passing import Passing
 from buckia.planfile import Plan
 from buckia.reconcile import is_base
+from buckia.sightings import Seen
 from buckia.snapshot import Sides
 from buckia.stores.local import LocalStore
 from buckia.tasks import Stores, Task
@@ -102,7 +103,8 @@ def inspect(
     if many:
         missing = [name for name in (pair.source, pair.target) if name not in seen]
         seen |= listings(space, missing, plan.scope.paths)
-    sides = Sides(seen[pair.source], seen[pair.target]) if many else None
+    held = (seen[name].entries.get for name in (pair.source, pair.target)) if many else ()
+    sides = Seen(*held) if many else None
     source, target = space.remote(pair.source), space.remote(pair.target)
     through = not target.copies(source)
     passing = Passing() if space.config.bucket(pair.target).manifest else None

@@ -26,7 +26,7 @@ from buckia.model import (
 )
 from buckia.preflight import State, View
 from buckia.project import Project
-from buckia.snapshot import Sides
+from buckia.sightings import Seen
 from buckia.stores.local import LocalStore
 from buckia.stores.memory import MemoryStore
 from buckia.tasks import Stores, Task
@@ -75,7 +75,7 @@ class Place:
         assert entry
         return entry
 
-    def inspect(self, actions: Iterable[Action], seen: Sides | None = None) -> list[Task]:
+    def inspect(self, actions: Iterable[Action], seen: Seen | None = None) -> list[Task]:
         """What preflight makes of actions."""
         self.remote.looks.clear()
         stores = Stores(self.local, self.remote, DIGEST, threading.Event())
@@ -110,8 +110,8 @@ def test_what_a_listing_cannot_tell_is_looked_up_and_nothing_else(place: Place) 
         action(Op.UPLOAD, item.key, content_of(replace(item, version=None)))
         for item in (todo, done)
     ]
-    local = Listing({"done": done, "todo": todo})
-    tasks = place.inspect(actions, Sides(local, terse(there)))
+    local = {"done": done, "todo": todo}
+    tasks = place.inspect(actions, Seen(local.get, terse(there).entries.get))
     assert [task.state for task in tasks] == [State.PENDING, State.SATISFIED]
     assert tasks[1].view.remote == there
     assert place.remote.looks == ["done"]

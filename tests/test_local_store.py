@@ -303,3 +303,32 @@ def test_a_damaged_cache_costs_time_and_nothing_else(
     reads = counted(monkeypatch)
     assert LocalStore(root, cache=HashCache(path)).head("a") == found
     assert len(reads) == (damage == "folder")
+
+
+# -- many at once ----------------------------------------------------------------------------------
+
+
+def test_many_files_are_told_as_each_by_itself(tmp_path: Path) -> None:
+    """Known or not, there or not, a folder or below a file."""
+    root = tree(tmp_path, "a/1", "a/2", "b/c/3", "4")
+    cache = HashCache()
+    LocalStore(root, cache=cache).head("a/1")
+    store = LocalStore(root, cache=cache, digests=frozenset({"md5"}))
+    keys = ["4", "4/below", "a", "a/1", "a/2", "a/none", "b/c/3", "no/where", "z"]
+    assert store.seek("", keys) == {key: store.head(key) for key in keys}
+
+
+def test_what_is_no_plain_file_is_never_told_to_be_absent(tmp_path: Path) -> None:
+    """It is an error among many, as it is for a look at it alone."""
+    store = LocalStore(tree(tmp_path / "root", "a/1"))
+    (store.root / "link").symlink_to(tree(tmp_path / "outside", "x"))
+    (store.root / "a" / "2").symlink_to(tmp_path / "outside" / "x")
+    for key in ("link/x", "a/2"):
+        with pytest.raises(LocalError, match="symbolic link"):
+            store.seek("", ["a/1", key])
+
+
+def test_only_a_walk_tells_the_form_of_a_name(tmp_path: Path) -> None:
+    """A disk may have another one, so nothing is said of such a name."""
+    store = LocalStore(tree(tmp_path, "a", "é"))
+    assert store.seek("", ["a", "é"]).keys() == {"a"}

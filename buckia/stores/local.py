@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from io import BytesIO
 from pathlib import Path
@@ -169,6 +169,38 @@ class LocalStore:
             return self._reader.known(file) or self._reader.read(file)
         except NotFoundError:
             return None
+
+    def seek(
+        self, prefix: str, keys: Sequence[str], known: Sequence[str] = ()
+    ) -> dict[str, Entry | None]:
+        """See `Seeking.seek`. What cannot be read is left to `head`, which says why; only a walk
+        tells which form of another name a disk has."""
+        told: dict[str, Entry | None] = {}
+
+        def looked() -> Iterator[Found]:
+            with self._reader.nearby() as nearby:
+                for key in filter(str.isascii, keys):
+                    path = self.path_of(key)
+                    stat = nearby.look(path)
+                    if stat is None:
+                        told[key] = None
+                    else:
+                        yield Found(key, path, stat)
+
+        def take(entry: Entry) -> None:
+            told[entry.key] = entry
+
+        read_all(
+            looked(),
+            self._reader,
+            self._read,
+            lambda item: None,
+            take,
+            lambda file, digests: False,
+            workers=self._workers,
+            progress=silent,
+        )
+        return told
 
     def _read(self, file: Found) -> Entry | None:
         """A file that a walk has just found; None where it is gone."""

@@ -177,12 +177,23 @@ class Nearby:
     def open(self, path: str) -> int:
         """The descriptor of a file, to be read and closed. Whatever goes wrong is raised as it is;
         whether it is a plain file is for the caller to see."""
-        folder, _, name = path.rpartition("/")
+        self._reach(path)
+        return os.open(_name(path), _READ, dir_fd=self._inside)
+
+    def look(self, path: str) -> os.stat_result | None:
+        """See `Paths.look`."""
+        try:
+            self._reach(path)
+        except OSError:
+            return self._paths.look(path)  # which tells what is wrong, if anything is
+        return self._paths.look(path, self._inside)
+
+    def _reach(self, path: str) -> None:
+        folder = path.rpartition("/")[0]
         if folder != self._folder:
             self.close()
             self._inside = self._held.enter_context(self._paths.folder(path))
             self._folder = folder
-        return os.open(name, _READ, dir_fd=self._inside)
 
     def close(self) -> None:
         """Let the folder go."""

@@ -40,7 +40,7 @@ from buckia.stores.s3_parts import (
     read_parts,
     send_parts,
 )
-from buckia.stores.s3_ranges import list_ranges
+from buckia.stores.s3_ranges import gather, list_ranges, list_spans
 from buckia.stores.s3_reading import read
 from buckia.stores.s3_services import Conditions
 from buckia.stores.s3_session import S3Options as S3Options
@@ -142,6 +142,20 @@ class S3Store:
         cuts = map(self._guard.full, known) if self._options.prefix else known
         yield from list_ranges(self._session, full, cuts, partial(self._listed, hold=hold))
         self._session.classes.finish(full)
+
+    def seek(
+        self, prefix: str, keys: Sequence[str], known: Sequence[str]
+    ) -> dict[str, Entry | None]:
+        """See `Seeking.seek`: by pages that begin where the keys are; nothing where a listing is
+        not what is there at that moment."""
+        if not self._session.service.current:
+            return {}
+        full, cut = self._guard.full, len(self._options.prefix)
+        names = list(map(full, known)) if cut else known
+        spans = gather(map(full, keys), names, self._session.options.page_size)
+        told = list_spans(self._session, full(prefix), spans)
+        there = self._listed([item for item in told.values() if item])
+        return dict.fromkeys(key[cut:] for key in told) | {entry.key: entry for entry in there}
 
     def _listed(self, page: Sequence[Listed], hold: Hold | None = None) -> list[Entry]:
         cut, md5_etags = len(self._options.prefix), self._guard.md5_etags

@@ -19,6 +19,7 @@ class Classes:
     def __init__(self) -> None:
         self._others: dict[str, str] = {}
         self._listed: set[str] = set()
+        self._seen: set[str] = set()
         self._silent = False
 
     def learn(self, keys: Iterable[str], others: Mapping[str, str] | None) -> None:
@@ -36,8 +37,12 @@ class Classes:
         """A listing of all below `prefix` has come to its end."""
         self._listed.add(prefix)
 
+    def see(self, keys: Iterable[str]) -> None:
+        """Pages that were taken in had all there is of these keys."""
+        self._seen.update(keys)
+
     def of(self, key: str) -> str | None:
         """The class of an object that was in a listing; None where it is not known."""
-        if self._silent or not any(map(key.startswith, self._listed)):
+        if self._silent or not (key in self._seen or any(map(key.startswith, self._listed))):
             return None
         return self._others.get(key, USUAL)

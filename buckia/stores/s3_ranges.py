@@ -6,6 +6,7 @@ first at the beginning, and the last has no end. So a wrong guess costs requests
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
@@ -13,7 +14,7 @@ from msgspec import Struct
 
 from buckia import pool
 from buckia.model import Entry
-from buckia.stores.s3_listing import Elsewhere, Listed, as_bytes, list_pages
+from buckia.stores.s3_listing import Elsewhere, Listed, as_bytes, before, list_pages
 from buckia.stores.s3_session import S3Session
 
 _FILL: Final = 0.9
@@ -77,8 +78,74 @@ def list_ranges(
             yield from read(page)
 
 
-def _list_range(session: S3Session, prefix: str, span: Range) -> Iterator[Sequence[Listed]]:
-    for page in list_pages(session, prefix, span.after):
+class Span(Struct, frozen=True):
+    """Keys that lie so close together that one page should tell of them all, and how many objects
+    that are."""
+
+    keys: list[str]
+    objects: int
+
+
+def gather(keys: Iterable[str], known: Sequence[str], page: int) -> list[Span]:
+    """Keys that are asked for, those together that lie within a page, as far as is `known`, which
+    ascends. Where only a few do they are left out.
+
+    New keys may all be there or none of them: what lies between two known ones is one span.
+    """
+    reach = max(1, int(page * _FILL))
+    found: list[tuple[list[str], int]] = []
+    first = new = 0
+    for key in sorted(keys, key=as_bytes):
+        at = bisect_left(known, key)
+        fresh = known[at : at + 1] != [key]
+        if not found or at - first >= reach:
+            found.append(([], 0))
+            first, new = at, 0
+        new += fresh
+        group = found[-1][0]
+        group.append(key)
+        found[-1] = group, at - first + new + 1
+    return [Span(group, objects) for group, objects in found if len(group) > _ALONE]
+
+
+_ALONE: Final = 2
+"""Keys that are looked at one by one, where no more are on a page."""
+
+_SPARE: Final = 16
+"""Objects more on a page than it should need, so that it need not have a second one."""
+
+
+def list_spans(session: S3Session, prefix: str, spans: Sequence[Span]) -> dict[str, Listed | None]:
+    """What listings tell of all keys of these spans below `prefix`; None where nothing is.
+
+    Each span is listed from its first key to its last, however many pages that takes. Nothing where
+    a service does not begin a listing where it is told.
+    """
+    page = session.options.page_size
+    found: dict[str, Listed | None] = {}
+
+    def look(span: Span) -> dict[str, Listed | None]:
+        told: dict[str, Listed | None] = dict.fromkeys(span.keys)
+        ends = Range(before(span.keys[0]), as_bytes(span.keys[-1]))
+        most = min(page, int(span.objects / _FILL) + _SPARE)
+        for objects in _list_range(session, prefix, ends, most):
+            told |= {item[0]: item for item in objects if item[0] in told}
+        return told
+
+    try:
+        for told in pool.each(look, spans, workers=session.options.workers, name="list"):
+            for some in told:
+                found |= some
+    except Elsewhere:
+        return {}
+    session.classes.see(found)
+    return found
+
+
+def _list_range(
+    session: S3Session, prefix: str, span: Range, most: int | None = None
+) -> Iterator[Sequence[Listed]]:
+    for page in list_pages(session, prefix, span.after, most):
         until = span.until
         if until is not None and page and as_bytes(page[-1][0]) > until:
             yield [item for item in page if as_bytes(item[0]) <= until]

@@ -458,3 +458,28 @@ def test_a_page_begins_right_before_its_first_key() -> None:
     """With the usual names nothing is between."""
     for key in ("a/0010", "a/0011", "photo.jpg", "B"):
         assert key[:-1] < s3_looks._before(key) < key
+
+
+# -- many keys before an apply ---------------------------------------------------------------------
+
+
+def test_many_keys_are_told_as_each_by_itself(store: S3Store) -> None:
+    """And their classes are known then, as after a listing of all."""
+    there = {entry.key: entry for entry in filled(store, *ODD)}
+    wanted = sorted([*ODD, *(f"{key}~" for key in ODD)])
+    before = store.traffic.usage
+    found = store.seek("", wanted, sorted(there))
+    assert used(store, before).keys() == {"list"}
+    assert found == {key: there.get(key) for key in wanted}
+    for key in ODD:
+        head = store.head(key)
+        assert head and head.version == there[key].version
+        assert store._session.classes.of(PREFIX + key) is not None
+
+
+def test_nothing_is_told_by_listings_that_may_be_late(moto: S3Server) -> None:
+    """Then each key is looked at."""
+    store = open_s3(moto, service="generic", addressing="path")
+    filled(store)
+    assert store.seek("", [f"old-{number:02}" for number in range(WORTH)], []) == {}
+    store.close()

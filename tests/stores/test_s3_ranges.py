@@ -16,8 +16,17 @@ from hypothesis import strategies as st
 from buckia.errors import StoreError
 from buckia.model import Entry
 from buckia.stores import s3_listing
-from buckia.stores.s3_listing import Listed, Page, entry_of
-from buckia.stores.s3_ranges import Range, cut, list_ranges
+from buckia.stores.s3_classes import Classes
+from buckia.stores.s3_listing import (
+    Listed,
+    Page,
+    _all_decoded,
+    _decoded,
+    as_bytes,
+    before,
+    entry_of,
+)
+from buckia.stores.s3_ranges import Range, cut, gather, list_ranges, list_spans
 
 KEYS = st.text(st.sampled_from("ab/é\U0001f600"), min_size=1, max_size=4)
 ETAG = '"0123456789abcdef0123456789abcdef"'
@@ -114,6 +123,97 @@ def test_a_doubt_in_one_range_is_a_doubt_about_all() -> None:
 
 def test_too_little_is_not_cut() -> None:
     assert cut([f"{n}" for n in range(900)], 1000, 16) == [Range(b"", None)]
+
+
+def _seek(
+    service: Callable[..., Page], prefix: str, keys: list[str], known: list[str], page: int = 2
+) -> dict[str, Listed | None]:
+    """What spans tell of keys; `known` may be wrong."""
+    options = SimpleNamespace(bucket="b", page_size=page, workers=3)
+    session: Any = SimpleNamespace(options=options, endpoint="http://x", classes=Classes())
+    with patch.object(s3_listing, "_fetch", service):
+        found = list_spans(session, prefix, gather(keys, sorted(known), page))
+    assert all(session.classes.of(key) == "STANDARD" for key in found)
+    return found
+
+
+@given(
+    st.sets(KEYS, max_size=40),
+    st.sets(KEYS, max_size=20),
+    st.sets(KEYS, max_size=30),
+    st.lists(st.integers(1, 5), min_size=1, max_size=4),
+    st.sampled_from(["as told", "inclusive", "ignored"]),
+    st.sampled_from(["", "a", "a/"]),
+    st.integers(1, 9),
+)
+def test_what_is_told_of_a_key_is_what_is_there(
+    there: set[str],
+    keys: set[str],
+    known: set[str],
+    sizes: list[int],
+    begin: str,
+    prefix: str,
+    page: int,
+) -> None:
+    """However wrong what is known is: nothing that is there counts as absent, nor the other way."""
+    keys = {key for key in keys | set(sorted(there)[::2]) if key.startswith(prefix)}
+    service = OddService(there, sizes, begin)
+    found = _seek(service.fetch, prefix, list(keys), list(known), page)
+    assert found.keys() <= keys
+    assert {key: bool(told) for key, told in found.items()} == {k: k in there for k in found}
+    assert all(told is None or told[0] == key for key, told in found.items())
+    if begin == "as told":
+        spans = gather(keys, sorted(known), page)
+        assert found.keys() == {key for span in spans for key in span.keys}
+
+
+@given(st.sets(KEYS, max_size=40), st.sets(KEYS, max_size=40), st.integers(1, 9))
+def test_a_key_is_in_one_span_or_looked_at_alone(
+    keys: set[str], known: set[str], page: int
+) -> None:
+    """And spans do not meet, so that no object is listed twice."""
+    spans = gather(keys, sorted(known), page)
+    told = [key for span in spans for key in span.keys]
+    assert set(told) <= keys and told == sorted(told, key=str.encode)
+    assert len(set(told)) == len(told)
+
+
+def test_keys_that_lie_together_cost_the_pages_they_are_on() -> None:
+    keys = [f"{n:06}" for n in range(100_000)]
+    service = OddService(set(keys), [1000], "as told")
+    found = _seek(service.fetch, "", keys[40_000:41_000], keys, page=1000)
+    assert len(found) == 1000 and all(found.values())
+    assert service.asked <= 3
+    service.asked = 0
+    assert len(_seek(service.fetch, "", keys[::100], keys, page=1000)) >= 990
+    assert service.asked <= 115
+
+
+def test_new_keys_where_nothing_is_cost_one_page() -> None:
+    service = OddService({"a", "z"}, [1000], "as told")
+    new = [f"new-{n}" for n in range(5000)]
+    assert _seek(service.fetch, "", new, ["a", "z"], page=1000) == dict.fromkeys(new)
+    assert service.asked == 1
+
+
+def test_keys_far_from_each_other_are_not_listed() -> None:
+    keys = [f"{n:06}" for n in range(100_000)]
+    assert gather(keys[::900], keys, 1000) == []
+
+
+@given(KEYS | st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
+def test_a_page_begins_before_its_first_key(key: str) -> None:
+    assert before(key) < as_bytes(key)
+
+
+_PIECES = st.sampled_from(
+    ["a", "%2F", "%2f", "%", "2F", "+", "%25", "%0A", "\n", "%FF", "%C3", "é"]
+)
+
+
+@given(st.lists(st.lists(_PIECES).map("".join)))
+def test_keys_are_decoded_together_as_each_by_itself(keys: list[str]) -> None:
+    assert _all_decoded(keys) == list(map(_decoded, keys))
 
 
 _ODD = st.sampled_from(["a/b.jpg", "a b", "a+b", "%61", "&amp;", "é", "a&lt;b", "x'y", "..", "a/"])
