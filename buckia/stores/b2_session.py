@@ -22,7 +22,8 @@ from requests.adapters import HTTPAdapter
 
 from buckia.errors import AccessError
 from buckia.stores.b2_errors import Unanswered, persist, shown
-from buckia.stores.network import QUICK, SLOW, SPARE, Network
+from buckia.stores.http_session import Network
+from buckia.stores.network import QUICK, SLOW, SPARE
 from buckia.stores.parts import Crew
 from buckia.stores.rate import UNLIMITED, Rates
 from buckia.stores.retry import seconds_in

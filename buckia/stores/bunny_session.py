@@ -13,7 +13,8 @@ import requests
 
 from buckia.errors import AccessError, ConfigError, StoreError
 from buckia.stores.bunny_errors import BadAnswer, Doing
-from buckia.stores.network import QUICK, SLOW, SPARE, Network
+from buckia.stores.http_session import Network
+from buckia.stores.network import QUICK, SLOW, SPARE
 from buckia.stores.rate import UNLIMITED, Rates
 from buckia.stores.traffic import Share, Traffic
 from buckia.stores.usage import Kind

@@ -2,28 +2,19 @@
 certificates are trusted, which proxy is used, how many connections are kept.
 
 Each client would read the environment by itself, and each a little otherwise: NO_PROXY alone is
-understood in three ways. So it is read here, as requests does, and the others are told.
+understood in three ways. So it is read here, as requests does, and the others are told. requests
+itself is loaded where it has something to say: that takes as long as a tenth of a small plan.
 """
 
 from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Mapping
-from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Final
+from urllib.request import getproxies
 
-import requests
 import urllib3
-from requests.adapters import HTTPAdapter
-from requests.utils import (
-    DEFAULT_CA_BUNDLE_PATH,
-    get_auth_from_url,
-    get_environ_proxies,
-    select_proxy,
-)
 
 from buckia.errors import ConfigError
 
@@ -64,6 +55,10 @@ def authorities() -> str | None:
 
 def proxy_for(url: str) -> str | None:
     """The proxy for a URL by HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY; None for none."""
+    if not getproxies():
+        return None
+    from requests.utils import get_environ_proxies, select_proxy
+
     return select_proxy(url, get_environ_proxies(url))
 
 
@@ -72,6 +67,8 @@ def proxied(proxy: str, size: int, context: ssl.SSLContext | None) -> urllib3.Pr
 
     context  what connections by TLS demand of the service
     """
+    from requests.utils import get_auth_from_url
+
     proxy = proxy if "://" in proxy else f"http://{proxy}"
     user = get_auth_from_url(proxy)
     headers = urllib3.make_headers(proxy_basic_auth=":".join(user)) if any(user) else None
@@ -83,53 +80,15 @@ def trusting(trust: str | None = None) -> ssl.SSLContext:
 
     trust  a PEM file of certificates to trust; None: as the environment says
     """
-    pem = trust or authorities() or DEFAULT_CA_BUNDLE_PATH
+    pem = trust or authorities() or _usual()
     try:
         return ssl.create_default_context(cafile=pem)
     except OSError:
         raise ConfigError(f"{pem}: no certificates in it; name a PEM file") from None
 
 
-class Network(requests.Session):
-    """A session of requests that keeps `size` connections to each host.
+def _usual() -> str:
+    """The certificates that are trusted where nobody says which."""
+    from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
-    Credentials go by header and never from `.netrc`, no cookie is kept, and what `verify` says
-    stands: requests alone would let REQUESTS_CA_BUNDLE win over it.
-
-    trust    a PEM file of certificates to trust; None: as the environment says
-    adapter  what connects, in place of the usual one; then it keeps the connections
-    """
-
-    def __init__(
-        self,
-        size: int,
-        headers: Mapping[str, str] | None = None,
-        *,
-        trust: str | None = None,
-        adapter: HTTPAdapter | None = None,
-    ) -> None:
-        super().__init__()
-        self._proxies: dict[tuple[str, str], Any] = {}
-        self.auth = lambda request: request
-        self.headers.update(headers or {})
-        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self.verify = trust or authorities() or True
-        line = adapter or HTTPAdapter(pool_maxsize=size)
-        self.mount("https://", line)
-        self.mount("http://", line)
-
-    def merge_environment_settings(
-        self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any
-    ) -> Any:
-        """Proxies as the environment had them when a host was first asked, certificates as this
-        session has them. Reading the environment costs more than a small request."""
-        host = urlsplit(url)[:2]
-        if host not in self._proxies:
-            found = super().merge_environment_settings(url, {}, stream, verify, cert)
-            self._proxies[host] = found["proxies"]
-        return {
-            "proxies": {**self._proxies[host], **(proxies or {})},
-            "stream": stream or self.stream,
-            "verify": self.verify,
-            "cert": cert or self.cert,
-        }
+    return DEFAULT_CA_BUNDLE_PATH

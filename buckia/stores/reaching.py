@@ -9,7 +9,8 @@ import requests
 
 from buckia.errors import StoreError, UnavailableError
 from buckia.stores.border import UNTRUSTED
-from buckia.stores.network import CONNECT, Network
+from buckia.stores.http_session import Network
+from buckia.stores.network import CONNECT
 
 _TIMES: Final = (CONNECT, CONNECT)
 """Seconds to wait for a connection, and for the answer."""

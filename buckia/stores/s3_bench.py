@@ -15,7 +15,6 @@ from buckia.errors import NotFoundError, StoreError
 from buckia.stores.bench import Conditional, Extra
 from buckia.stores.network import QUICK
 from buckia.stores.probe import ABSENT, Delete, Put, Verdict, contest, judge, probe
-from buckia.stores.reaching import server_time
 from buckia.stores.s3_carriers import Condition, conditions
 from buckia.stores.s3_errors import persist, shown
 from buckia.stores.s3_extras import for_http
@@ -79,6 +78,8 @@ class S3Bench:
 
     def reach(self) -> float | None:
         """The service as such; the bucket is not asked."""
+        from buckia.stores.reaching import server_time  # which loads requests
+
         return server_time(self.endpoint, trust=self._session.authorities)
 
     def ping(self) -> str:

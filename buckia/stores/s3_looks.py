@@ -17,7 +17,7 @@ from typing import Final
 from buckia.errors import BuckiaError
 from buckia.model import Entry
 from buckia.stores.base import Use
-from buckia.stores.s3_listing import as_bytes, entry_of, list_page
+from buckia.stores.s3_listing import as_bytes, before, entry_of, list_page
 from buckia.stores.s3_session import S3Session
 
 LASTING: Final = 2.0
@@ -77,23 +77,16 @@ class Looks:
         """What one page tells of keys in order: nothing of those that it does not reach, and none
         where it is in doubt, since a look at one key tells what is wrong."""
         until = time.monotonic() + LASTING
-        after = _before(keys[0])
+        after = before(keys[0])
         with suppress(BuckiaError, ValueError):
             prefix = self._session.options.prefix
-            page = list_page(self._session, prefix, as_bytes(after), 2 * len(keys))
+            page = list_page(self._session, prefix, after, 2 * len(keys))
             held = {item[0]: entry_of(item[0], item, md5_etags=False) for item in page.objects}
-            last = page.objects[-1][0] if page.objects else after
-            reach = None if page.following is None else as_bytes(last)
+            last = as_bytes(page.objects[-1][0]) if page.objects else after
+            reach = None if page.following is None else last
             return {
                 key: (until, held.get(key))
                 for key in keys
                 if reach is None or as_bytes(key) <= reach
             }
         return {}
-
-
-def _before(key: str) -> str:
-    """A key before this one, with hardly any between: where a page has to begin."""
-    stem, end = key[:-1], key[-1:]
-    close = end.isascii() and end.isalnum()
-    return stem + chr(ord(end) - 1) + "~" if close else stem

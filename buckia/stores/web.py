@@ -29,8 +29,9 @@ from buckia.errors import (
 from buckia.stores import retry
 from buckia.stores.border import BUSY, LATE, UNTRUSTED, Border, Row, shown
 from buckia.stores.download import CHUNK, Body, Download
+from buckia.stores.http_session import Network
 from buckia.stores.meter import Meter
-from buckia.stores.network import QUICK, SPARE, Network
+from buckia.stores.network import QUICK, SPARE
 from buckia.stores.tag import NO_TAG, Tag
 from buckia.stores.traffic import Traffic, shares
 from buckia.stores.usage import Kind

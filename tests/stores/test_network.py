@@ -18,7 +18,8 @@ from buckia.stores import retry
 from buckia.stores.b2 import B2Options, B2Store
 from buckia.stores.base import Store
 from buckia.stores.bunny import BunnyOptions, BunnyStore
-from buckia.stores.network import BUNDLES, Network, trusting
+from buckia.stores.http_session import Network
+from buckia.stores.network import BUNDLES, trusting
 from buckia.stores.reaching import server_time
 from buckia.stores.s3 import S3Options, S3Store
 from tests.servers.lying_s3 import Answer, Liar, serve_lies
