@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
@@ -110,8 +109,7 @@ class S3Bench:
         """A body that is not the signed one, which is what buckia has every upload held against."""
         session, target = self._session, target_of(self._session, self._full(key))
         right = hashlib.sha256(b"right").hexdigest()
-        extras, now = for_http(session.options), datetime.now(UTC)
-        signed = session.signer.sign("PUT", session.line.host, target, extras, now, right)
+        signed = session.sign("PUT", target, for_http(session.options), right)
         with asking(session.traffic, Kind.WRITE):
             persist(lambda: session.line.ask("PUT", target, signed, QUICK, b"wrong"), self.endpoint)
         return Verdict.IGNORED if self._exists(key) else Verdict.ENFORCED

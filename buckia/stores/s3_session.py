@@ -6,6 +6,7 @@ of its CPU; a plain HTTP session lists, because only there keys arrive exactly a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -37,7 +38,7 @@ from buckia.stores.s3_services import (
     bucket_in_host,
     find_service,
 )
-from buckia.stores.s3_sigv4 import Signer
+from buckia.stores.s3_signer import EMPTY, signed
 from buckia.stores.s3_traffic import watch
 from buckia.stores.traffic import Traffic, shares
 
@@ -202,14 +203,20 @@ class S3Session:
 
     @cached_property
     def line(self) -> Line:
-        """Plain connections, for listings and for what is signed by `signer`."""
+        """Plain connections, for listings and for what is signed by `sign`."""
         return Line(self.bucket_url, self.options.workers + SPARE, self.authorities)
 
-    @property
-    def signer(self) -> Signer:
-        """Who signs now: some credentials are renewed."""
-        now = self.credentials.get_frozen_credentials()
-        return Signer(now.access_key or "", now.secret_key or "", now.token, self.region)
+    def sign(
+        self, method: str, target: str, headers: Mapping[str, str], sha256: str = EMPTY
+    ) -> dict[str, str]:
+        """The headers of a request that goes by `line`, signed as of now: some credentials are
+        renewed, and a signature is good for a quarter of an hour."""
+        keys, url = self.credentials.get_frozen_credentials(), f"{self._origin}{target}"
+        return signed(keys, self.region, method, url, headers, sha256)
+
+    @cached_property
+    def _origin(self) -> str:
+        return f"{urlsplit(self.bucket_url).scheme}://{self.line.host}"
 
     @property
     def secrets(self) -> tuple[str, ...]:

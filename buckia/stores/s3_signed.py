@@ -7,7 +7,6 @@ An answer is what was asked for, or `BadAnswer` is raised; nothing is sent twice
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
@@ -18,7 +17,7 @@ from buckia.stores.network import QUICK, SLOW
 from buckia.stores.s3_errors import BadAnswer
 from buckia.stores.s3_extras import for_http, for_http_writes
 from buckia.stores.s3_session import S3Session
-from buckia.stores.s3_sigv4 import EMPTY
+from buckia.stores.s3_signer import EMPTY
 from buckia.stores.s3_traffic import asking
 from buckia.stores.usage import Kind
 
@@ -104,12 +103,10 @@ def _send(
     size: int = 0,
 ) -> Answer:
     """An answer; `size` bytes are moved by the service meanwhile."""
-    line = session.line
     wanted = {**for_http(session.options), **(headers or {})}
     with asking(session.traffic, kind, size or len(body)):  # only then: a signature ages
-        now = datetime.now(UTC)
-        signed = session.signer.sign(method, line.host, target, wanted, now, sha256)
-        answer = line.ask(method, target, signed, QUICK if kind in _QUICK else SLOW, body)
+        signed = session.sign(method, target, wanted, sha256)
+        answer = session.line.ask(method, target, signed, QUICK if kind in _QUICK else SLOW, body)
         if body:
             session.traffic.sent(len(body))
         if answer.status != HTTPStatus.OK:
