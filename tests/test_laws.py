@@ -158,25 +158,29 @@ def rest_of(side: Side, named: set[str]) -> Side:
 
 
 class Refusing(MemoryStore):
-    """A bucket that takes no new content once `keys` are set."""
+    """A bucket that takes no new content at `keys` once they are set; `refused` is what was tried
+    there."""
 
     keys: frozenset[str] = frozenset()
+    refused: frozenset[str] = frozenset()
+
+    def refuse(self, key: str) -> None:
+        if key in self.keys:
+            self.refused |= {key}
+            raise UnavailableError("the service is not available")
 
     def put(self, entry: Entry, body: Any, *, replacing: Entry | None) -> Entry:
-        if entry.key in self.keys:
-            raise UnavailableError("the service is not available")
+        self.refuse(entry.key)
         return super().put(entry, body, replacing=replacing)
 
     def copy(
         self, source: Store, entry: Entry, *, key: str, replacing: Entry | None
     ) -> Entry | None:
-        if key in self.keys:
-            raise UnavailableError("the service is not available")
+        self.refuse(key)
         return super().copy(source, entry, key=key, replacing=replacing)
 
     def put_headers(self, entry: Entry, *, replacing: Entry) -> Entry:
-        if entry.key in self.keys:
-            raise UnavailableError("the service is not available")
+        self.refuse(entry.key)
         return super().put_headers(entry, replacing=replacing)
 
     def open(self, entry: Entry) -> Any:
