@@ -22,7 +22,7 @@ from botocore.loaders import JSONFileLoader
 from buckia import planfile
 from buckia.config import file as config_file
 from buckia.project import Project
-from buckia.stores import files, s3_parts, s3_session
+from buckia.stores import files, filling, s3_parts, s3_session
 from buckia.stores.s3_services import Conditions
 from buckia.stores.s3_session import S3Options, S3Session
 from tests.crash.hooks import Steps, install
@@ -46,14 +46,20 @@ class Serial(Executor):
         return future
 
 
-SHRUNK: Final = ((files, "CHUNK"), (s3_parts, "MIB"), (s3_session, "S3Options"))
+SHRUNK: Final = (
+    (files, "CHUNK"),
+    (filling, "CHUNK"),
+    (filling, "_PIECE"),
+    (s3_parts, "MIB"),
+    (s3_session, "S3Options"),
+)
 """What is other in a process once it has opened a project here."""
 
 
 def open_project(root: Path, mode: str) -> Project:
     """The project in a folder, its files read and sent in small pieces: from then on, in all of
     this process."""
-    vars(files)["CHUNK"] = _SMALL
+    vars(files)["CHUNK"] = vars(filling)["CHUNK"] = vars(filling)["_PIECE"] = _SMALL
     vars(s3_parts)["MIB"] = 1
     proved = Conditions(create=True, replace=True, delete=True)
     vars(s3_session)["S3Options"] = partial(

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from buckia import pull
 from buckia.pulling import fetching
-from buckia.stores import files, web
+from buckia.stores import files, filling, web
 from tests.crash.hooks import Steps, install
 from tests.publishing import rows, trashed, tree
 
@@ -57,6 +57,8 @@ def _try(base: Path, room: Path, url: str, last: int, expected: list[Any]) -> st
     """Kill one, run again; what is wrong afterwards, if anything is."""
     folder = _copy(base, room / str(last))
     ended = _forked(folder, room, url, last, counted=True)
+    if ended == 0 and look(folder) == expected:
+        return None  # what came over the line came in fewer pieces than when they were counted
     if not os.WIFSIGNALED(ended) or os.WTERMSIG(ended) != signal.SIGKILL:
         return f"{last}: it was not killed ({ended})"
     found = tree(folder)
@@ -92,8 +94,8 @@ def _forked(folder: Path, room: Path, url: str, last: int, *, counted: bool = Fa
 
 
 def _run(folder: Path, room: Path, url: str, last: int, *, counted: bool) -> None:
-    for module in (files, fetching, web):
-        for name in ("CHUNK", "_CHUNK"):
+    for module in (files, filling, fetching, web):
+        for name in ("CHUNK", "_CHUNK", "_PIECE"):
             if name in vars(module):
                 vars(module)[name] = 64 * 1024
     steps = Steps(last, room / "trace")
