@@ -61,9 +61,10 @@ def open_project(root: Path, mode: str) -> Project:
     this process."""
     vars(files)["CHUNK"] = vars(filling)["CHUNK"] = vars(filling)["_PIECE"] = _SMALL
     vars(s3_parts)["MIB"] = 1
-    proved = Conditions(create=True, replace=True, delete=True)
+    proved = Conditions(create=True, replace=True)  # so copies and deletions go in stages
     vars(s3_session)["S3Options"] = partial(
         S3Options,
+        service="ceph",
         multipart_threshold=_SMALL,
         part_size=_SMALL,
         conditions=proved,
