@@ -154,6 +154,7 @@ class Line:
             timeout=urllib3.Timeout(connect=waits[0], read=waits[1]),
             retries=_ONCE,
             redirect=False,
+            decode_content=False,
         )
         return Answer(told.status, list(told.headers.items()), told.data)
 
