@@ -21,9 +21,6 @@ LIGHT: Final = 1024 * 1024
 _INSIDE: Final = 64
 """How many bytes a service copies by itself while one passes through this machine."""
 
-_ROUNDS: Final = 4
-"""Portions for each worker at the least, where many are seen together."""
-
 
 def portions(
     groups: Sequence[Group], workers: int, seen: Callable[[Group], bool] = lambda group: False
@@ -32,7 +29,7 @@ def portions(
     each of many alone takes a seventh of the CPU of small uploads. Of those that are `seen`
     together it takes more."""
     usual = min(TOGETHER, len(groups) // (TOGETHER * workers))
-    more = min(glances.TOGETHER, len(groups) // (_ROUNDS * workers))
+    more = min(glances.TOGETHER, len(groups) // workers)
     portion: list[Group] = []
     weight = most = 0
     for group in groups:

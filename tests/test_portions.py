@@ -71,9 +71,9 @@ def test_what_a_service_copies_by_itself_weighs_less(through: bool, together: in
     assert {len(portion) for portion in portions(copies, 4)} == {together}
 
 
-@pytest.mark.parametrize(("workers", "together"), [(1, 64), (4, 62), (8, 31), (100, 2)])
+@pytest.mark.parametrize(("workers", "together"), [(1, 64), (4, 64), (16, 62), (100, 10)])
 def test_of_what_is_seen_together_more_is_taken(workers: int, together: int) -> None:
-    """As long as each worker has some portions of it."""
+    """As long as each worker has a portion of it."""
     groups = [_group(number, 10) for number in range(1000)]
     handed = list(portions(groups, workers, lambda group: True))
     assert max(map(len, handed)) == together
