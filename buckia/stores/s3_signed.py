@@ -1,5 +1,5 @@
-"""Requests that are signed here and sent by a `Line`: many of one kind, for which botocore's way
-through its model of the service costs several times as much.
+"""Requests that are signed by botocore and sent by a `Line`: many of one kind, for which botocore's
+own way through its model of the service costs several times as much.
 
 An answer is what was asked for, or `BadAnswer` is raised; nothing is sent twice.
 """
@@ -109,11 +109,14 @@ def _send(
         answer = session.line.ask(method, target, signed, QUICK if kind in _QUICK else SLOW, body)
         if body:
             session.traffic.sent(len(body))
-        if answer.status != HTTPStatus.OK:
+        if answer.status not in _RIGHT.get(kind, (HTTPStatus.OK,)):
             after = answer.headers.get("Retry-After", "")
             raise BadAnswer(answer.status, error_code(answer.body), after)
     return answer
 
+
+_RIGHT: Final = {Kind.WRITE: (HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.NO_CONTENT)}
+"""How services say that a body was written: Amazon by the first."""
 
 _QUICK: Final = {Kind.LIST, Kind.LOOK, Kind.SETTINGS}
 

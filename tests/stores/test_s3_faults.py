@@ -292,6 +292,14 @@ def test_a_copy_that_is_overwritten_at_once_is_not_claimed(serve: Serve) -> None
         store.copy(store, Entry("from", 7, version=ETAG), key="to", replacing=None)
 
 
+@pytest.mark.parametrize("status", [200, 201, 204])
+def test_services_differ_in_how_they_say_that_a_body_is_written(serve: Serve, status: int) -> None:
+    """Once, and with nothing asked afterwards."""
+    store, liar = serve(lambda request: Answer(status, headers={"ETag": f'"{ETAG}"'}))
+    assert put(store).version == ETAG
+    assert [request.method for request in liar.asked] == ["PUT"]
+
+
 def test_a_copy_that_its_etag_proves_is_not_looked_at_again(serve: Serve) -> None:
     """One look at the source, one copy. What proves nothing is looked at afterwards."""
     store, liar = serve(lambda r: Answer(body=COPIED) if r.method == "PUT" else held())
