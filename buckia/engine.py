@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Final
 
-from buckia import glances, pool, purges, together
+from buckia import glances, pool, purges, stages
 from buckia.drafts import Draft
 from buckia.flight import WORTH
 from buckia.model import Action, Op, Outcome, Progress, Tick, replace
@@ -118,7 +118,7 @@ class Run:
         todo.sort(key=lambda task: -max(weight_of(task), LIGHT))  # no fat file is left for the end
         configures = any(task.action.op is Op.CONFIGURE for task in todo)
         groups = [(task, *self._riders(task)) for task in todo]
-        self._drain(together.carry_out, groups, alone=configures)
+        self._drain(stages.carry_out, groups, alone=configures)
 
     def _drafted(self, tasks: list[Task]) -> list[Task]:
         """The tasks, those that publish with what they will name."""
@@ -169,7 +169,7 @@ class Run:
             if task.action.id in arrived - already and not self._forbidden(task, deleting=True)
         ]
         moved = [(task,) for task in todo]
-        self._drain(together.leave, moved, use_of=lambda group: glances.leaving(group[0]))
+        self._drain(stages.leave, moved, use_of=lambda group: glances.leaving(group[0]))
 
     def _forbidden(self, task: Task, *, deleting: bool = False) -> bool:
         """Whether a task has to wait for another run, because a write of its bucket failed: all

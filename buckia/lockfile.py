@@ -223,7 +223,7 @@ def _state(state: BucketState) -> str:
         head += f'"purges": [\n{owed}\n],\n'
     for name in ("published", "brought"):
         if items := getattr(state, name):
-            told = documents.render_members(items, sorted(items, key=str.encode))
+            told = documents.render_members(items, sorted(items))
             head += f'"{name}": {{\n{told}\n}},\n'
     lines = documents.render_members(state.entries, keys) + ",\n" if keys else ""
     return f'{{\n{head}"entries": {{\n{lines}{_LAST}\n}}\n}}'

@@ -3,11 +3,13 @@ trash, and those under another name."""
 
 from __future__ import annotations
 
+from typing import cast
+
 from buckia.errors import BuckiaError, IntegrityError, PreconditionError
 from buckia.flight import watched
 from buckia.model import Entry, Op, Outcome, Undo, in_place, promotes, replace, same_content
 from buckia.preflight import State
-from buckia.stores.base import Glancing, Store
+from buckia.stores.base import Glancing, Store, Use, glances_of
 from buckia.tasks import Stores, Task, entry_of, outcome_of
 
 
@@ -87,7 +89,7 @@ def _kept(stores: Stores, old: Entry) -> Entry:
 
 def demand_copy(remote: Store, key: str, old: Entry) -> None:
     """Raise unless the copy of an object that is to go is really there."""
-    found = remote.seen(key) if isinstance(remote, Glancing) else None
+    found = cast(Glancing, remote).seen(key) if Use.SEEN in glances_of(remote) else None
     if found and found.size == old.size and found.md5 in (old.md5, old.version):
         return
     found = remote.head(key)

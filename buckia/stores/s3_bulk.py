@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -44,8 +43,7 @@ def delete_many(
     `name` is an object's key in the bucket. `alone` deletes one by itself, where the service does
     not offer more, and for those of many it did not delete; what it raises, this raises.
     """
-    rest = iter(entries)
-    while batch := list(itertools.islice(rest, session.service.bulk or 1)):
+    for batch in batches(entries, session.service.bulk or 1):
         left = _left(session, {name(entry): entry for entry in batch})
         for entry in batch:
             if name(entry) in left:

@@ -1,6 +1,7 @@
-"""One object at a time, by two clients with one face: obstore, botocore for what it refuses.
+"""One object at a time, by two clients with one face: obstore, with requests of our own where one
+takes the whole body, and botocore for what these refuse.
 
-Both raise their library's own errors; `s3_errors` translates them.
+Each raises its library's own errors; `s3_errors` translates them.
 """
 
 from __future__ import annotations
@@ -72,7 +73,8 @@ def carriers_for(session: S3Session, key: str) -> Iterator[Carrier]:
 
 
 class Obstore:
-    """Through obstore. It signs the body's sha256, so the service refuses changed bytes."""
+    """Through obstore, and by signed requests of our own. A body's sha256 is signed, so the service
+    refuses changed bytes."""
 
     def __init__(self, session: S3Session) -> None:
         self._session = session

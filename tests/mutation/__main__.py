@@ -42,7 +42,7 @@ TESTS: Final = {
     ),
     "engine": (
         *("test_engine", "test_engine_edges", "crash/test_again", "test_stops"),
-        *("test_flight", "test_portions", "test_together", "test_configuring", "test_tee"),
+        *("test_flight", "test_portions", "test_stages", "test_configuring", "test_tee"),
         *("test_publications", "test_promotion", "test_configuring_runs"),
         *("test_publish_and_pull", "test_purges", "test_laws", "test_laws_runs"),
     ),

@@ -5,7 +5,10 @@ Those on a real Ceph gateway run when asked for with `-m rgw`.
 
 from __future__ import annotations
 
+import gc
 import itertools
+import os
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
@@ -19,6 +22,7 @@ from buckia.stores.base import Store
 from buckia.stores.bunny import BunnyOptions, BunnyStore
 from buckia.stores.local import LocalStore
 from buckia.stores.memory import MemoryStore
+from buckia.stores.network import BUNDLES
 from tests.servers.b2 import B2Server, serve_b2
 from tests.servers.b2_simulator import Simulation
 from tests.servers.bunny import Bunny, serve_bunny
@@ -27,6 +31,7 @@ from tests.servers.bunny_zone import Zone
 from tests.servers.moto import serve_moto
 from tests.servers.rgw import serve_rgw
 from tests.servers.s3 import S3Server
+from tests.servers.tls import certify
 from tests.servers.tunnel import Tunnel, serve_tunnel
 from tests.stores.contract import Claims
 from tests.stores.kinds import KINDS
@@ -183,3 +188,26 @@ def claims(request: pytest.FixtureRequest, store: Store) -> Claims:
         return bool(value)
 
     return claim
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment that says nothing of how to reach a service."""
+    for name in list(os.environ):
+        if name.upper() in BUNDLES or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="module")
+def nothing_left() -> Iterator[None]:
+    """Whatever was left open is found: by then it is a warning, and that an error."""
+    yield
+    gc.collect()
+
+
+@pytest.fixture
+def tls(tmp_path: Path) -> ssl.SSLContext:
+    """What a server shows; its authority is in `authority.pem`."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certify(tmp_path, "nobody's authority"))
+    return context

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import gc
-import os
 import socket
-from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
@@ -18,26 +16,13 @@ from urllib3.exceptions import ProtocolError
 from buckia.stores import line as line_module
 from buckia.stores.line import Line, _exchange, _Heard
 from tests.servers.scripted import Peer, Script, saying, serve_script
+from tests.stores.lines import WAITS
 
-WAITS = (10.0, 10.0)
+pytestmark = pytest.mark.usefixtures("bare", "nothing_left")
+
 OK = b"HTTP/1.1 200 OK\r\n"
 EMPTY = OK + b"Content-Length: 0\r\n\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\nETag: a\r\n\r\n"
-
-
-@pytest.fixture(autouse=True)
-def bare(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No proxy."""
-    for name in list(os.environ):
-        if name.lower().endswith("_proxy"):
-            monkeypatch.delenv(name)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def nothing_left() -> Iterator[None]:
-    """Whatever was left open is found: by then it is a warning, and that an error."""
-    yield
-    gc.collect()
 
 
 def failed(script: Script, words: str | None = None) -> None:

@@ -3,61 +3,20 @@
 from __future__ import annotations
 
 import gc
-import ssl
 import threading
 from collections import deque
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import ProtocolError
-from urllib3.util.wait import wait_for_read
 
 from buckia.stores.line import Line
-from buckia.stores.network import BUNDLES
 from tests.servers.scripted import Peer, saying, serve_script
-from tests.servers.tls import certify
+from tests.stores.lines import WAITS, answer, get, see_news
 
-WAITS = (10.0, 10.0)
-
-
-def answer(body: bytes) -> bytes:
-    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
-
-
-@pytest.fixture(autouse=True)
-def bare(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An environment that says nothing."""
-    for name in (*BUNDLES, "http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        for spelt in {name, name.upper()}:
-            monkeypatch.delenv(spelt, raising=False)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def nothing_left() -> Iterator[None]:
-    """Whatever was left open is found: by then it is a warning, and that an error."""
-    yield
-    gc.collect()
-
-
-@pytest.fixture
-def tls(tmp_path: Path) -> ssl.SSLContext:
-    """What a server shows; its authority is in `authority.pem`."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certify(tmp_path, "nobody's authority"))
-    return context
-
-
-def get(line: Line, target: str = "/") -> bytes:
-    return line.ask("GET", target, {}, WAITS).body
-
-
-def see_news(line: Line) -> None:
-    """Wait until something has come on the connection that is kept."""
-    assert wait_for_read(line._idle[-1].sock, 10)
+pytestmark = pytest.mark.usefixtures("bare", "nothing_left")
 
 
 def test_a_connection_is_used_again() -> None:

@@ -2,64 +2,23 @@
 
 from __future__ import annotations
 
-import gc
 import socket
 import ssl
-import threading
-from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from urllib3.exceptions import HTTPError, ProtocolError, ProxyError, SSLError
 from urllib3.exceptions import TimeoutError as Late
-from urllib3.util.wait import wait_for_read
 
 from buckia.stores.line import Line
-from buckia.stores.network import BUNDLES
 from tests.servers.lying_s3 import Answer, serve_lies
-from tests.servers.scripted import Peer, serve_script
-from tests.servers.tls import certify
+from tests.servers.scripted import Peer, saying, serve_script
 from tests.servers.tunnel import serve_tunnel
+from tests.stores.lines import WAITS, answer, get, see_news
 
-WAITS = (10.0, 10.0)
-
-
-def answer(body: bytes) -> bytes:
-    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
-
-
-@pytest.fixture(autouse=True)
-def bare(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An environment that says nothing."""
-    for name in (*BUNDLES, "http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        for spelt in {name, name.upper()}:
-            monkeypatch.delenv(spelt, raising=False)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def nothing_left() -> Iterator[None]:
-    """Whatever was left open is found: by then it is a warning, and that an error."""
-    yield
-    gc.collect()
-
-
-@pytest.fixture
-def tls(tmp_path: Path) -> ssl.SSLContext:
-    """What a server shows; its authority is in `authority.pem`."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certify(tmp_path, "nobody's authority"))
-    return context
-
-
-def get(line: Line, target: str = "/") -> bytes:
-    return line.ask("GET", target, {}, WAITS).body
-
-
-def see_news(line: Line) -> None:
-    """Wait until something has come on the connection that is kept."""
-    assert wait_for_read(line._idle[-1].sock, 10)
+pytestmark = pytest.mark.usefixtures("bare", "nothing_left")
 
 
 def echo(peer: Peer) -> None:
@@ -258,20 +217,19 @@ def test_the_host_is_named_as_it_is_signed(url: str, host: str) -> None:
         assert line.host == host
 
 
-def test_ipv6() -> None:
-    """Where there is any."""
-    if not socket.has_ipv6:
-        pytest.skip("no IPv6")
-    with suppress(OSError), socket.create_server(("::1", 0), family=socket.AF_INET6) as door:
+def test_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address in brackets is looked up without them, and named with them."""
+    asked: list[object] = []
 
-        def serve() -> None:
-            with closing(door.accept()[0]) as talking:
-                peer = Peer(talking, [])
-                assert b"host: [::1]:" in peer.hear()
-                peer.say(answer(b"1"))
+    def find(host: str, port: int, *_: object) -> list[object]:
+        asked.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", port))]
 
-        thread = threading.Thread(target=serve)
-        thread.start()
-        with closing(Line(f"http://[::1]:{door.getsockname()[1]}", 1)) as line:
+    with serve_script(saying(answer(b"1"))) as server:
+        monkeypatch.setattr(socket, "getaddrinfo", find)
+        port = urlsplit(server.url).port
+        with closing(Line(f"http://[::1]:{port}", 1)) as line:
             assert get(line) == b"1"
-        thread.join()
+        monkeypatch.undo()
+    assert asked == ["::1"]
+    assert f"host: [::1]:{port}".encode() in server.asked[0]
