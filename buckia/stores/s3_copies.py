@@ -17,6 +17,7 @@ from buckia.stores.s3_guard import Guard
 from buckia.stores.s3_headers import CLASS, SHA256, STAYING, for_boto, of_boto, of_http
 from buckia.stores.s3_listing import is_md5
 from buckia.stores.s3_parts import Part, Request, complete, copy_parts, multipart
+from buckia.stores.s3_services import SOURCE
 
 _KEPT: Final = (
     "CacheControl",
@@ -58,7 +59,7 @@ def copy(source: Guard, target: Guard, entry: Entry, key: str, replacing: Entry 
         source.look(entry.key, entry)
     place = f"{source.session.options.bucket}/{ends[0]}"
     rank = listed if told is None else told.get(CLASS)
-    request = {"x-amz-copy-source-if-match": entry.version or ""}
+    request = {SOURCE: entry.version or ""}
     request |= {CLASS: rank} if rank and rank != USUAL else {}
 
     def act(condition: Condition) -> str:

@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
 from msgspec import Struct
+
+SOURCE: Final = "x-amz-copy-source-if-match"
+"""The version of what is copied: Amazon S3 API reference, CopyObject."""
 
 
 class Conditions(Struct, frozen=True):
@@ -23,7 +27,7 @@ class Conditions(Struct, frozen=True):
     delete    `If-Match` on DeleteObject
     complete  both on CompleteMultipartUpload
     copy      both on CopyObject, for the object that is written
-    source    `x-amz-copy-source-if-match` on CopyObject and UploadPartCopy
+    source    `x-amz-copy-source-if-match` on CopyObject, or what the service has in its place
     bulk      an ETag for each key of DeleteObjects
     """
 
@@ -56,6 +60,7 @@ class Service(Struct, frozen=True):
     bulk      how many keys one DeleteObjects takes; 0 where it is not offered
     crc32     whether checksums of requests that need one are CRC32, as botocore has them; else they
               are MD5, which every service understands
+    source    a header in which it wants the ETag of what CopyObject copies, besides the usual one
     metadata  whether objects carry metadata of their own, and with it our sha256
     md5_etags whether an ETag of 32 hex digits may be taken for the md5
     current   whether a listing tells all that was written and deleted before it, as a look does
@@ -70,10 +75,16 @@ class Service(Struct, frozen=True):
     conditions: Conditions = Conditions()
     bulk: int = 1000
     crc32: bool = False
+    source: str | None = None
     metadata: bool = True
     md5_etags: bool = True
     current: bool = False
     quirks: tuple[Quirk, ...] = ()
+
+    def again(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """The headers of a copy that say once more, in the service's own, what others of it say."""
+        version = headers.get(SOURCE)
+        return {self.source: version} if self.source and version else {}
 
     def has(self, region: str) -> bool:
         """Whether a region can be one of this service, as far as its names tell."""
@@ -82,8 +93,12 @@ class Service(Struct, frozen=True):
 
 _MEASURED: Final = "measured on RADOS Gateway 16.2"
 
+_CEPH_SOURCE: Final = "x-amz-copy-if-match"
+"""Ceph's S3 API, Copy Object. It is no name of S3, whose own is ignored."""
+
 _CEPH_ODD: Final = (
-    Quirk("conditions on DELETE, Complete and both sides of a copy are ignored", _MEASURED),
+    Quirk("conditions on DELETE, Complete and what a copy writes are ignored", _MEASURED),
+    Quirk(f"a copy checks the version of its source in `{_CEPH_SOURCE}`", "Ceph docs, measured"),
     Quirk("an ETag in quotes fails `If-Match` of PutObject, so it is sent bare", _MEASURED),
     Quirk("Complete tells no ETag: it is made of those of the parts", _MEASURED),
     Quirk("DeleteObjects takes MD5 and CRC32, and any key, and ignores ETags", _MEASURED),
@@ -120,6 +135,7 @@ SERVICES: Final = (
         endpoint="https://{region}.linodeobjects.com",
         virtual=True,
         regions=r"[a-z0-9-]+-[0-9]+",
+        source=_CEPH_SOURCE,
         quirks=(
             Quirk("a Ceph gateway of an unknown release: see `ceph`", "Akamai techdocs"),
             Quirk("uploads with CRC32 trailers are refused; none are sent", "boto3 issue 4398"),
@@ -165,7 +181,11 @@ SERVICES: Final = (
         ),
     ),
     Service(
-        "ceph", conditions=Conditions(create=True, replace=True), current=True, quirks=_CEPH_ODD
+        "ceph",
+        conditions=Conditions(create=True, replace=True, source=True),
+        source=_CEPH_SOURCE,
+        current=True,
+        quirks=_CEPH_ODD,
     ),
     Service(
         "backblaze",

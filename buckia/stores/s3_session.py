@@ -187,9 +187,13 @@ class S3Session:
             ),
         )
         client.meta.events.register("before-call.s3", _stay)
+        client.meta.events.register("before-call.s3.CopyObject", self._say_again)
         accompany(client.meta.events, self.options)
         watch(client.meta.events, self.traffic)
         return cast("S3Client", client)
+
+    def _say_again(self, params: dict[str, Any], **_: object) -> None:
+        params["headers"].update(self.service.again(params["headers"]))
 
     @cached_property
     def reader(self) -> Bucket:

@@ -57,6 +57,7 @@ def copy(session: S3Session, key: str, source: str, size: int, told: Told) -> st
     """Copy `source`, a bucket and a key with a slash between, to a key of the same service; `told`
     are the headers that go along. The new ETag, empty where the service does not tell."""
     place = quote(source, safe="/~", errors="surrogateescape")
+    told = {**told, **session.service.again(told)}
     headers = {"x-amz-copy-source": place, **told, **for_http_writes(session.options)}
     target = target_of(session, key)
     root = parsed(_send(session, "PUT", target, Kind.COPY, headers, size=size).body)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
+from buckia.errors import PreconditionError
 from buckia.stores.s3_listing import list_page
 from buckia.stores.s3_services import Conditions, find_service
 from tests.servers.s3 import S3Server
@@ -63,8 +64,9 @@ def bucket(rgw: tuple[S3Server, S3Server]) -> Bucket:
 
 
 def test_the_row_says_what_is_tried_here() -> None:
-    """Two conditions hold and no other."""
-    assert find_service("ceph", None).conditions == Conditions(create=True, replace=True)
+    """Three conditions hold and no other."""
+    told = find_service("ceph", None).conditions
+    assert told == Conditions(create=True, replace=True, source=True)
 
 
 def test_a_put_is_held_to_its_condition_and_wants_etags_without_quotes(bucket: Bucket) -> None:
@@ -96,13 +98,28 @@ def test_completing_ignores_conditions_and_tells_no_etag(
 
 
 def test_a_copy_ignores_the_conditions_of_what_it_writes(bucket: Bucket) -> None:
-    """And of what it reads."""
+    """And those of what it reads, by the name that S3 has for them: it has one of its own."""
     source = {"Bucket": bucket.name, "Key": KEY}
     bucket.client.put_object(Bucket=bucket.name, Key="other", Body=b"y")
     source["Key"] = "other"
     copy = bucket.client.copy_object
     for condition in ({"IfNoneMatch": "*"}, {"IfMatch": WRONG}, {"CopySourceIfMatch": WRONG}):
         assert not bucket.refuses(copy, CopySource=source, **condition)
+
+
+@pytest.mark.promise("INV-6")
+@pytest.mark.parametrize("key", ["from", "odd//from"])
+def test_a_copy_is_of_the_version_that_was_seen(rgw: tuple[S3Server, S3Server], key: str) -> None:
+    """By the gateway's own header, by either client: of what changed nothing is written."""
+    store = open_s3(rgw[0], service="ceph")
+    old = write(store, key, b"seen")
+    write(store, key, b"then", replacing=old)
+    with pytest.raises(PreconditionError):
+        store.copy(store, old, key="to", replacing=None)
+    assert store.head("to") is None
+    new = next(entry for entry in store.entries() if entry.key == key)
+    made = store.copy(store, new, key="to", replacing=None)
+    assert made and made.version == new.version
 
 
 def test_a_delete_ignores_its_condition(bucket: Bucket) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from urllib.parse import unquote
 
 import pytest
@@ -31,7 +32,7 @@ ENTRY = Entry("key", len(DATA), sha256=hashlib.sha256(DATA).hexdigest())
 ETAG = hashlib.md5(DATA).hexdigest()
 COPIED = f"<CopyObjectResult><ETag>&quot;{ETAG}&quot;</ETag></CopyObjectResult>".encode()
 
-Serve = Callable[[Script], tuple[S3Store, Liar]]
+Serve = Callable[..., tuple[S3Store, Liar]]
 
 
 @pytest.fixture(autouse=True)
@@ -44,10 +45,10 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 def serve(request: pytest.FixtureRequest) -> Serve:
     """Start a server with a script, and a store on it that believes in every condition."""
 
-    def start(script: Script) -> tuple[S3Store, Liar]:
+    def start(script: Script, service: str | None = None) -> tuple[S3Store, Liar]:
         serving = serve_lies(script)
         liar = serving.__enter__()
-        store = S3Store(options(liar.endpoint))
+        store = S3Store(replace(options(liar.endpoint), service=service))
         request.addfinalizer(lambda: serving.__exit__(None, None, None))
         request.addfinalizer(store.close)
         return store, liar
@@ -282,6 +283,23 @@ def test_a_copy_names_both_versions(serve: Serve) -> None:
     assert headers["x-amz-copy-source-if-match"] == ETAG
     assert headers["if-match"] == "0" * 32
     assert headers["x-amz-copy-source"] == "bucket/a%20b"
+
+
+@pytest.mark.promise("INV-6")
+@pytest.mark.parametrize("key", ["a b", "odd//key"])
+@pytest.mark.parametrize(("service", "own"), [("ceph", ETAG), ("linode", ETAG), ("minio", None)])
+def test_a_service_with_a_header_of_its_own_is_told_in_it(
+    serve: Serve, key: str, service: str, own: str | None
+) -> None:
+    """The version that is copied, by either client: Ceph ignores the header that S3 has for it."""
+    store, liar = serve(
+        lambda request: Answer(body=COPIED) if request.method == "PUT" else held(), service=service
+    )
+    store.copy(store, Entry(key, 7, version=ETAG), key="to", replacing=None)
+    asked = next(request.headers for request in liar.asked if request.method == "PUT")
+    assert asked["x-amz-copy-source-if-match"] == ETAG
+    assert asked.get("x-amz-copy-if-match") == own
+    assert own is None or "x-amz-copy-if-match" in asked["authorization"]
 
 
 def test_a_copy_that_is_overwritten_at_once_is_not_claimed(serve: Serve) -> None:

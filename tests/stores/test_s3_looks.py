@@ -35,6 +35,9 @@ ODD = sorted({*UNICODE, *HOSTILE} - {"line\nbreak"})
 
 ALL = Conditions(create=True, replace=True, delete=True, complete=True, copy=True, source=True)
 
+WRITES = Conditions(create=True, replace=True)
+"""A service that checks them of writes alone."""
+
 
 @pytest.fixture(params=["moto", pytest.param("rgw", marks=pytest.mark.rgw)])
 def server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> S3Server:
@@ -47,7 +50,7 @@ def server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> S
 @pytest.fixture
 def store(server: S3Server) -> Iterator[S3Store]:
     """Below a prefix of a bucket of a service that checks neither copies nor deletions."""
-    store = open_s3(server, service="ceph", prefix=PREFIX)
+    store = open_s3(server, service="ceph", prefix=PREFIX, conditions=WRITES)
     yield store
     store.close()
 
@@ -382,7 +385,8 @@ def test_few_are_looked_at_one_by_one(store: S3Store) -> None:
 @pytest.mark.parametrize(
     ("service", "conditions", "wanted"),
     [
-        ("ceph", None, set(Use)),
+        ("ceph", None, set(Use) - {Use.READ}),
+        ("ceph", WRITES, set(Use)),
         ("r2", None, {Use.COPY, Use.KEEP, Use.DELETE, Use.SEEN}),
         ("aws", None, {Use.SEEN}),
         ("ceph", ALL, {Use.SEEN}),
