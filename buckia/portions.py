@@ -29,16 +29,18 @@ def portions(
     each of many alone takes a seventh of the CPU of small uploads. Of those that are `seen`
     together it takes more."""
     usual = min(TOGETHER, len(groups) // (TOGETHER * workers))
-    more = min(glances.TOGETHER, len(groups) // workers)
     portion: list[Group] = []
     weight = most = 0
-    for group in groups:
+    for done, group in enumerate(groups):
         size = sum(map(weight_of, group))
         if portion and (len(portion) >= most or weight + size > LIGHT):
             yield portion
             portion, weight = [], 0
         if not portion:
-            most = max(usual, more) if seen(group) else usual
+            share = (
+                len(groups) - done
+            ) // workers  # smaller ones at last, so that all end together
+            most = max(usual, min(glances.TOGETHER, share)) if seen(group) else usual
         portion.append(group)
         weight += size
     if portion:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from buckia.errors import Interrupted
 from buckia.model import Action, Content, Entry, Op, Source, replace
-from buckia.portions import LIGHT, Group, portions
+from buckia.portions import LIGHT, TOGETHER, Group, portions
 from buckia.preflight import State, View
 from buckia.project import Project
 from buckia.stores.memory import MemoryStore
@@ -76,8 +76,19 @@ def test_of_what_is_seen_together_more_is_taken(workers: int, together: int) -> 
     """As long as each worker has a portion of it."""
     groups = [_group(number, 10) for number in range(1000)]
     handed = list(portions(groups, workers, lambda group: True))
-    assert max(map(len, handed)) == together
+    assert max(map(len, handed)) == len(handed[0]) == together
     assert [group for portion in handed for group in portion] == groups
+
+
+@pytest.mark.parametrize("workers", [2, 4, 16])
+def test_those_that_are_seen_together_get_fewer_towards_the_end(workers: int) -> None:
+    """So that no worker has a full portion to do when the others have none."""
+    groups = [_group(number, 10) for number in range(1000)]
+    sizes = [len(portion) for portion in portions(groups, workers, lambda group: True)]
+    assert sizes == sorted(sizes, reverse=True)
+    for number, size in enumerate(sizes):
+        assert size <= max(TOGETHER, sum(sizes[number:]) // workers)
+    assert len(sizes) < 1000 // 64 + 4 * workers
 
 
 def test_a_stop_is_heeded_within_a_portion(tmp_path: Path) -> None:

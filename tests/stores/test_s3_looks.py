@@ -6,6 +6,7 @@ import hashlib
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -336,6 +337,35 @@ def test_what_counts_no_more_is_looked_at_alone(
         work()
     assert done
     assert store._guard.looks._told == {}
+
+
+@pytest.mark.promise("INV-6")
+def test_of_what_is_left_when_a_page_counts_no_more_another_tells(
+    store: S3Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is newer: what somebody wrote meanwhile is not overwritten."""
+    entries = filled(store, *(f"old-{number:02}" for number in range(2 * WORTH)))
+    names = [entry.key.replace("old", "new") for entry in entries]
+    now = 0.0
+    monkeypatch.setattr(s3_looks, "time", SimpleNamespace(monotonic=lambda: now))
+    before = store.traffic.usage
+    with copying(store, entries, names):
+        for entry, name in zip(entries[:5], names[:5], strict=True):
+            copied(store, entry, name)
+        assert used(store, before) == {"list": 2, "copy": 5}
+        write(S3Store(store._options), names[7], b"foreign")
+        before, now = store.traffic.usage, 3.0
+        copied(store, entries[5], names[5])
+        assert used(store, before) == {"list": 2, "copy": 1}
+        with pytest.raises(PreconditionError):
+            copied(store, entries[7], names[7])
+        copied(store, entries[8], names[8])
+        assert used(store, before) == {"list": 2, "copy": 2}
+        before, now = store.traffic.usage, 6.0
+        for number in range(9, len(entries)):
+            copied(store, entries[number], names[number])
+        assert used(store, before)["list"] == 2
+    assert content(store, names[7]) == b"foreign"
 
 
 def test_a_page_that_does_not_reach_leaves_the_rest_to_looks(store: S3Store) -> None:
