@@ -130,12 +130,8 @@ class Obstore:
         return s3_signed.put(self._session, key, data, sha256, told)
 
     def delete(self, key: str, condition: Condition) -> None:
-        """Delete; conditions are beyond obstore and left to botocore."""
-        if condition is None:
-            with asking(self._session.traffic, Kind.DELETE):
-                obstore.delete(self._session.writer, key)
-        else:
-            Boto(self._session).delete(key, condition)
+        """Delete. A missing object is an error only where a condition makes it one."""
+        s3_signed.delete(self._session, key, condition_headers(condition))
 
 
 class Boto:

@@ -10,7 +10,7 @@ from urllib.request import getproxies
 
 from obstore.store import S3Store as Bucket
 
-from buckia.stores.network import CONNECT, SPARE, proxy_for
+from buckia.stores.network import CONNECT, SILENCE, SPARE, proxy_for
 from buckia.stores.s3_extras import for_obstore
 
 if TYPE_CHECKING:
@@ -25,11 +25,8 @@ _PROVE_AGAIN: Final = timedelta(minutes=5)
 """How long obstore keeps credentials before it asks botocore, which renews them early."""
 
 
-def open_bucket(session: S3Session, silence: int) -> Bucket:
-    """The bucket of a session; `silence` is how many seconds to wait for the next byte.
-
-    It repeats nothing: `persist` does, and knows that it did.
-    """
+def open_bucket(session: S3Session) -> Bucket:
+    """The bucket of a session. It repeats nothing: `persist` does, and knows that it did."""
     return Bucket(
         session.options.bucket,
         endpoint=session.transfer_url,
@@ -40,7 +37,7 @@ def open_bucket(session: S3Session, silence: int) -> Bucket:
         unsigned_payload=False,
         conditional_put="etag",
         disable_bulk_delete=True,  # one object, one request, one answer
-        client_options=_client(session, silence),
+        client_options=_client(session),
         retry_config={"max_retries": 0},
         credential_provider=_Credentials(session),
         **for_obstore(session.options),
@@ -64,11 +61,11 @@ class _Credentials:
         }
 
 
-def _client(session: S3Session, silence: int) -> ClientConfig:
+def _client(session: S3Session) -> ClientConfig:
     client: ClientConfig = {
         "allow_http": session.endpoint.startswith("http:"),
         "connect_timeout": timedelta(seconds=CONNECT),
-        "read_timeout": timedelta(seconds=silence),
+        "read_timeout": timedelta(seconds=SILENCE),
         "timeout": timedelta(days=1),
         "pool_max_idle_per_host": str(session.options.workers + SPARE),
     }

@@ -23,7 +23,7 @@ from obstore.store import S3Store as Bucket
 
 from buckia.errors import AccessError, ConfigError
 from buckia.stores.line import Line
-from buckia.stores.network import CONNECT, SILENCE, SPARE, WORK, authorities, proxy_for
+from buckia.stores.network import CONNECT, SPARE, WORK, authorities, proxy_for
 from buckia.stores.parts import Crew
 from buckia.stores.rate import UNLIMITED, Rates
 from buckia.stores.s3_classes import Classes
@@ -197,13 +197,8 @@ class S3Session:
 
     @cached_property
     def reader(self) -> Bucket:
-        """obstore for looks and bodies."""
-        return open_bucket(self, SILENCE)
-
-    @cached_property
-    def writer(self) -> Bucket:
-        """obstore for writes, whose answer comes only after the last byte."""
-        return open_bucket(self, WORK)
+        """obstore for looks and for bodies that come."""
+        return open_bucket(self)
 
     @cached_property
     def line(self) -> Line:

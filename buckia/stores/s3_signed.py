@@ -68,6 +68,12 @@ def copy(session: S3Session, key: str, source: str, size: int, told: Told) -> st
     return next((child.text or "" for child in root if name_of(child) == "ETag"), "").strip('"')
 
 
+def delete(session: S3Session, key: str, told: Told) -> None:
+    """Delete an object; `told` are the headers that go along. Services differ in what they say of
+    one that is gone already."""
+    _send(session, "DELETE", target_of(session, key), Kind.DELETE, told)
+
+
 def parsed(body: bytes) -> ElementTree.Element:
     """A document of the service. Raises `BadAnswer` for what is none."""
     try:
@@ -116,8 +122,11 @@ def _send(
     return answer
 
 
-_RIGHT: Final = {Kind.WRITE: (HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.NO_CONTENT)}
-"""How services say that a body was written: Amazon by the first."""
+_RIGHT: Final = {
+    Kind.WRITE: (HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.NO_CONTENT),
+    Kind.DELETE: (HTTPStatus.NO_CONTENT, HTTPStatus.OK, HTTPStatus.ACCEPTED),
+}
+"""How services say that a body was written or an object deleted: Amazon by the first."""
 
 _QUICK: Final = {Kind.LIST, Kind.LOOK, Kind.SETTINGS}
 

@@ -91,7 +91,7 @@ def open_all(root: Path, mode: str) -> Project:
     for name in project.names():
         store = project.remote(name)
         if isinstance(session := vars(store).get("_session"), S3Session):
-            _ = session.client, session.reader, session.writer
+            _ = session.client, session.reader
         project.config.bucket(name).rules.excludes("loads what reads patterns")
     return project
 

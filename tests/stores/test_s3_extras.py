@@ -119,9 +119,7 @@ def test_accelerated_bodies_go_another_way_and_nothing_else() -> None:
     store = S3Store(options)
     session, fast = store._session, "bucket-name.s3-accelerate.amazonaws.com"
     assert urlsplit(session.transfer_url).hostname == fast
-    assert (
-        session.writer.config["endpoint"] == session.reader.config["endpoint"] == f"https://{fast}"
-    )
+    assert session.reader.config["endpoint"] == f"https://{fast}"
     place = {"Bucket": "bucket-name", "Key": "key"}
     for operation in ("put_object", "get_object"):
         url = session.mover.generate_presigned_url(operation, place)
