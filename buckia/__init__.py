@@ -27,8 +27,8 @@ from buckia.errors import (
 if TYPE_CHECKING:
     from buckia.client import BuckiaClient
     from buckia.config import BucketConfig
-    from buckia.pulling import Pulled, pull
-    from buckia.results import SyncResult
+    from buckia.runs.pulling import Pulled, pull
+    from buckia.runs.results import SyncResult
 
 __version__ = "0.1.0"
 
@@ -60,10 +60,10 @@ __all__ = [
 
 _LATE = {
     "BuckiaClient": "buckia.client",
-    "SyncResult": "buckia.results",
+    "SyncResult": "buckia.runs.results",
     "BucketConfig": "buckia.config",
-    "Pulled": "buckia.pulling",
-    "pull": "buckia.pulling",
+    "Pulled": "buckia.runs.pulling",
+    "pull": "buckia.runs.pulling",
 }
 """Names that bring much along and load when they are first asked for."""
 

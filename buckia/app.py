@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from buckia import appfolders, ids, results
-from buckia.appdata import Reset, Updated
+from buckia import ids
 from buckia.config import Config
 from buckia.model import Direction
 from buckia.project import Project
-from buckia.results import SyncResult
+from buckia.runs import appfolders, results
+from buckia.runs.appdata import Reset, Updated
+from buckia.runs.results import SyncResult
 
 Adapt = Callable[[Config], Config]
 """A configuration as it is to be for one run."""

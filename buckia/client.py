@@ -8,17 +8,17 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from buckia import results
 from buckia.app import Adapt, App
-from buckia.applying import Applied
 from buckia.config import BucketConfig, Config, Settings
 from buckia.errors import BuckiaError, ConfigError, LocalError, NotFoundError
 from buckia.model import Entry, Op, Progress, Tick, silent
 from buckia.planfile import Plan
 from buckia.project import Project
-from buckia.results import SyncResult
 from buckia.rules import RESERVED_PREFIX, Overrides
-from buckia.status import BucketStatus
+from buckia.runs import results
+from buckia.runs.applying import Applied
+from buckia.runs.results import SyncResult
+from buckia.runs.status import BucketStatus
 from buckia.stores import files
 from buckia.stores.base import Store
 

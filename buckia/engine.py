@@ -11,15 +11,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Final
 
-from buckia import glances, pool, purges, stages
-from buckia.drafts import Draft
-from buckia.flight import WORTH
+from buckia import pool, purges
+from buckia.decisions.drafts import Draft
+from buckia.decisions.phases import PHASES, REMOTE, phase
+from buckia.decisions.preflight import State
+from buckia.execution import glances, stages
+from buckia.execution.portions import LIGHT, Group, portions, size_of, weight_of
+from buckia.execution.tasks import Task
 from buckia.model import Action, Op, Outcome, Progress, Tick, replace
-from buckia.phases import PHASES, REMOTE, phase
-from buckia.portions import LIGHT, Group, portions, size_of, weight_of
-from buckia.preflight import State
 from buckia.stores import folders
-from buckia.tasks import Task
+from buckia.streams.flight import WORTH
 
 _FIRST_WRITE: Final = 1
 _PUBLISH: Final = PHASES[Op.PUBLISH]

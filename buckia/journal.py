@@ -19,7 +19,8 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Struct
 
-from buckia import folding, pipelines
+from buckia import pipelines
+from buckia.decisions import folding
 from buckia.errors import DocumentError, LocalError
 from buckia.lockfile import BucketState, Lockfile
 from buckia.model import Count, Outcome

@@ -16,21 +16,21 @@ from buckia.workspace import Workspace
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from buckia.appdata import Reset, Updated
-    from buckia.appfolders import Folder
-    from buckia.applying import Applied, Observe
-    from buckia.doctor import Report
-    from buckia.explanation import Explanation
-    from buckia.importing import Imported
-    from buckia.leftovers import Found, Leftover
-    from buckia.logbook import Run
+    from buckia.decisions.explanation import Explanation
+    from buckia.decisions.selection import Ask
+    from buckia.records.logbook import Run
     from buckia.report.previews import Previews
-    from buckia.selection import Ask
-    from buckia.staging import Staged
-    from buckia.standing import Standing
-    from buckia.status import BucketStatus
+    from buckia.runs.appdata import Reset, Updated
+    from buckia.runs.appfolders import Folder
+    from buckia.runs.applying import Applied, Observe
+    from buckia.runs.doctor import Report
+    from buckia.runs.importing import Imported
+    from buckia.runs.leftovers import Found, Leftover
+    from buckia.runs.staging import Staged
+    from buckia.runs.standing import Standing
+    from buckia.runs.status import BucketStatus
+    from buckia.sides.verify import Verified
     from buckia.trash import Trash
-    from buckia.verify import Verified
 
 
 class Project(Workspace):
@@ -55,8 +55,8 @@ class Project(Workspace):
 
         With `told` it also says what changes in databases, for which those in buckets are fetched.
         """
-        from buckia.planning import make_plan
-        from buckia.selection import Wish
+        from buckia.decisions.selection import Wish
+        from buckia.runs.planning import make_plan
 
         wish = Wish(tuple(paths), direction, ask, overrides, {}, told)
         return make_plan(self, names, wish, skip_conflicts=skip_conflicts)
@@ -78,7 +78,7 @@ class Project(Workspace):
         taken away at the source once they are in the target. Nothing is changed. Raises
         `ConfigError` for an unknown bucket, `UsageError` for a folder that is nowhere.
         """
-        from buckia import errands, promoting
+        from buckia.runs import errands, promoting
 
         wanted = errands.wanted(self, name, source, targets, move=move)
         return promoting.make_promotion(
@@ -89,7 +89,7 @@ class Project(Workspace):
         self, old: Plan, *, skip_conflicts: bool, ask: Ask, overrides: Overrides
     ) -> Plan:
         """Say what a plan of `promote` would be if it was made now."""
-        from buckia import errands, promoting
+        from buckia.runs import errands, promoting
 
         wanted = errands.wanted_by(old)
         return promoting.make_promotion(
@@ -101,7 +101,7 @@ class Project(Workspace):
 
         Read from both sides; nothing is changed.
         """
-        from buckia import previews
+        from buckia.runs import previews
 
         return previews.previews(self, plan, previews.MOST_BYTES if most is None else most)
 
@@ -110,7 +110,7 @@ class Project(Workspace):
 
         Raises `Interrupted` after a signal, and the errors of stores; what was staged stays.
         """
-        from buckia import staging
+        from buckia.runs import staging
 
         return staging.stage(self, plan)
 
@@ -131,7 +131,7 @@ class Project(Workspace):
         when another run wrote over the lockfile; then all is saved. Actions that failed are in the
         result; then deletes of that bucket were not begun.
         """
-        from buckia.applying import apply_plan, unobserved
+        from buckia.runs.applying import apply_plan, unobserved
 
         return apply_plan(
             self,
@@ -148,13 +148,13 @@ class Project(Workspace):
         `user` is a folder id, `demo` one too or a set of one folder; `bucket` decides where either
         is more than one folder. Raises `UsageError` where they are no folders here.
         """
-        from buckia import appdata
+        from buckia.runs import appdata
 
         return appdata.plan_reset(self, *self._two(user, demo, bucket))
 
     def reset(self, made: Reset) -> None:
         """Do what `plan_reset` told. What was there goes to the trash. See `appdata.reset`."""
-        from buckia import appdata
+        from buckia.runs import appdata
 
         appdata.reset(self, made)
 
@@ -171,39 +171,40 @@ class Project(Workspace):
 
         The names are those of `plan_reset`. See `appdata.update`.
         """
-        from buckia import appdata
+        from buckia.runs import appdata
 
         folders = self._two(user, demo, bucket)
         return appdata.update(self, *folders, dry_run=dry_run, timeout=timeout)
 
     def _two(self, user: str, demo: str, bucket: str | None) -> tuple[Folder, Folder]:
-        from buckia import appfolders
+        from buckia.runs import appfolders
 
         mine = appfolders.find(self.config, user, bucket)
         return mine, appfolders.source(self.config, demo, bucket)
 
     def status(self, names: Sequence[str] = ()) -> list[BucketStatus]:
         """Where each bucket stands, without changing anything."""
-        from buckia import status
+        from buckia.runs import status
 
         return status.status(self, self.names(names))
 
     def why(self, name: str, key: str) -> Explanation:
         """Why a key, or the key of a local path, is treated as it is in a bucket. Looks at that one
         key on both sides, and changes nothing."""
-        from buckia import explaining
+        from buckia.runs import explaining
 
         return explaining.explain(self, name, key)
 
     def runs(self) -> list[Run]:
         """Every apply that has a journal, the oldest first. `DocumentError` for a damaged one."""
-        from buckia import journal, logbook
+        from buckia import journal
+        from buckia.records import logbook
 
         return list(logbook.runs(journal.records(self.work / "journal")))
 
     def standings(self, names: Sequence[str] = ()) -> list[Standing]:
         """Where each target of a promotion between these buckets stands. Changes nothing."""
-        from buckia import standing
+        from buckia.runs import standing
 
         return standing.standings(self, self.load_state().lock, self.names(names))
 
@@ -212,13 +213,13 @@ class Project(Workspace):
 
         With `probing` each bucket is tried out with scratch objects, which are gone afterwards.
         """
-        from buckia import doctor
+        from buckia.runs import doctor
 
         return doctor.examine(self, self._named(names), probing=probing)
 
     def leftovers(self, names: Sequence[str] = (), age: int = 24 * 3600) -> Found:
         """What killed runs left, here and in the buckets, that nobody touched for `age` seconds."""
-        from buckia import leftovers
+        from buckia.runs import leftovers
 
         return leftovers.find(self, self.names(names), age)
 
@@ -228,7 +229,7 @@ class Project(Workspace):
         Raises `LockedError` while a run is at work here, `Interrupted` after a signal, and the
         errors of stores.
         """
-        from buckia import leftovers
+        from buckia.runs import leftovers
 
         with self.only_run():
             for number, item in enumerate(found):
@@ -243,7 +244,7 @@ class Project(Workspace):
 
         Raises what is wrong.
         """
-        from buckia import doctor
+        from buckia.runs import doctor
 
         return doctor.sign_in(self, self.config.bucket(name))
 
@@ -274,7 +275,7 @@ class Project(Workspace):
         lockfile changes. Raises `ConfigError` for a bucket without caches that buckia reaches,
         `UsageError` for what is no key, and `Interrupted` after a signal.
         """
-        from buckia import purging
+        from buckia.runs import purging
 
         return purging.purge(self, name, keys, everything=everything)
 
@@ -302,7 +303,7 @@ class Project(Workspace):
 
     def import_settings(self, name: str) -> Imported:
         """The live settings of a bucket, as they would be declared. Changes nothing."""
-        from buckia import importing
+        from buckia.runs import importing
 
         return importing.live(self, name)
 
@@ -312,6 +313,6 @@ class Project(Workspace):
         `deep` says which objects and local files are also read whole: `all`, a number of each, or a
         share such as "5%".
         """
-        from buckia import status
+        from buckia.runs import status
 
         return status.verify(self, self.names(names), deep)

@@ -24,6 +24,7 @@ from msgspec import Struct
 
 from buckia import pool
 from buckia.errors import Interrupted, UsageError
+from buckia.execution.tasks import TRASH
 from buckia.journal import Header
 from buckia.layout import Layout
 from buckia.lease import note as lease_note
@@ -33,7 +34,6 @@ from buckia.stores import files
 from buckia.stores.base import Remembering, Store, Sweeping
 from buckia.stores.hashing import now
 from buckia.stores.local import LocalStore
-from buckia.tasks import TRASH
 
 FOLDER: Final = "trash"
 """In `.buckia.d/`."""

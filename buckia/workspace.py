@@ -8,19 +8,11 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Self
 
-from buckia import (
-    connect,
-    documents,
-    folder_lock,
-    journal,
-    lockfile,
-    publications,
-    sidecars,
-    snapshot,
-)
+from buckia import connect, documents, journal, lockfile, snapshot
 from buckia.columns import Plain
 from buckia.config import BucketConfig, Config
 from buckia.connect import WORK
+from buckia.decisions import publications
 from buckia.errors import (
     DocumentError,
     LocalError,
@@ -28,9 +20,11 @@ from buckia.errors import (
 from buckia.headers import NO_RULES, HeaderRules
 from buckia.hygiene import Hygiene
 from buckia.layout import EVERYWHERE
+from buckia.lease import folder_lock
 from buckia.lockfile import Held, Locked
 from buckia.model import Base, Direction, Entry, Headers, Progress, Value, silent
 from buckia.pairs import buckets_of
+from buckia.sides import sidecars
 from buckia.snapshot import Sides
 from buckia.stores import files
 from buckia.stores.base import Store

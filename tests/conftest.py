@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from buckia.lease import claims
-from buckia.pulling import pauses
+from buckia.runs.pulling import pauses
 from buckia.stores import retry
 from buckia.stores.hashing import HashCache
 from tests.servers.folder import WebFolder, serve_folder

@@ -16,13 +16,13 @@ from typing import Any, Self
 import pytest
 
 from buckia import lockfile
-from buckia.applying import Applied
 from buckia.config import BucketConfig, Config
 from buckia.lockfile import Lockfile
 from buckia.model import Entry, Progress, silent
 from buckia.planfile import Plan
 from buckia.project import Project
 from buckia.rules import RESERVED_PREFIX
+from buckia.runs.applying import Applied
 from buckia.stores import folders
 from buckia.stores.base import Store
 from buckia.stores.local import LocalStore

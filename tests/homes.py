@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from buckia.applying import Applied
 from buckia.config import BucketConfig
 from buckia.planfile import Plan
+from buckia.runs.applying import Applied
 from buckia.stores import bunny_core
 from buckia.stores.usage import Usage
 from tests.scenario import FOLDER, Week

@@ -21,7 +21,7 @@ from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.text import Text
 
-from buckia.tour import png
+from buckia.cli.tour import png
 from tests.pages import ROOT, clear_environment, screen
 
 IMAGES: Final = ROOT / "docs" / "images"

@@ -18,12 +18,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from buckia.applying import Applied
 from buckia.config import BucketConfig, Config
 from buckia.layout import refuse_key
 from buckia.planfile import Plan
 from buckia.project import Project
 from buckia.rules import built_in_exclude
+from buckia.runs.applying import Applied
 from buckia.stores.base import Store
 from buckia.stores.usage import NOTHING, Usage
 

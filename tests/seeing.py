@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from buckia.glances import TOGETHER
+from buckia.execution.glances import TOGETHER
 from buckia.model import Entry, replace
 from buckia.stores.base import Store, Use
 from buckia.stores.memory import MemoryStore

@@ -10,10 +10,10 @@ from typing import Any, Final
 import pytest
 
 from buckia import documents, planfile
-from buckia.applying import Applied
 from buckia.errors import BuckiaError
 from buckia.model import Op, action_id
 from buckia.planfile import Plan
+from buckia.runs.applying import Applied
 from buckia.stores.base import Store
 from buckia.stores.memory import MemoryStore
 from tests.helpers import ALL_DELETIONS, World

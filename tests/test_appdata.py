@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from buckia.appfolders import directed, find, in_bucket
 from buckia.config import Config
 from buckia.errors import LocalError, StaleError, UsageError
 from buckia.model import Direction
 from buckia.project import Project
+from buckia.runs.appfolders import directed, find, in_bucket
 from buckia.stores.local import LocalStore
 from tests.helpers import World, tree_of
 from tests.sqlite_helpers import hash_of, make, names, program, sql

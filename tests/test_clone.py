@@ -288,7 +288,7 @@ def test_what_a_run_that_was_cut_has_downloaded_is_not_downloaded_again(
     tmp_path: Path, many: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The plan knows the object by its md5 alone; so is what it finds in its place."""
-    monkeypatch.setattr("buckia.sightings.FEW", 0 if many else 32)
+    monkeypatch.setattr("buckia.sides.sightings.FEW", 0 if many else 32)
     store = Foreign()
     world = settled(tmp_path, store, "one", "two")
     for key in ("one", "two"):
@@ -310,7 +310,7 @@ def test_what_a_run_that_was_cut_has_uploaded_is_not_sent_again(
     tmp_path: Path, many: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a file that the lockfile knows as another."""
-    monkeypatch.setattr("buckia.sightings.FEW", 0 if many else 32)
+    monkeypatch.setattr("buckia.sides.sightings.FEW", 0 if many else 32)
     store = Etags()
     world = settled(tmp_path, store, "one", "two")
     world.write("one", b"eno")

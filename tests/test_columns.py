@@ -12,13 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from buckia import columns, planning
+from buckia import columns
 from buckia.columns import Entries, Plain
 from buckia.layout import EVERYTHING
 from buckia.lockfile import BucketState, Locked
 from buckia.model import Entry, Listing, Skipped, silent
 from buckia.reconcile import Scope, reconcile
 from buckia.rules import Rules
+from buckia.runs import planning
 from buckia.snapshot import Sides, _examined, list_remote
 from buckia.stores.base import Hold
 from buckia.stores.memory import MemoryStore

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from buckia import tiers
 from buckia.config import BucketConfig, Config
 from buckia.config.schema import options
 from buckia.connect import open_remote
 from buckia.errors import ConfigError
+from buckia.runs import tiers
 from buckia.stores.hashing import HashCache
 from buckia.stores.s3_services import SERVICES
 from buckia.workspace import Workspace

@@ -82,7 +82,7 @@ def test_a_crash_after_the_last_setting_costs_one_serial(
     world, _ = both
     plan = world.plan()
     with monkeypatch.context() as patch:
-        patch.setattr("buckia.recorder.Recorder.save", _die)
+        patch.setattr("buckia.records.recorder.Recorder.save", _die)
         with pytest.raises(Cut):
             world.apply(plan)
     assert world.lock().state("main").serial == 0

@@ -13,11 +13,12 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
-from buckia import contents, planfile
+from buckia import planfile
 from buckia.documents import schema
 from buckia.errors import DocumentError, NotFoundError
 from buckia.model import Action, Conflict, Entry
 from buckia.planfile import Plan
+from buckia.sides import contents
 from buckia.sqlite import snapshots
 from buckia.stores.memory import MemoryStore
 from tests.helpers import World, codes, ops

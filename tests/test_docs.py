@@ -5,6 +5,7 @@ BUCKIA_WRITE=1 writes what happened into the pages, for review.
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import io
 import os
@@ -186,6 +187,31 @@ def test_the_modules_named_are_there() -> None:
         text = page(name)
         for path in re.findall(r"`((?:buckia|tests|schemas|docs|examples)/[\w./-]*)`", text):
             assert "NAME" in path or (ROOT / path).exists(), f"{name}: {path}"
+
+
+def test_each_module_has_its_line_and_imports_none_above() -> None:
+    """The layers of the architecture name everything that is at the top of `buckia/`, once."""
+    lines = re.findall(r"^\| [\w ]+ \| (`buckia/.+?) \|", page("docs/architecture.md"), re.M)
+    named = [(name, at) for at, line in enumerate(lines) for name in re.findall(r"/(\w+)", line)]
+    line_of = dict(named)
+    files = {path.relative_to(ROOT / "buckia") for path in (ROOT / "buckia").rglob("*.py")}
+    files.remove(Path("__init__.py"))
+    assert sorted(name for name, _ in named) == sorted(
+        {path.parts[0].split(".")[0] for path in files}
+    )
+    for path in files:
+        own = line_of[path.parts[0].split(".")[0]]
+        above = {name for name in _imported(ROOT / "buckia" / path) if line_of.get(name, own) < own}
+        assert not above, path
+
+
+def _imported(path: Path) -> Iterator[str]:
+    """What is at the top of `buckia/` and is imported by a file, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module == "buckia":
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and str(node.module).startswith("buckia."):
+            yield str(node.module).split(".")[1]
 
 
 def test_what_differs_each_time_is_the_same() -> None:

@@ -14,10 +14,10 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from buckia.cli import show_doctor
-from buckia.doctor import Check, Report, State, there
-from buckia.doctor.findings import exit_code
 from buckia.documents import schema
 from buckia.errors import BuckiaError, Interrupted
+from buckia.runs.doctor import Check, Report, State, there
+from buckia.runs.doctor.findings import exit_code
 from tests.cli.console import Ended, buckia
 from tests.cli.transcript import tree
 from tests.helpers import World

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 import pytest
 
-from buckia import inspection
+from buckia.decisions.preflight import State, View
 from buckia.errors import Interrupted, StaleError
+from buckia.execution.tasks import Stores, Task
 from buckia.model import (
     Action,
     Content,
@@ -24,12 +25,11 @@ from buckia.model import (
     replace,
     silent,
 )
-from buckia.preflight import State, View
 from buckia.project import Project
-from buckia.sightings import Seen
+from buckia.sides import inspection
+from buckia.sides.sightings import Seen
 from buckia.stores.local import LocalStore
 from buckia.stores.memory import MemoryStore
-from buckia.tasks import Stores, Task
 from tests.helpers import ALL_DELETIONS, World, ops
 from tests.test_engine import Watched, busy_world
 

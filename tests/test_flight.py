@@ -11,16 +11,16 @@ from typing import BinaryIO, cast
 
 import pytest
 
-from buckia.bodies import take
 from buckia.errors import Interrupted
-from buckia.flight import Flight, watched
 from buckia.manifest import LEAST
 from buckia.model import Entry, Tick
-from buckia.passing import Passing
 from buckia.stores import hashing, reading
 from buckia.stores.hashing import Digests
 from buckia.stores.local import LocalStore
 from buckia.stores.memory import MemoryStore
+from buckia.streams.bodies import take
+from buckia.streams.flight import Flight, watched
+from buckia.streams.passing import Passing
 from tests.helpers import World
 
 HALF = 2 * 1024 * 1024

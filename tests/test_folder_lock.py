@@ -12,8 +12,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from buckia import folder_lock, lease, leases
+from buckia import lease
 from buckia.errors import Interrupted, LocalError, LockedError
+from buckia.lease import folder_lock, leases
 from buckia.lease import note as lease_note
 from buckia.model import Tick
 from buckia.stores.memory import MemoryStore

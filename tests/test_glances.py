@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from buckia.glances import TOGETHER
+from buckia.execution.glances import TOGETHER
 from buckia.model import Op
 from buckia.stores.base import Use
 from buckia.stores.s3 import S3Store

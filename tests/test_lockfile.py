@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from buckia import documents, folding, lockfile
+from buckia import documents, lockfile
+from buckia.decisions import folding
+from buckia.decisions.folding import advance
 from buckia.errors import DocumentError, StaleError
-from buckia.folding import advance
 from buckia.lockfile import BucketState, Locked, Lockfile, digest
 from buckia.model import Entry, Op, Outcome, replace
 from buckia.stores.local import LocalStore

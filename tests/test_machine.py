@@ -26,11 +26,11 @@ from hypothesis.stateful import (
 )
 
 from buckia import lockfile
-from buckia.applying import Applied
 from buckia.errors import BuckiaError, IncompleteError
 from buckia.model import Op
 from buckia.planfile import Plan
 from buckia.rules import RESERVED_PREFIX
+from buckia.runs.applying import Applied
 from buckia.stores.memory import MemoryStore
 from tests.faults.store import Crash, Fault, FaultyStore, Kind
 from tests.helpers import NO_LIMITS, Side, World, codes, ops, read_all, tree_of

@@ -9,8 +9,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from buckia import manifest
+from buckia.decisions.publications import known
 from buckia.manifest import Manifest
-from buckia.publications import known
 from tests.helpers import Side, World, ops
 from tests.strategies import History, busy_histories, examples, histories, sync_what_goes
 from tests.test_laws import (

@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from buckia import planfile, safeguards
-from buckia.applying import refuse_unfit
+from buckia import planfile
+from buckia.decisions import safeguards
 from buckia.errors import BlockedError, BuckiaError
-from buckia.identity import FILE, object_key
 from buckia.model import Entry
 from buckia.report import changes
 from buckia.rules import NO_OVERRIDES, Overrides
+from buckia.runs.applying import refuse_unfit
+from buckia.sides.identity import FILE, object_key
 from buckia.stores.memory import MemoryStore
 from tests.helpers import ALL_DELETIONS, NO_LIMITS, Side, World, ops
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from buckia.decisions.phases import phase
 from buckia.errors import ConflictError, UsageError
 from buckia.model import Action, Conflict, Direction, Op, Policy, Undo
-from buckia.phases import phase
 from buckia.planfile import Guards
 from buckia.reconcile import Decision
 from buckia.stores.base import Capabilities, Store

@@ -7,10 +7,10 @@ from typing import Any, Final
 import pytest
 
 from buckia import manifest
+from buckia.decisions.phases import order, phase
+from buckia.decisions.planner import BucketPlan, assemble, guards, plan_bucket
 from buckia.model import Action, Content, Entry, Listing, Notice, Op, Skipped, Undo, replace
-from buckia.phases import order, phase
 from buckia.planfile import Plan, PlanScope
-from buckia.planner import BucketPlan, assemble, guards, plan_bucket
 from buckia.reconcile import Decision, Verdict
 from buckia.rules import Rules
 from buckia.stores.base import Capabilities

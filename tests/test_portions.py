@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from buckia.decisions.preflight import State, View
 from buckia.errors import Interrupted
+from buckia.execution.portions import LIGHT, TOGETHER, Group, portions
+from buckia.execution.tasks import Task
 from buckia.model import Action, Content, Entry, Op, Source, replace
-from buckia.portions import LIGHT, TOGETHER, Group, portions
-from buckia.preflight import State, View
 from buckia.project import Project
 from buckia.stores.memory import MemoryStore
-from buckia.tasks import Task
 from tests.helpers import World, ops
 from tests.strategies import examples
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import pytest
 
+from buckia.decisions.preflight import State, View, judge
 from buckia.model import (
     Action,
     Content,
@@ -17,7 +18,6 @@ from buckia.model import (
     content_of,
     replace,
 )
-from buckia.preflight import State, View, judge
 
 OLD: Final = Entry("k", 1, sha256="a" * 64, version="v1")
 NEW: Final = Entry("k", 2, sha256="b" * 64, version="v2")

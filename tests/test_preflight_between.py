@@ -6,8 +6,8 @@ from typing import Final
 
 import pytest
 
+from buckia.decisions.preflight import State, View, judge
 from buckia.model import Action, Entry, Op, Setting, Source, content_of, replace
-from buckia.preflight import State, View, judge
 from tests.test_preflight import CREATE, DELETE_REMOTE, NEW, OLD, OTHER, REWRITTEN, action
 
 PENDING, HALF, DONE, DIVERGED = State.PENDING, State.HALF, State.SATISFIED, State.DIVERGED

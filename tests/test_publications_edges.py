@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from buckia import manifest, planfile, publisher
+from buckia import manifest, planfile
 from buckia.errors import DocumentError, StaleError
+from buckia.execution import publisher
 from buckia.model import Op, Source, Undo, action_id, replace
 from buckia.planfile import seal
 from tests.helpers import World, ops

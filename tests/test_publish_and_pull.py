@@ -15,7 +15,7 @@ import pytest
 from buckia import IncompleteError, pull
 from buckia.config import file as config_file
 from buckia.project import Project
-from buckia.pulling import pauses
+from buckia.runs.pulling import pauses
 from tests.publishing import tree
 from tests.servers.folder import WebFolder, serve_folder
 

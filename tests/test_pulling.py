@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from buckia import IncompleteError, Interrupted, LocalError, LockedError, UsageError, pull
-from buckia.folder_lock import hold
+from buckia.lease.folder_lock import hold
 from buckia.manifest import NAME, block_size
 from buckia.stores import hashing
 from tests.publishing import SMALL, database, noise, publish, rows, trashed, tree

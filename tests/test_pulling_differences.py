@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from buckia import manifest
 from buckia.manifest import File, Manifest
 from buckia.model import Entry
-from buckia.pulling.differences import Known, Work, compare, spans
+from buckia.runs.pulling.differences import Known, Work, compare, spans
 
 
 def digest(text: str) -> str:

@@ -30,7 +30,7 @@ from buckia import (
     pull,
 )
 from buckia.manifest import NAME
-from buckia.pulling import fetching, runs
+from buckia.runs.pulling import fetching, runs
 from buckia.stores import files
 from tests.publishing import SMALL, database, describe, manifest_of, noise, publish, trashed, tree
 from tests.servers.folder import WebFolder
@@ -383,7 +383,7 @@ def test_a_run_that_was_cut_and_then_something_else_is_published(
     server: WebFolder, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the cut run had put in place is nobody's change."""
-    from buckia.pulling.swapping import Swap
+    from buckia.runs.pulling.swapping import Swap
 
     plain = Swap._put
 

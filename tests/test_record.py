@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from buckia import audit, journal, logbook, pipelines
+from buckia import journal, pipelines
 from buckia.documents import schema
 from buckia.errors import DocumentError
 from buckia.journal import Origin
 from buckia.lockfile import BucketState
 from buckia.model import Entry, Op, Outcome
+from buckia.records import audit, logbook
 from buckia.stores.local import LocalStore
 from tests.cli.conftest import workspace as workspace
 from tests.cli.console import buckia

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from buckia import planfile, resolving
+from buckia import planfile
+from buckia.decisions import resolving
+from buckia.decisions.selection import Conflicts
 from buckia.documents import schema
 from buckia.errors import DocumentError, StaleError, UsageError
 from buckia.model import Action, Op, Policy, Tick, replace
 from buckia.planfile import Plan
-from buckia.selection import Conflicts
 from buckia.stores.memory import MemoryStore
 from tests.helpers import World
 from tests.sqlite_helpers import sql

@@ -6,10 +6,10 @@ from typing import Final
 
 import pytest
 
+from buckia.decisions.safeguards import Scene, advice, blocks, refuse_clashes, refuse_unlisted
 from buckia.model import Action, Entry, Listing, Op
 from buckia.reconcile import Decision, Verdict
 from buckia.rules import NO_OVERRIDES, Limits, Rules
-from buckia.safeguards import Scene, advice, blocks, refuse_clashes, refuse_unlisted
 
 UP, DOWN = Verdict.UPLOAD, Verdict.DOWNLOAD
 GONE_THERE, GONE_HERE = Verdict.DELETE_REMOTE, Verdict.DELETE_LOCAL

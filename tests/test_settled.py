@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from buckia import portions
+from buckia.execution import portions
 from buckia.journal import Journal
 from buckia.model import Entry, Op, Outcome
 from buckia.stores import files, folders

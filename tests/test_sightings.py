@@ -11,15 +11,17 @@ from typing import Any
 
 import pytest
 
-from buckia import inspection, lockfile, recorder
+from buckia import lockfile
 from buckia.errors import StaleError
+from buckia.execution.tasks import Stores
 from buckia.lockfile import Held
 from buckia.model import Action, Content, Entry, Op, Outcome, Source, action_id
-from buckia.recorder import Recorder
-from buckia.sightings import FEW, Seen, keys_of, see
+from buckia.records import recorder
+from buckia.records.recorder import Recorder
+from buckia.sides import inspection
+from buckia.sides.sightings import FEW, Seen, keys_of, see
 from buckia.stores.local import LocalStore
 from buckia.stores.memory import MemoryStore
-from buckia.tasks import Stores
 from tests.helpers import ALL_DELETIONS, World
 
 pytestmark = pytest.mark.usefixtures("hurried")

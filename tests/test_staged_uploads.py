@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from buckia.decisions.preflight import State, View
 from buckia.errors import PreconditionError
+from buckia.execution.steps import _mine, perform
 from buckia.model import KEPT, Action, Content, Entry, Op, Source, Undo, content_of, replace
 from buckia.planfile import Plan
-from buckia.preflight import State, View
-from buckia.steps import _mine, perform
 from buckia.stores.base import Capabilities, Store
 from buckia.stores.memory import MemoryStore
 from tests.helpers import World, read_all

@@ -12,8 +12,9 @@ from typing import BinaryIO
 
 import pytest
 
-from buckia import folding, journal, lockfile, recorder
+from buckia import journal, lockfile
 from buckia.config import BucketConfig, Settings
+from buckia.decisions import folding
 from buckia.errors import (
     BuckiaError,
     DocumentError,
@@ -25,6 +26,7 @@ from buckia.errors import (
 from buckia.lease import note as lease_note
 from buckia.lockfile import BUCKET_KEY, Locked, Lockfile
 from buckia.model import Entry, replace
+from buckia.records import recorder
 from buckia.rules import RESERVED_PREFIX
 from buckia.stores.base import Store
 from buckia.stores.memory import MemoryStore

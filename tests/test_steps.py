@@ -11,16 +11,16 @@ from typing import Any, Final
 
 import pytest
 
+from buckia.decisions.preflight import State, View
 from buckia.errors import PreconditionError, UnavailableError
+from buckia.execution.stages import leave
+from buckia.execution.steps import perform
+from buckia.execution.tasks import Stores, Task
 from buckia.layout import Layout, Mapping
 from buckia.model import Action, Content, Entry, Op, Source, Undo, content_of, replace
-from buckia.preflight import State, View
-from buckia.stages import leave
-from buckia.steps import perform
 from buckia.stores.base import Store
 from buckia.stores.local import LocalStore
 from buckia.stores.memory import MemoryStore
-from buckia.tasks import Stores, Task
 
 PLAN: Final = "sha256:" + "c0ffee" * 10 + "0000"
 TRASH: Final = ".buckia/trash/c0ffeec0ffee/"

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from buckia.tee import CHUNK, Tee
+from buckia.streams.tee import CHUNK, Tee
 from tests.strategies import examples
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from buckia import expiry
 from buckia import trash as module
 from buckia.config import BucketConfig
 from buckia.errors import (
@@ -22,9 +21,10 @@ from buckia.errors import (
     StoreError,
     UsageError,
 )
-from buckia.expiry import expire, older
 from buckia.model import Entry
 from buckia.rules import seconds
+from buckia.runs import expiry
+from buckia.runs.expiry import expire, older
 from buckia.stores.hashing import now
 from buckia.stores.memory import MemoryStore
 from buckia.trash import Kept

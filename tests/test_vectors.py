@@ -14,8 +14,8 @@ import pytest
 
 from buckia import BuckiaError, DocumentError, IncompleteError, manifest, pull
 from buckia.manifest import NAME
-from buckia.pulling import pauses
-from buckia.pulling.differences import demand_sound
+from buckia.runs.pulling import pauses
+from buckia.runs.pulling.differences import demand_sound
 from tests.publishing import rows, trashed, tree
 from tests.servers.folder import WebFolder, serve_folder
 from tests.vectors.__main__ import FOLDER, main, pages

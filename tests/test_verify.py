@@ -14,12 +14,12 @@ from buckia.cli import show_verify
 from buckia.documents import schema
 from buckia.errors import LocalError, PreconditionError, StoreError, UnavailableError, UsageError
 from buckia.model import Entry, Listing, Skipped, Tick, replace
+from buckia.sides.verify import Verified, compare
+from buckia.sides.whole import sample
 from buckia.snapshot import Sides
 from buckia.stores import hashing
 from buckia.stores.local import LocalStore
 from buckia.stores.memory import MemoryStore
-from buckia.verify import Verified, compare
-from buckia.whole import sample
 from tests.helpers import World, ops
 from tests.sqlite_helpers import make, sql
 

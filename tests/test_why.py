@@ -13,8 +13,8 @@ from jsonschema import Draft202012Validator
 
 from buckia.cli import show_why
 from buckia.config.places import Places
+from buckia.decisions.explanation import MEANINGS, NEXT, Explanation
 from buckia.documents import schema
-from buckia.explanation import MEANINGS, NEXT, Explanation
 from buckia.model import Entry
 from buckia.planfile import Plan
 from buckia.reconcile import TABLE, Verdict

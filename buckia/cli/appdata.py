@@ -18,9 +18,9 @@ from buckia.errors import BuckiaError, UsageError
 from buckia.terms import Direction
 
 if TYPE_CHECKING:
-    from buckia.appdata import Reset, Updated
-    from buckia.appfolders import Folder
     from buckia.config import Config
+    from buckia.runs.appdata import Reset, Updated
+    from buckia.runs.appfolders import Folder
 
 User = Annotated[
     str, typer.Argument(metavar="USER", help="The id of the user's folder, without its path.")
@@ -195,7 +195,7 @@ def _one_way(
     user: str, bucket: str | None, direction: Direction, shared: Shared
 ) -> Iterator[tuple[Session, Choice, Folder]]:
     """A session whose configuration has the folder go one way, and what is to be planned."""
-    from buckia import appfolders
+    from buckia.runs import appfolders
 
     found: list[Folder] = []
 

@@ -21,9 +21,9 @@ from buckia.errors import BuckiaError, DocumentError, IncompleteError, UsageErro
 from buckia.terms import Op
 
 if TYPE_CHECKING:
-    from buckia.applying import Applied
     from buckia.model import Outcome
     from buckia.planfile import Plan
+    from buckia.runs.applying import Applied
 
 _COPIES: Final = (Op.COPY, Op.MOVE)
 _UPLOAD_ALONE: Final = ", or plan with `--direction upload`"
@@ -110,8 +110,8 @@ def _read(name: str, expected: str | None) -> Plan:
 
 def propose(session: Session, made: Plan) -> Plan:
     """A new plan, shown on stderr and fit to be applied."""
-    from buckia.applying import refuse_unfit
     from buckia.cli import show
+    from buckia.runs.applying import refuse_unfit
 
     if not session.quiet and (made.actions or made.conflicts or made.warnings):
         draw(show.view(made, everything=bool(session.verbose)), sys.stderr)

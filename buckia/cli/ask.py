@@ -13,9 +13,9 @@ from buckia.pairs import pair_of
 
 if TYPE_CHECKING:
     from buckia.cli.progress import Display, Lines
+    from buckia.decisions.selection import Ask, Conflicts
     from buckia.media import Media
     from buckia.reconcile import Decision
-    from buckia.selection import Ask, Conflicts
 
 _ANSWERS: Final = {
     "l": Policy.LOCAL_WINS,

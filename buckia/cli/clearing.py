@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from buckia.cli.session import Session
-    from buckia.leftovers import Found, Leftover
+    from buckia.runs.leftovers import Found, Leftover
 
 
 def register(app: typer.Typer) -> None:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 from buckia.errors import BuckiaError, Interrupted
 
 if TYPE_CHECKING:
-    from buckia.applying import Applied
     from buckia.cli.session import Session
     from buckia.model import Outcome
     from buckia.planfile import Plan
+    from buckia.runs.applying import Applied
 
 FORMAT: Final = "buckia.events"
 VERSION: Final = "1.0"

@@ -12,7 +12,7 @@ from buckia.cli.session import opened
 
 if TYPE_CHECKING:
     from buckia.cli.session import Session
-    from buckia.doctor import Report
+    from buckia.runs.doctor import Report
 
 
 def register(app: typer.Typer) -> None:
@@ -40,7 +40,7 @@ def doctor(
     schemas/doctor.schema.json.
     """
     from buckia.cli import show_doctor
-    from buckia.doctor.findings import exit_code
+    from buckia.runs.doctor.findings import exit_code
 
     with opened(shared) as session:
         found = _examined(session, choice, probing=probe, shown=not json)

@@ -50,7 +50,7 @@ def why(
 
 def _covering(session: Session, key: str, bucket: str | None) -> list[str]:
     """The buckets to ask: the one that is named, or those that cover the key, or all."""
-    from buckia.explaining import covers
+    from buckia.runs.explaining import covers
 
     config = session.project.config
     if not key:

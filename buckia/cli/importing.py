@@ -15,7 +15,7 @@ from buckia.errors import AccessError, ConfigError
 
 if TYPE_CHECKING:
     from buckia.cli.session import Session
-    from buckia.importing import Imported
+    from buckia.runs.importing import Imported
 
 
 def register(app: typer.Typer) -> None:

@@ -100,8 +100,9 @@ def _staged(session: Session, made: Plan) -> Plan:
 
 
 def _check(name: str, shared: Shared) -> None:
-    from buckia import planfile, staging
+    from buckia import planfile
     from buckia.report import changes
+    from buckia.runs import staging
 
     old = planfile.read(papers.read(name), called(name))
     with opened(shared) as session:
@@ -134,7 +135,7 @@ def deliver(made: Plan, out: str | None, session: Session) -> None:
 
 def refuse_doubtful(made: Plan) -> None:
     """Raise what apply would say of the plan, or that a part of a side was not seen."""
-    from buckia.applying import refuse_unfit
+    from buckia.runs.applying import refuse_unfit
 
     refuse_unfit(made)
     refuse_incomplete(made)
@@ -144,8 +145,8 @@ def refuse_incomplete(made: Plan) -> None:
     """Raise `BuckiaError` where part of a side, or `AccessError` where a setting could not be
     read."""
     from buckia import text
-    from buckia.configuring import UNREAD
     from buckia.errors import AccessError, BuckiaError
+    from buckia.sides.configuring import UNREAD
 
     unread = [item for item in made.warnings if item.code == UNREAD]
     unseen = [item for item in made.warnings if item.code == "unreadable"]

@@ -17,7 +17,7 @@ from buckia.errors import Interrupted
 
 if TYPE_CHECKING:
     from buckia.model import Tick
-    from buckia.pulling import Pulled
+    from buckia.runs.pulling import Pulled
 
 
 def register(app: typer.Typer) -> None:
@@ -58,7 +58,7 @@ def pull(
     changed here goes to the trash in FOLDER/.buckia.d; what no pull put here stays.
     """
     from buckia.cli.progress import for_people
-    from buckia.pulling import pull as carry_out
+    from buckia.runs.pulling import pull as carry_out
 
     stop = Stop()
     with narrating(telling), stop.heard():

@@ -43,8 +43,8 @@ def log(
     described by schemas/log.schema.json. `buckia.journal` says how long journals are kept, and
     `audit: true` copies them into a bucket.
     """
-    from buckia import logbook
     from buckia.cli import show_log
+    from buckia.records import logbook
 
     with opened(shared) as session:
         if bucket is not None:

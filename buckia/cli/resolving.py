@@ -78,7 +78,8 @@ def resolve(
     Nothing but the answers may be different in it: if something else changed since, that is told,
     exit code 4, and nothing is written. Exit code 3 means that conflicts are left.
     """
-    from buckia import planfile, resolving
+    from buckia import planfile
+    from buckia.decisions import resolving
 
     if use is None and path is not None:
         raise UsageError("--path says what --use is for: give both")

@@ -16,16 +16,16 @@ from buckia.cli.signals import UNCHANGED, Stop
 from buckia.errors import ConfigError, Interrupted, StaleError, UsageError
 
 if TYPE_CHECKING:
-    from buckia.applying import Applied
     from buckia.cli.progress import Display, Lines
     from buckia.config import Config
+    from buckia.decisions.selection import Ask
     from buckia.model import Outcome, Tick
     from buckia.planfile import Plan
     from buckia.project import Project
     from buckia.report.previews import Previews
     from buckia.rules import Overrides
-    from buckia.selection import Ask
-    from buckia.staging import Staged
+    from buckia.runs.applying import Applied
+    from buckia.runs.staging import Staged
 
 _LOOKING: Final = ("list", "hash", "compare", "verify", "preflight", "preview")
 
@@ -92,8 +92,8 @@ class Session:
     def resolve(self, old: Plan, ask: Ask | None) -> Plan:
         """Plan what a plan was asked for with its conflicts settled by `ask`, or by the person at
         the terminal. `StaleError` if anything else would be different."""
-        from buckia import resolving
         from buckia.cli.ask import ask_about
+        from buckia.decisions import resolving
 
         asking = ask or ask_about(self._display)
         made = self.plan_again(old, resolving.again(old, asking))
@@ -208,7 +208,7 @@ def opened(
 
 def _answers(old: Plan) -> Ask:
     """Answers every conflict as it was answered for a plan."""
-    from buckia.resolving import answers_of
+    from buckia.decisions.resolving import answers_of
 
     given = answers_of(old)
     return lambda bucket, conflicts: {

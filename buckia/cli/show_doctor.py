@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from buckia import documents, text
-from buckia.doctor import Check, Report, State
+from buckia.runs.doctor import Check, Report, State
 
 _STYLES: Final = {
     State.OK: "green",

@@ -8,10 +8,11 @@ from typing import Final
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from buckia import documents, logbook, text
+from buckia import documents, text
 from buckia.cli.rows import Rows
-from buckia.logbook import Run
 from buckia.model import Op, Outcome
+from buckia.records import logbook
+from buckia.records.logbook import Run
 from buckia.report.ops import OPS
 
 _FOLD: Final = 20

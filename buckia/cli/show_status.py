@@ -6,13 +6,15 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from buckia import configuring, documents, logbook, text
+from buckia import documents, text
 from buckia.cli.styled import Line, Styled
-from buckia.logbook import Run
 from buckia.model import Op
 from buckia.planfile import Plan
-from buckia.standing import Standing
-from buckia.status import BucketStatus
+from buckia.records import logbook
+from buckia.records.logbook import Run
+from buckia.runs.standing import Standing
+from buckia.runs.status import BucketStatus
+from buckia.sides import configuring
 
 _NAMED: Final = 3
 """Keys of a kind that are named; `buckia plan` names them all."""

@@ -13,7 +13,7 @@ from buckia import documents, text
 from buckia.cli.rows import Rows
 from buckia.cli.show import FOLD
 from buckia.model import Content
-from buckia.verify import Finding, Kind, Verified
+from buckia.sides.verify import Finding, Kind, Verified
 
 _MEANS: Final = {
     Kind.CHANGED: "not what was recorded",

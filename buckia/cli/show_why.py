@@ -10,7 +10,7 @@ from rich.console import Group
 from rich.text import Text
 
 from buckia import documents, text
-from buckia.explanation import Explanation, Rule
+from buckia.decisions.explanation import Explanation, Rule
 from buckia.model import Entry, content_of
 from buckia.reconcile import Verdict
 

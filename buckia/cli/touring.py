@@ -49,7 +49,7 @@ def tour(
     Makes a small workspace with two buckets that are directories, and runs the real commands in
     it, each printed before it runs.
     """
-    from buckia.tour import Workspace
+    from buckia.cli.tour import Workspace
 
     folder = folder or _free()
     workspace = Workspace(Path(folder))

@@ -156,8 +156,8 @@ def empty(
     of the bucket ends them.
     """
     from buckia.cli.ask import confirm
-    from buckia.expiry import older
     from buckia.rules import seconds
+    from buckia.runs.expiry import older
 
     age = seconds(older_than) if older_than is not None else None
     if not (yes or can_ask()):

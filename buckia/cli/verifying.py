@@ -13,7 +13,7 @@ from buckia.cli.planning import draw
 from buckia.cli.session import opened
 
 if TYPE_CHECKING:
-    from buckia.verify import Verified
+    from buckia.sides.verify import Verified
 
 _DIFFERS: Final = 2
 
@@ -46,7 +46,7 @@ def verify(
     prints is described by schemas/verify.schema.json.
     """
     from buckia.cli import show_verify
-    from buckia.whole import sample
+    from buckia.sides.whole import sample
 
     sample((), deep or "all", "")  # a mistake in it is told before anything is looked at
     with opened(shared) as session:

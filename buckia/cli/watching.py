@@ -15,8 +15,8 @@ from buckia.cli.session import Session, opened
 from buckia.errors import ConflictError, IncompleteError, Interrupted, UsageError
 
 if TYPE_CHECKING:
-    from buckia.standing import Standing
-    from buckia.status import BucketStatus
+    from buckia.runs.standing import Standing
+    from buckia.runs.status import BucketStatus
 
 _CHANGES: Final = 2
 _CLEAR: Final = "\x1b[H\x1b[2J"

@@ -3,7 +3,7 @@
 The lease is an object in the bucket. It is created if it is absent, renewed and taken over only as
 the very version that was seen, and taken over only when it has expired by the clock of the service.
 Where a service cannot refuse the second of two writers, the oldest claim wins, and the lease is
-called advisory.
+called advisory. `leases` takes those of all buckets of an apply; `folder_lock` is for the folder.
 """
 
 from __future__ import annotations

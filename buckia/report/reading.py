@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Final
 
-from buckia import safeguards, text
+from buckia import text
+from buckia.decisions import safeguards
 from buckia.model import Action, Conflict, Content, Notice, Undo
 from buckia.pairs import pair_of
 from buckia.planfile import Plan

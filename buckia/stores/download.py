@@ -7,12 +7,12 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
-from buckia.bodies import Chunk
 from buckia.errors import IntegrityError, StoreError
 from buckia.stores import retry
 from buckia.stores.border import Border
 from buckia.stores.meter import Meter
 from buckia.stores.traffic import Traffic
+from buckia.streams.bodies import Chunk
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

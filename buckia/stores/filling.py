@@ -13,10 +13,10 @@ from concurrent.futures import Executor, Future
 from typing import BinaryIO, Final
 
 from buckia import pool
-from buckia.bodies import Chunk, take
 from buckia.model import Entry
 from buckia.stores.hashing import CHUNK
 from buckia.stores.meter import Meter, announced
+from buckia.streams.bodies import Chunk, take
 
 LARGE: Final = 16 * 1024 * 1024
 """Bytes from which on it pays to have a thread for the hashing."""

@@ -11,11 +11,11 @@ from typing import BinaryIO, Final, cast
 
 from buckia import sqlite
 from buckia.errors import LocalError, NotFoundError
-from buckia.flight import WORTH, Flight, watched
 from buckia.model import Entry, replace
 from buckia.stores.hashing import Digests, HashCache, hash_bytes, hash_file, now
 from buckia.stores.paths import Nearby, Paths
 from buckia.stores.tree import Found
+from buckia.streams.flight import WORTH, Flight, watched
 
 SMALL: Final = WORTH
 """Bytes up to which a file is read at once, and not told of before it is done."""

@@ -8,12 +8,12 @@ from typing import Final
 
 from buckia import pool
 from buckia.errors import LocalError, StoreError
-from buckia.flight import WORTH, Flight
 from buckia.model import Entry, Progress, Skipped, Tick
 from buckia.stores.hashing import Digests
 from buckia.stores.paths import Nearby
 from buckia.stores.reading import SMALL, Reader
 from buckia.stores.tree import Found
+from buckia.streams.flight import WORTH, Flight
 
 _BATCH: Final = 64
 """Files read per task: small files cost more in hand-over than in reading."""

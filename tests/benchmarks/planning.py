@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from buckia import folding, lockfile
+from buckia import lockfile
+from buckia.decisions import folding
 from buckia.lockfile import Locked, Lockfile
 from tests.benchmarks import listing
 from tests.benchmarks.contestants import Maker

@@ -85,7 +85,12 @@ HEAVY = [
 MUCH = [
     *("boto3", "botocore", "obstore", "b2sdk", "requests", "keyring"),
     *("jsonschema", "jinja2", "filelock", "rich", "pydantic"),
-    *("buckia.doctor", "buckia.promoting", "buckia.pulling", "buckia.importing"),
+    *(
+        "buckia.runs.doctor",
+        "buckia.runs.promoting",
+        "buckia.runs.pulling",
+        "buckia.runs.importing",
+    ),
 ]
 
 

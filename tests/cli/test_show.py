@@ -25,7 +25,7 @@ from buckia.model import (
     replace,
 )
 from buckia.planfile import BaseRef, BucketHead, Guards, Plan, PlanScope, Summary
-from buckia.status import BucketStatus
+from buckia.runs.status import BucketStatus
 
 HOSTILE = "a/[red]\u202egpj\x1b]0;title\x07\nThis plan can be applied.\\u202e"
 

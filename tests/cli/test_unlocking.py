@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from buckia import folder_lock, lease
+from buckia import lease
 from buckia.cli import unlocking
-from buckia.lease import Holder
+from buckia.lease import Holder, folder_lock
 from buckia.lease import note as lease_note
 from buckia.stores.local import LocalStore
 from tests.cli.console import buckia

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from buckia import pull
-from buckia.pulling import fetching
+from buckia.runs.pulling import fetching
 from buckia.stores import files, filling, web
 from tests.crash.hooks import Steps, install
 from tests.publishing import rows, trashed, tree

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from buckia import contents
 from buckia.errors import StaleError
 from buckia.model import Entry, replace
 from buckia.planfile import Plan
+from buckia.sides import contents
 from buckia.stores.memory import MemoryStore
 from tests.helpers import World
 from tests.sqlite_helpers import make, names

@@ -79,7 +79,7 @@ def test_a_bucket_that_a_new_plan_finds_in_order_is_finished(
     world = World(tmp_path, {"main": None}, **ALL_DELETIONS)
     world.write("a", b"content")
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("buckia.recorder.Recorder.save", _die)
+        patch.setattr("buckia.records.recorder.Recorder.save", _die)
         world.sync()
     with Project(world.config) as project:
         assert [status.unfinished for status in project.status()] == [True]

@@ -21,11 +21,11 @@ from typing import Final
 from msgspec import Struct
 
 from buckia import journal, lockfile, planfile, sqlite
+from buckia.execution.tasks import TRASH
 from buckia.lockfile import Locked
 from buckia.model import Entry
 from buckia.project import Project
 from buckia.stores.local import LocalStore
-from buckia.tasks import TRASH
 from tests.crash.child import open_project
 from tests.crash.server import BucketServer, Contents
 from tests.sqlite_helpers import crashed, make, sql

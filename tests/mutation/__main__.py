@@ -1,6 +1,6 @@
 """`make mutate`: break the code that decides, one change at a time, and see whether a test fails.
 
-    python -m tests.mutation [MODULE ...]    reconcile engine planner preflight safeguards steps
+    python -m tests.mutation [MODULE ...]    `engine`, `decisions/planner`, ...; or all of `TESTS`
 
 Works on a copy of the tree, two mutants at a time. A mutant that no test can tell from the original
 stands in `equivalents.toml` with the reason. Exits with 1 below the least score.
@@ -46,22 +46,22 @@ TESTS: Final = {
         *("test_publications", "test_promotion", "test_configuring_runs"),
         *("test_publish_and_pull", "test_purges", "test_laws", "test_laws_runs"),
     ),
-    "planner": (
+    "decisions/planner": (
         *("test_planner_edges", "test_planner", "test_moves", "test_planfile"),
         *("test_safeguards", "test_header_changes", "test_tee", "test_promotion"),
         *("test_resolving", "test_publications_edges", "test_configuring"),
         *("test_configuring_runs", "test_purges", "test_laws"),
     ),
-    "preflight": (
+    "decisions/preflight": (
         *("test_preflight", "test_preflight_between", "test_engine"),
         *("test_header_changes", "test_configuring", "test_promotion"),
         *("test_configuring_runs", "test_laws"),
     ),
-    "safeguards": (
+    "decisions/safeguards": (
         *("test_safeguards_edges", "test_safeguards", "test_overrides", "test_planner"),
         *("test_promotion",),
     ),
-    "steps": (
+    "execution/steps": (
         *("test_steps", "test_staged_uploads", "test_engine", "test_engine_edges"),
         *("test_stops", "test_header_changes", "test_configuring", "test_resolving"),
         *("test_promotion", "test_configuring_runs", "test_purges", "stores/test_staging"),

@@ -50,7 +50,8 @@ def attempt(job: dict[str, Any]) -> int:
     if job["number"] is not None:
         mutant = mutants(file.read_text(encoding="utf-8"))[job["number"]]
         code = compile(mutant.tree, str(file), "exec")
-        sys.meta_path.insert(0, Broken(f"buckia.{job['module']}", code, file))
+        name = f"buckia.{job['module'].replace('/', '.')}"
+        sys.meta_path.insert(0, Broken(name, code, file))
     base = f"--basetemp={Path.cwd().parent / str(os.getpid())}"
     quiet = ("-x", "-q", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:xdist", base)
     return int(pytest.main([*quiet, *job["tests"]]))

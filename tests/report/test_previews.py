@@ -7,10 +7,12 @@ from typing import Final
 
 import pytest
 
-from buckia import excerpts, previews, sqlite
+from buckia import sqlite
 from buckia.planfile import Plan
 from buckia.report import html
 from buckia.report.previews import Picture, Preview, Previews, Sample
+from buckia.runs import previews
+from buckia.sides import excerpts
 from buckia.sqlite.samples import RowSample, TableSamples, samples, schema_lines
 from buckia.stores.memory import MemoryStore
 from tests.cli.console import buckia

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from buckia import resolving
+from buckia.decisions import resolving
 from buckia.model import Policy
 from tests.helpers import World
 from tests.stores.conftest import Maker

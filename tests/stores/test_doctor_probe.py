@@ -13,11 +13,11 @@ import pytest
 
 from buckia import BucketConfig
 from buckia.config import Config
-from buckia.doctor import Check, Report, State
-from buckia.doctor.findings import exit_code
 from buckia.errors import Interrupted
 from buckia.model import Entry
 from buckia.project import Project
+from buckia.runs.doctor import Check, Report, State
+from buckia.runs.doctor.findings import exit_code
 from buckia.stores import bunny_core
 from buckia.stores.base import Store
 from buckia.stores.memory import MemoryStore

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from buckia.bodies import take
 from buckia.errors import IntegrityError, StoreError, UnavailableError
 from buckia.stores import download, retry
 from buckia.stores.border import BUSY, Border
 from buckia.stores.download import Body, Download
 from buckia.stores.meter import Meter
 from buckia.stores.traffic import Traffic
+from buckia.streams.bodies import take
 
 DATA = bytes(range(250)) * 4
 

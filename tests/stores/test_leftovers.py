@@ -11,16 +11,16 @@ from typing import Any
 
 import pytest
 
-from buckia import leftovers
 from buckia.config import BucketConfig, Config
 from buckia.errors import AccessError, Interrupted, LockedError, StoreError, UsageError
 from buckia.lease import Holder
 from buckia.lease import claims as lease_claims
 from buckia.lease import note as lease_note
-from buckia.leftovers import Found, Kind, Leftover
 from buckia.model import Entry, replace
 from buckia.project import Project
 from buckia.rules import STAGE
+from buckia.runs import leftovers
+from buckia.runs.leftovers import Found, Kind, Leftover
 from buckia.stores.b2 import B2Store
 from buckia.stores.base import Store, Uploading
 from buckia.stores.local import LocalStore

@@ -13,6 +13,7 @@ from unittest.mock import patch
 import pytest
 
 from buckia.errors import BuckiaError, PreconditionError, StoreError
+from buckia.execution.tasks import TRASH
 from buckia.model import Entry
 from buckia.stores import retry, s3_listing, s3_looks, s3_signed
 from buckia.stores import s3 as s3_module
@@ -25,7 +26,6 @@ from buckia.stores.s3_listing import as_bytes
 from buckia.stores.s3_looks import WORTH
 from buckia.stores.s3_services import Conditions
 from buckia.stores.usage import Usage
-from buckia.tasks import TRASH
 from tests.servers.s3 import S3Server
 from tests.stores.contract import HOSTILE, UNICODE, content, write
 from tests.stores.makers import PREFIX, open_s3

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from buckia.applying import Applied
 from buckia.errors import (
     DocumentError,
     IntegrityError,
@@ -22,6 +21,7 @@ from buckia.model import Action, Entry, Op, action_id, replace
 from buckia.planfile import Plan, read, seal, write
 from buckia.project import Project
 from buckia.rules import STAGE
+from buckia.runs.applying import Applied
 from buckia.stores.base import Store
 from buckia.stores.memory import MemoryStore
 from tests.helpers import ALL_DELETIONS, World, ops, read_all

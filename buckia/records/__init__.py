@@ -1,0 +1,1 @@
+"""What runs did, made to last and told again: journal and lockfile written, copied and read."""
