@@ -16,6 +16,7 @@ from buckia.journal import Journal
 from buckia.model import Entry, Op, Outcome
 from buckia.stores import files, folders
 from buckia.stores.local import LocalStore
+from buckia.stores.writing import Writer
 from tests.helpers import World
 
 
@@ -70,13 +71,13 @@ def test_no_outcome_is_told_before_its_folder_is_flushed(
     one that they lie in is flushed, too."""
     plan = many.plan()
     events: list[tuple[str, Any]] = []
-    flush, record, looked = folders.flush, Journal.record, LocalStore._stored
+    flush, record, looked = folders.flush, Journal.record, Writer._stored
 
     def flushing(handle: int) -> None:
         flush(handle)
         events.append(("flush", os.fstat(handle)))
 
-    def placed(self: LocalStore, key: str, *given: Any, **named: Any) -> Entry:
+    def placed(self: Writer, key: str, *given: Any, **named: Any) -> Entry:
         events.append(("place", key))
         return looked(self, key, *given, **named)
 
@@ -85,7 +86,7 @@ def test_no_outcome_is_told_before_its_folder_is_flushed(
         record(self, outcomes)
 
     monkeypatch.setattr(folders, "flush", flushing)
-    monkeypatch.setattr(LocalStore, "_stored", placed)
+    monkeypatch.setattr(Writer, "_stored", placed)
     monkeypatch.setattr(Journal, "record", recording)
     many.apply(plan)
     told = [what for kind, what in events if kind == "told"]

@@ -8,7 +8,6 @@ the root of a mapping.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -21,17 +20,16 @@ from buckia.columns import Plain
 from buckia.errors import AccessError, LocalError, NotFoundError, PreconditionError, StoreError
 from buckia.layout import EVERYTHING, EVERYWHERE, Layout
 from buckia.model import Entry, Listing, Progress, Skipped, replace, silent
-from buckia.stores import files, folders
+from buckia.stores import files
 from buckia.stores.base import Capabilities, Store
 from buckia.stores.gathering import Gathered
 from buckia.stores.hashing import HashCache
-from buckia.stores.meter import Meter
 from buckia.stores.paths import Paths
-from buckia.stores.placement import Placement
 from buckia.stores.reading import Reader, told
 from buckia.stores.scanning import read_all
 from buckia.stores.traffic import Traffic
 from buckia.stores.tree import Found, Refuse, refuse_twins, walk
+from buckia.stores.writing import Writer, is_version
 
 _SCRATCH = "tmp"
 _SILENCE = Traffic()
@@ -73,11 +71,9 @@ class LocalStore:
         self.work = root / work
         self._refuse = refuse
         self._digests = digests
-        self._databases = databases
         self._workers = workers
         self._paths = Paths(root, layout, paths or {})
         self._room = self.work / _SCRATCH
-        self._reached: set[tuple[int, int]] = set()  # folders, by device and inode
         self._reader = Reader(
             self._paths,
             cache or HashCache(),
@@ -86,6 +82,7 @@ class LocalStore:
             databases=databases,
             known=known,
         )
+        self._writer = Writer(self._paths, self._room, trash, self.head, databases=databases)
 
     @property
     def url(self) -> str:
@@ -251,7 +248,7 @@ class LocalStore:
         found = self.head(entry.key)
         if found is None:
             raise NotFoundError(f"{entry.key}: the file is gone since the plan; plan again")
-        if not _is(found, entry):
+        if not is_version(found, entry):
             raise PreconditionError(f"{path}: the file has changed since the plan; plan again")
         if found.logical:
             with self.temporary() as copy:
@@ -268,109 +265,22 @@ class LocalStore:
         with contextlib.suppress(LocalError, NotFoundError):
             body = self._paths.open(path)
             known = self._reader.known(Found(entry.key, path, os.fstat(body.fileno())))
-            if known is not None and known.logical is None and _is(known, entry):
+            if known is not None and known.logical is None and is_version(known, entry):
                 return body
             body.close()
         return None
-
-    def _demand(self, expected: Entry | None, key: str) -> Entry | None:
-        """The file at a key, proved to be what is expected: `PreconditionError` if it is not."""
-        if expected is None:
-            self._refuse_taken(self.path_of(key))
-            return None
-        found = self.head(key)
-        if found is None:
-            raise PreconditionError(f"{key}: the file is gone since the plan; plan again")
-        if not _is(found, expected):
-            raise PreconditionError(f"{key}: the file has changed since the plan; plan again")
-        return found
-
-    def _refuse_taken(self, path: str, inside: int | None = None) -> None:
-        """Raise where a new file comes and something stands already; see `Paths.look`."""
-        if self._paths.look(path, inside) is not None:
-            raise PreconditionError(f"{path}: a file has appeared since the plan; plan again")
-
-    def _near(self, path: str, inside: int) -> AbstractContextManager[Path]:
-        """A name for a temporary file that can take its place in an open folder; what leads there
-        is found out once for each."""
-        stat = os.fstat(inside)
-        folder = (stat.st_dev, stat.st_ino)
-        return self.temporary() if folder in self._reached else self._tried(path, folder)
-
-    @contextlib.contextmanager
-    def _tried(self, path: str, folder: tuple[int, int]) -> Iterator[Path]:
-        with files.near(self._room, self._paths.full(path)) as temporary:
-            if temporary.parent == self._room:
-                self._reached.add(folder)
-            yield temporary
 
     def put(
         self, entry: Entry, body: BinaryIO, *, replacing: Entry | None, mode: int | None = None
     ) -> Entry:
         """See `Store.put`. A replaced file goes to the trash first, and its permissions to the new
         one, unless `mode` says which."""
-        path = self.path_of(entry.key)
-        if replacing is not None:
-            self._demand(replacing, entry.key)
-        try:
-            with self._paths.folder(path, make=True) as inside:
-                if replacing is None:
-                    self._refuse_taken(path, inside)
-                near = self._near(path, inside)
-            with near as temporary:
-                written = files.write(temporary, body, entry)
-                if mode is not None:
-                    temporary.chmod(mode)
-                with self._paths.folder(path) as inside:
-                    place = self._placement(entry.key, inside)
-                    database = place.put(temporary, replacing, inherit=mode is None)
-                    stat = self._paths.look(path, inside)
-        except OSError as problem:
-            raise files.explain(path, problem) from None
-        self._paths.remember(entry.key, path)
-        return self._stored(entry.key, path, written, stat, database=database)
-
-    def _stored(
-        self, key: str, path: str, written: Meter, stat: os.stat_result | None, *, database: bool
-    ) -> Entry:
-        """What was put here, whatever somebody may have made of it by now."""
-        found, told = (self.head(key) if database else None), written.digests
-        if found and (found.logical or found.sha256 == told["sha256"]):
-            return found
-        if stat is None:
-            raise PreconditionError(f"{path}: the file vanished as it was written; plan again")
-        stored = Entry(
-            key, written.size, version=told["sha256"], modified=stat.st_mtime_ns, path=path
-        )
-        return replace(stored, **told)
+        return self._writer.put(entry, body, replacing=replacing, mode=mode)
 
     def place(self, entry: Entry, finished: Path, *, replacing: Entry | None) -> None:
         """`put` for a plain file in this file system that is proved to hold what `entry` says: it
         is moved, not read."""
-        path = self.path_of(entry.key)
-        self._paths.full(path)
-        self._demand(replacing, entry.key)
-        try:
-            with self._paths.folder(path, make=True) as inside:
-                self._placement(entry.key, inside).put(finished, replacing, inherit=True)
-            finished.unlink(missing_ok=True)
-        except OSError as problem:
-            if problem.errno != errno.EXDEV:
-                raise files.explain(path, problem) from None
-            with finished.open("rb") as body:  # another one is mounted there
-                self.put(entry, body, replacing=replacing)
-
-    def _placement(self, key: str, inside: int) -> Placement:
-        path = self.path_of(key)
-        return Placement(
-            path,
-            lambda: self._paths.full(path),
-            inside,
-            self.trash,
-            self._room,
-            self._databases,
-            lambda expected: self._demand(expected, key),
-        )
+        self._writer.place(entry, finished, replacing=replacing)
 
     def copy(
         self, source: Store, entry: Entry, *, key: str, replacing: Entry | None
@@ -391,22 +301,7 @@ class LocalStore:
 
     def delete(self, entry: Entry) -> None:
         """See `Store.delete`. The file goes to the trash, a database with its companions."""
-        path = self.path_of(entry.key)
-        found = self.head(entry.key)
-        if found is None:
-            return
-        if not _is(found, entry):
-            raise PreconditionError(f"{path}: the file has changed since the plan; plan again")
-        try:
-            with self._paths.folder(path) as inside:
-                place = self._placement(entry.key, inside)
-                place.discard(database=bool(found.logical))
-                folders.flush(inside)
-            folders.prune(*self._paths.way(path))
-        except FileNotFoundError:
-            return
-        except OSError as problem:
-            raise files.explain(path, problem) from None
+        self._writer.delete(entry)
 
     def temporary(self) -> AbstractContextManager[Path]:
         """A name for a temporary file, removed at the end."""
@@ -423,11 +318,6 @@ class LocalStore:
 
     def close(self) -> None:
         """Nothing is held open; whoever made the cache saves it."""
-
-
-def _is(found: Entry, expected: Entry) -> bool:
-    """Whether a file is the one named. An entry without a version names none."""
-    return expected.version is not None and found.version == expected.version
 
 
 _: type[Store] = LocalStore
