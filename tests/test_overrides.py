@@ -16,7 +16,7 @@ from buckia.errors import BlockedError, BuckiaError
 from buckia.model import Entry
 from buckia.report import changes
 from buckia.rules import NO_OVERRIDES, Overrides
-from buckia.runs.applying import refuse_unfit
+from buckia.runs.refusals import refuse_unfit
 from buckia.sides.identity import FILE, object_key
 from buckia.stores.memory import MemoryStore
 from tests.helpers import ALL_DELETIONS, NO_LIMITS, Side, World, ops

@@ -7,8 +7,9 @@ from typing import Any, Final
 import pytest
 
 from buckia import manifest
+from buckia.decisions.assembly import assemble, guards
 from buckia.decisions.phases import order, phase
-from buckia.decisions.planner import BucketPlan, assemble, guards, plan_bucket
+from buckia.decisions.planner import BucketPlan, plan_bucket
 from buckia.model import Action, Content, Entry, Listing, Notice, Op, Skipped, Undo, replace
 from buckia.planfile import Plan, PlanScope
 from buckia.reconcile import Decision, Verdict

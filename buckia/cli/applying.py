@@ -111,7 +111,7 @@ def _read(name: str, expected: str | None) -> Plan:
 def propose(session: Session, made: Plan) -> Plan:
     """A new plan, shown on stderr and fit to be applied."""
     from buckia.cli import show
-    from buckia.runs.applying import refuse_unfit
+    from buckia.runs.refusals import refuse_unfit
 
     if not session.quiet and (made.actions or made.conflicts or made.warnings):
         draw(show.view(made, everything=bool(session.verbose)), sys.stderr)

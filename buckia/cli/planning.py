@@ -135,7 +135,7 @@ def deliver(made: Plan, out: str | None, session: Session) -> None:
 
 def refuse_doubtful(made: Plan) -> None:
     """Raise what apply would say of the plan, or that a part of a side was not seen."""
-    from buckia.runs.applying import refuse_unfit
+    from buckia.runs.refusals import refuse_unfit
 
     refuse_unfit(made)
     refuse_incomplete(made)

@@ -7,22 +7,17 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Final
 
 from msgspec import Struct
 
 from buckia import engine, journal
 from buckia.connect import WORK
-from buckia.decisions import bounds, drafts, planner, safeguards
+from buckia.decisions import drafts
 from buckia.decisions.drafts import Draft
 from buckia.decisions.preflight import State
 from buckia.errors import (
-    BlockedError,
-    ConflictError,
-    DocumentError,
     Interrupted,
     StaleError,
-    UsageError,
 )
 from buckia.execution.tasks import Task
 from buckia.lease import leases
@@ -33,7 +28,7 @@ from buckia.pairs import buckets_of, pair_of, written_by
 from buckia.planfile import Plan
 from buckia.records import audit, recorder
 from buckia.rules import Overrides
-from buckia.runs import staging, surveys, tiers
+from buckia.runs import refusals, staging, surveys, tiers
 from buckia.runs.expiry import expire
 from buckia.sides import identity
 from buckia.stores.base import Store
@@ -47,10 +42,6 @@ Observe = Callable[[list[Outcome]], None]
 
 def unobserved(outcomes: list[Outcome]) -> None:
     """An `Observe` to which nothing is worth a word."""
-
-
-_SHOWN: Final = 5
-"""Reasons named in an error; the plan has them all."""
 
 
 class Applied(Struct, frozen=True):
@@ -84,9 +75,9 @@ def apply_plan(
     another run wrote over the lockfile; then all is saved. Actions that failed are in the result;
     then deletes of that bucket were not begun.
     """
-    refuse_unfit(plan)
-    _refuse_other_config(space, plan)
-    _refuse_unsound(space, plan)
+    refusals.refuse_unfit(plan)
+    refusals.refuse_other_config(space, plan)
+    refusals.refuse_unsound(space, plan)
     began, deadline = space.used, time.monotonic() + lock_timeout
     with (
         space.only_run(plan.digest, lock_timeout),
@@ -96,7 +87,7 @@ def apply_plan(
         serials = _serials(plan, held.lock)
         busy = sorted({action.bucket for action in plan.actions})
         fresh = [name for name in busy if not _is_applied(space, plan, name, held.lock)]
-        _refuse_aliases(plan, leases)
+        refusals.refuse_aliases(plan, leases)
         tasks = _inspect_all(space, plan, fresh, held.lock, leases)
         if all(_is_repeated(task, held.lock) for task in tasks):
             tasks = []
@@ -105,45 +96,6 @@ def apply_plan(
                 staging.clear(space, plan, busy)
             return Applied(plan.digest, already=bool(busy and not tasks), serials=serials)
         return _run(space, plan, tasks, held, leases, executor, began, observe)
-
-
-def _refuse_other_config(space: Workspace, plan: Plan) -> None:
-    missing = [name for name in buckets_of(plan.buckets) if name not in space.config.buckets]
-    if missing:
-        raise StaleError(
-            f"the plan is for the bucket {missing[0]!r}, which this configuration does not "
-            "have; nothing was changed; plan again"
-        )
-    if space.config_digest(plan.buckets) != plan.config_digest:
-        raise StaleError(
-            "the configuration has changed since the plan; nothing was changed; plan again"
-        )
-
-
-def _refuse_unsound(space: Workspace, plan: Plan) -> None:
-    """Whoever wrote it: a plan goes nowhere that this configuration does not lead."""
-    bounds.demand_sound(plan)
-    for name, head in plan.buckets.items():
-        bucket = space.config.bucket(written_by(name))
-        if (head.provider, head.bucket) != (bucket.provider, bucket.bucket_name):
-            raise DocumentError(
-                f"the plan is not sound: it names {head.bucket!r} at {head.provider} for "
-                f"`{name}`, which is {bucket.bucket_name!r} at {bucket.provider}; nothing was "
-                "changed; plan again"
-            )
-    for name in sorted({action.bucket for action in plan.actions}):
-        if pair := pair_of(name):
-            tiers.demand_within(space, plan, pair)
-            continue
-        bucket = space.config.bucket(name)
-        refuse = space.refuse(name)
-        told = space.remote(name).capabilities
-        mine = [action for action in plan.actions if action.bucket == name]
-        kept = planner.kept_by(told, trash=bucket.keeps_trash, actions=mine)
-        caches = told.caches is not None
-        bounds.demand_within(plan, name, bucket.layout, refuse, kept, caches=caches)
-        bounds.demand_published(plan, name, publishes=bucket.manifest)
-        bounds.demand_declared(plan, name, space.declared(name))
 
 
 def _hold(
@@ -201,14 +153,6 @@ def _is_applied(space: Workspace, plan: Plan, name: str, lock: Lockfile) -> bool
     else:
         why = "the lockfile's entries are not those the plan was made from"
     raise StaleError(f"the plan is stale for `{name}`: {why}; nothing was changed; plan again")
-
-
-def _refuse_aliases(plan: Plan, leases: Leases) -> None:
-    """Raise `UsageError` for a move within one bucket that goes by two names: what was copied
-    would be what is deleted."""
-    if leases.aliases and any(map(left_by, plan.actions)):
-        named = " and ".join(f"`{name}`" for name in buckets_of(plan.buckets))
-        raise UsageError(f"{named} are the same bucket; nothing was changed; name two")
 
 
 def _inspect_all(
@@ -310,27 +254,6 @@ def _mark(space: Workspace, plan: Plan, name: str, lock: Lockfile) -> None:
             identity.mark_bucket(space.remote(name), lineage)
     bucket = written_by(name)
     expire(space.trash_of([bucket]), space.config.bucket(bucket).retention)
-
-
-def refuse_unfit(plan: Plan) -> None:
-    """Raise `BlockedError` or `ConflictError` for a plan that apply may not take."""
-    limits = [why for why in plan.blocked if not why.startswith("conflicts")]
-    if limits:
-        more = f"; and {len(limits) - _SHOWN} more" if len(limits) > _SHOWN else ""
-        told = dict.fromkeys(safeguards.advice(why, plan.actions) for why in limits)
-        advice = "; ".join(words for words in told if words) or "plan again"
-        raise BlockedError(
-            f"the plan is blocked by {'; '.join(limits[:_SHOWN])}{more}; nothing was changed; "
-            f"{advice}"
-        )
-    if not plan.applyable:
-        count = len(plan.conflicts)
-        between = any(head.promotion for head in plan.buckets.values())
-        raise ConflictError(
-            f"the plan has {count} unresolved conflict{'' if count == 1 else 's'}; nothing was "
-            f"changed; `buckia resolve` settles them, or {'promote' if between else 'plan'} with "
-            "`--skip-conflicts`"
-        )
 
 
 def _is_repeated(task: Task, lock: Lockfile) -> bool:

@@ -9,7 +9,7 @@ import msgspec
 
 from buckia import columns, purges
 from buckia.config import BucketConfig
-from buckia.decisions import planner, promotion, safeguards, selection
+from buckia.decisions import assembly, planner, promotion, safeguards, selection
 from buckia.decisions.planner import BucketPlan
 from buckia.decisions.selection import Wish
 from buckia.layout import EVERYWHERE
@@ -47,7 +47,7 @@ def make_plan(
         state = lock.state(name)
         parts[name] = _plan_bucket(space, name, lock, wish)
         heads[name] = _head(space, name, state, parts[name])
-    made = planner.assemble(
+    made = assembly.assemble(
         parts,
         heads,
         config_digest=space.config_digest(buckets),
@@ -172,5 +172,5 @@ def _recall(
 def _head(space: Workspace, name: str, state: BucketState, part: BucketPlan) -> BucketHead:
     bucket, remote = space.config.bucket(name), space.remote(name)
     provable = isinstance(remote, Provable)
-    guards = planner.guards(remote.capabilities, part.actions, provable=provable)
+    guards = assembly.guards(remote.capabilities, part.actions, provable=provable)
     return BucketHead(bucket.provider, bucket.bucket_name, state.ref, guards)

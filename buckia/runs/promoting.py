@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from buckia import purges
 from buckia.config.schema import suggest
-from buckia.decisions import planner, promotion, selection
+from buckia.decisions import assembly, promotion, selection
 from buckia.decisions.planner import BucketPlan
 from buckia.decisions.selection import Answers, Ask
 from buckia.errors import UsageError
@@ -69,7 +69,7 @@ def make_promotion(
     if purged := _purged_at_source(task, parts):
         parts[errand.source] = BucketPlan(purged, [], [], [], 0, True)
         heads[errand.source] = _plain_head(task, errand.source, purged)
-    made = planner.assemble(
+    made = assembly.assemble(
         parts,
         heads,
         config_digest=space.config_digest(heads),
@@ -232,7 +232,7 @@ def _plain_head(task: _Task, name: str, actions: Sequence[Action]) -> BucketHead
         bucket.provider,
         bucket.bucket_name,
         task.lock.state(name).ref,
-        planner.guards(store.capabilities, actions, provable=isinstance(store, Provable)),
+        assembly.guards(store.capabilities, actions, provable=isinstance(store, Provable)),
     )
 
 
