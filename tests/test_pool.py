@@ -76,9 +76,9 @@ def test_an_exception_comes_out_and_nothing_new_begins(problem: type[BaseExcepti
         return item
 
     with pytest.raises(problem):
-        flat(pool.each(work, range(1000), workers=2))
+        flat(pool.each(work, range(1000), workers=2, name="ending"))
     assert len(began) < 20
-    assert not [thread for thread in threading.enumerate() if "buckia" in thread.name]
+    assert not [thread for thread in threading.enumerate() if "ending" in thread.name]
 
 
 def test_a_consumer_that_stops_early_leaves_nothing_running() -> None:
