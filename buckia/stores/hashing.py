@@ -79,6 +79,9 @@ class HashCache:
     A renamed file is known, except where times are whole seconds: file systems that have no others
     (FAT, and many in user space) give the number of one file to the next, so there the path counts.
 
+    Who reads a file asks for the digests of its own service. What others had read of the same state
+    stays, or two buckets of one folder would read it in turns.
+
     Safe for many threads. Losing the file costs time and nothing else, so a damaged one is dropped.
     A file changed so recently that a second change might not show is never remembered ("racily
     clean", as git's index calls it).
@@ -109,22 +112,22 @@ class HashCache:
         """The same of many files, which are looked up together; no more of it is kept in memory."""
         with self._lock:
             rows = self._rows({(stat.st_dev, stat.st_ino) for stat, _ in files})
-            fresh = self._fresh
-            if not fresh:
-                return [_trusted(rows.get((s.st_dev, s.st_ino)), s, path) for s, path in files]
-            found = [(fresh.get((s.st_dev, s.st_ino)), s, path) for s, path in files]
-        return [
-            _trusted(row or rows.get((stat.st_dev, stat.st_ino)), stat, path)
-            for row, stat, path in found
-        ]
+            if self._fresh:
+                rows |= {
+                    at: _joined(self._fresh[at], rows.get(at))
+                    for stat, _ in files
+                    if (at := (stat.st_dev, stat.st_ino)) in self._fresh
+                }
+        return [_trusted(rows.get((s.st_dev, s.st_ino)), s, path) for s, path in files]
 
     def remember(self, stat: os.stat_result, path: str, digests: Digests, read_at: int) -> None:
         """Keep what a read that began at `read_at` (ns since 1970) told, unless it is too fresh."""
         changed = max(stat.st_mtime_ns, stat.st_ctime_ns)
         slack = _FINE_SLACK if changed % 1_000_000_000 else _COARSE_SLACK
         if changed + slack < read_at:
+            at, row = (stat.st_dev, stat.st_ino), (*_times(stat, path), *astuple(digests))
             with self._lock:
-                self._fresh[(stat.st_dev, stat.st_ino)] = (*_times(stat, path), *astuple(digests))
+                self._fresh[at] = _joined(row, self._fresh.get(at))
 
     @property
     def learnt(self) -> bool:
@@ -137,11 +140,13 @@ class HashCache:
             fresh, self._fresh = self._fresh, {}
         if self._path is None or not fresh:
             return
-        rows = [(*at, *row) for at, row in fresh.items()]
         try:
             self._path.touch(mode=0o600)
             with closing(sqlite3.connect(self._path, timeout=5)) as db, db:
+                db.execute("BEGIN IMMEDIATE")  # nobody else's rows come in between
                 db.execute(self._TABLE)
+                held = dict(self._select(db, fresh.keys()))
+                rows = [(*at, *_joined(row, held.get(at))) for at, row in fresh.items()]
                 db.executemany(
                     "INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
                 )
@@ -176,7 +181,9 @@ class HashCache:
                 self._path.unlink()
         return {}
 
-    def _select(self, db: sqlite3.Connection, places: set[_Place]) -> Iterator[tuple[_Place, _Row]]:
+    def _select(
+        self, db: sqlite3.Connection, places: Collection[_Place]
+    ) -> Iterator[tuple[_Place, _Row]]:
         for dev in {dev for dev, _ in places}:
             nodes = sorted(ino for one, ino in places if one == dev and ino <= _LARGEST)
             for at in range(0, len(nodes), _TOGETHER):
@@ -206,6 +213,14 @@ def _trusted(row: _Row | None, stat: os.stat_result, path: str) -> Digests | Non
         ctime == stat.st_ctime_ns if mtime % 1_000_000_000 else row[:3] == _times(stat, path)
     )
     return Digests(*row[3:]) if same else None
+
+
+def _joined(row: _Row, older: _Row | None) -> _Row:
+    """A row with the md5 and sha1 that only an older one has, if both tell of the same bytes in the
+    same state of a file."""
+    if older is None or row[:5] != older[:5] or row[7:] != older[7:]:
+        return row
+    return (*row[:5], row[5] or older[5], row[6] or older[6], *row[7:])
 
 
 def _times(stat: os.stat_result, path: str) -> tuple[int, int, int]:
