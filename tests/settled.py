@@ -77,4 +77,4 @@ def settled_world(
     """A world with one bucket that declares settings, and the live settings of that bucket."""
     store = SettledStore()
     world = World(root, {"main": store}, **options)
-    return world.under(provider="s3", settings=settings), store.settings
+    return world.under(provider="s3", bucket_name="main", settings=settings), store.settings

@@ -163,6 +163,58 @@ def test_wrong_values_are_refused_in_one_line(wrong: dict[str, Any], said: str) 
     assert said in first
 
 
+BREAKING = ("a#b", "a?b", "a/b", "a b", "a%20b", "a@b", "a:b", "a\\b", "\u00fc", ".", "..")
+"""Names that would make another URL of the one that they stand in."""
+
+
+@pytest.mark.parametrize("provider", ["s3", "linode", "b2", "bunny"])
+@pytest.mark.parametrize("name", BREAKING)
+def test_a_name_that_breaks_urls_is_refused_where_it_stands(
+    tmp_path: Path, provider: str, name: str
+) -> None:
+    """In a file by its line, and before anything is asked of a service."""
+    with pytest.raises(ConfigError, match=r"bucket_name: found .*, allowed: .*letters, digits"):
+        BucketConfig(provider=provider, bucket_name=name, region="us-east-1")
+    path = write(tmp_path, f"a:\n  provider: {provider}\n  bucket_name: {json.dumps(name)}\n")
+    with pytest.raises(InvalidFile, match=r":3:16: a\.bucket_name: found") as caught:
+        load(path)
+    assert caught.value.exit_code == 78
+
+
+@pytest.mark.parametrize(
+    ("provider", "name"),
+    [
+        ("s3", "acme-common"),
+        ("s3", "acme.example.org"),
+        ("s3", "Old_Bucket.Of-Virginia" + "x" * 233),
+        ("linode", "My_Bucket"),
+        ("b2", "Acme-Common-" + "1" * 51),
+        ("bunny", "Acme_Zone-1"),
+        ("local", "../buckets/a#b c?"),
+    ],
+)
+def test_names_that_some_service_has_given_are_taken(provider: str, name: str) -> None:
+    """Such as those of old buckets of Amazon, which are longer and of both cases."""
+    made = BucketConfig(provider=provider, bucket_name=name, region="us-east-1", paths=["x"])
+    assert made.bucket_name == name
+
+
+@pytest.mark.parametrize(("provider", "most"), [("s3", 255), ("b2", 63), ("bunny", 255)])
+def test_a_name_longer_than_any_service_has_is_refused(provider: str, most: int) -> None:
+    BucketConfig(provider=provider, bucket_name="x" * most)
+    with pytest.raises(ConfigError, match=f"at most {most}"):
+        BucketConfig(provider=provider, bucket_name="x" * (most + 1))
+
+
+def test_the_name_of_a_zone_is_the_one_that_stands_in_urls() -> None:
+    """Beside it `bucket_name` is no more than a name."""
+    made = BucketConfig(provider="bunny", bucket_name="My zone", storage_zone="my-zone")
+    assert made.storage_zone == "my-zone"
+    for name in BREAKING:
+        with pytest.raises(ConfigError, match=r"storage_zone: found .*, allowed: a name"):
+            BucketConfig(provider="bunny", bucket_name="x", storage_zone=name)
+
+
 def test_two_local_files_for_one_key_are_both_named() -> None:
     with pytest.raises(ConfigError, match="`a` and `c/d` are two local files for one key, `k`"):
         s3(files={"a": "k"}, upload_files={"c/d": "k"})
@@ -419,13 +471,14 @@ def test_a_bucket_is_named_or_the_near_one_is_suggested(tmp_path: Path) -> None:
 def test_environment(tmp_path: Path) -> None:
     path = write(
         tmp_path,
-        "a:\n  provider: ${P}\n  bucket_name: x-${N}-$${N}\n  max_workers: ${W}\n"
+        "a:\n  provider: ${P}\n  bucket_name: x-${N}\n  prefix: $${N}/\n  max_workers: ${W}\n"
         "  delete_orphaned: ${D}\n  api_key: ${KEY}\n  credentials: {session_token: '${A}${B}'}\n"
         "b: {provider: s3, bucket_name: x}\n",
     )
     env = {"P": "s3", "N": "1", "W": "3", "D": "true", "KEY": "k", "A": "a", "B": "b"}
     made = load(path, env).bucket("a")
-    assert (made.bucket_name, made.max_workers, made.delete_orphaned) == ("x-1-${N}", 3, True)
+    assert (made.bucket_name, made.max_workers, made.delete_orphaned) == ("x-1", 3, True)
+    assert made.prefix == "${N}/"
     assert (made.api_key, made.credentials) == ("k", {"session_token": "ab"})
 
     config = load(path, {**env, "KEY": "", "A": ""})
@@ -435,7 +488,7 @@ def test_environment(tmp_path: Path) -> None:
         config.bucket("a")
     warnings = [str(item) for item in check(path, {**env, "KEY": ""})]
     assert any(
-        line.startswith("6:12: warning: a.api_key: ") and "KEY is not set" in line
+        line.startswith("7:12: warning: a.api_key: ") and "KEY is not set" in line
         for line in warnings
     )
 

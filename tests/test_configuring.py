@@ -152,7 +152,8 @@ def test_a_setting_that_cannot_be_read_is_said_and_holds_nothing_up(
 
 def test_a_bucket_without_settings_cannot_have_some_declared(tmp_path: Path) -> None:
     """Of a store that has none: an error of the configuration."""
-    world = World(tmp_path, {"main": MemoryStore()}).under(provider="s3", settings={"cors": CORS})
+    world = World(tmp_path, {"main": MemoryStore()})
+    world = world.under(provider="s3", bucket_name="main", settings={"cors": CORS})
     with pytest.raises(ConfigError, match="has no settings"):
         world.plan()
 

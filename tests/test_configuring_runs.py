@@ -123,7 +123,7 @@ def test_a_plan_that_switches_versioning_does_not_rely_on_it(
     store = Versioned()
     world = World(tmp_path, {"main": store}, **ALL_DELETIONS)
     world.settled({"mine": b"1"})
-    world = world.under(provider="s3", settings={"versioning": then})
+    world = world.under(provider="s3", bucket_name="main", settings={"versioning": then})
     store.settings.documents["versioning"] = now
     world.write("mine", b"2")
     plan = world.plan()
