@@ -170,6 +170,7 @@ def test_a_promotion_asks_for_a_copy_each_and_a_page_a_portion(
     assert content(target, f"{FOLDER}/007") == b"7"
 
 
+@pytest.mark.promise("INV-6")
 @pytest.mark.parametrize("foreign", [f"{FOLDER}/040", "source"])
 def test_what_came_since_preflight_is_refused_and_the_rest_is_done(
     tmp_path: Path, server: S3Server, foreign: str, monkeypatch: pytest.MonkeyPatch

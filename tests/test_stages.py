@@ -37,7 +37,7 @@ class Careless(Seeing):
         return made
 
 
-@pytest.mark.promise("INV-5")
+@pytest.mark.promise("INV-27")
 @pytest.mark.parametrize("change", [renamed, changed, removed])
 @pytest.mark.parametrize("garbles", [False, True])
 def test_what_has_no_copy_does_not_go(
@@ -90,6 +90,7 @@ class Sweeper(Seeing):
         return None
 
 
+@pytest.mark.promise("INV-7")
 @pytest.mark.parametrize("change", [renamed, removed])
 def test_what_is_not_deleted_with_the_others_is_told(
     tmp_path: Path, change: Callable[[World], None]
@@ -111,6 +112,7 @@ def test_what_is_not_deleted_with_the_others_is_told(
     assert ops(made.plan()) == []
 
 
+@pytest.mark.promise("INV-27")
 @pytest.mark.parametrize("change", [renamed, changed, removed])
 def test_a_stop_between_the_stages_loses_nothing(
     tmp_path: Path, change: Callable[[World], None]

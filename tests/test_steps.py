@@ -135,6 +135,7 @@ def test_what_cannot_be_kept_stays(bench: Bench) -> None:
     assert bench.bytes_at("k") == b"changed"
 
 
+@pytest.mark.promise("INV-27")
 def test_what_a_service_says_it_kept_and_did_not_stays(tmp_path: Path) -> None:
     """The copy is looked for before the original goes: in the trash, and under a new name."""
     bench = Bench(tmp_path, store := Plain())
