@@ -9,6 +9,7 @@ import pytest
 
 from buckia.execution.glances import TOGETHER
 from buckia.model import Op
+from buckia.stores import s3_looks
 from buckia.stores.base import Use
 from buckia.stores.s3 import S3Store
 from buckia.stores.s3_services import Conditions
@@ -109,8 +110,9 @@ def test_where_nothing_is_looked_at_no_more_are_taken_at_once(tmp_path: Path) ->
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[S3Server]:
-    """moto over HTTP."""
-    with serve_moto() as made:
+    """moto over HTTP; what a page told counts for as long as a slow machine needs."""
+    with pytest.MonkeyPatch.context() as patch, serve_moto() as made:
+        patch.setattr(s3_looks, "LASTING", 600.0)
         yield made
 
 
