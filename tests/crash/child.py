@@ -22,8 +22,7 @@ from botocore.loaders import JSONFileLoader
 from buckia import planfile
 from buckia.config import file as config_file
 from buckia.project import Project
-from buckia.stores import files, filling, s3_parts, s3_session
-from buckia.stores.s3_services import Conditions
+from buckia.stores import files, filling, s3_looks, s3_parts, s3_session
 from buckia.stores.s3_session import S3Options, S3Session
 from tests.crash.hooks import Steps, install
 
@@ -46,12 +45,18 @@ class Serial(Executor):
         return future
 
 
+_STAGED: Final[dict[str, Any]] = {"service": "ceph", "conditions": ("create", "replace")}
+"""A service that checks neither copies nor deletions: they go in stages."""
+
+
 SHRUNK: Final = (
     (files, "CHUNK"),
     (filling, "CHUNK"),
     (filling, "_PIECE"),
     (s3_parts, "MIB"),
     (s3_session, "S3Options"),
+    (s3_looks, "WORTH"),
+    (s3_looks, "LASTING"),
 )
 """What is other in a process once it has opened a project here."""
 
@@ -61,17 +66,13 @@ def open_project(root: Path, mode: str) -> Project:
     this process."""
     vars(files)["CHUNK"] = vars(filling)["CHUNK"] = vars(filling)["_PIECE"] = _SMALL
     vars(s3_parts)["MIB"] = 1
-    proved = Conditions(create=True, replace=True)  # so copies and deletions go in stages
-    vars(s3_session)["S3Options"] = partial(
-        S3Options,
-        service="ceph",
-        multipart_threshold=_SMALL,
-        part_size=_SMALL,
-        conditions=proved,
-    )
+    vars(s3_session)["S3Options"] = partial(S3Options, multipart_threshold=_SMALL, part_size=_SMALL)
+    vars(s3_looks).update(WORTH=2, LASTING=600.0)  # a page for a few keys, on a slow machine too
     config = config_file.load(root / ".buckia")
     buckets = {
-        name: dataclasses.replace(bucket, max_workers=MODES[mode])
+        name: dataclasses.replace(
+            bucket, max_workers=MODES[mode], **(_STAGED if bucket.provider == "s3" else {})
+        )
         for name, bucket in config.buckets.items()
     }
     return Project(dataclasses.replace(config, buckets=buckets))

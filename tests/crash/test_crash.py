@@ -14,10 +14,13 @@ import subprocess  # noqa: TID251 - each sweep forks, which a process with threa
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
+from buckia.stores.base import Use, glances_of
+from tests.crash.child import SHRUNK, open_project
 from tests.crash.sweep import Result
 
 World = tuple[str, str, int, str]
@@ -36,6 +39,8 @@ SAMPLES: Final[dict[World, int]] = {
     ("promote", "local", 1, "serial"): 61,
     ("promote", "mixed", 0, "threads"): 151,
     ("move", "local", 0, "serial"): 41,
+    ("promote", "s3", 1, "serial"): 67,
+    ("move", "s3", 1, "serial"): 53,
 }
 """Without being asked every so-many-th point of these is tried."""
 
@@ -85,3 +90,16 @@ def judge(world: World, result: Result, record_property: Callable[[str, object],
     record_property("crash", (name, result.tried, result.converged))
     assert not result.problems, json.dumps(result.problems, indent=1)
     assert result.tried == result.converged > 0
+
+
+def test_what_is_killed_goes_in_stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In S3 each world makes copies first, sees them by a page, and only then does the rest."""
+    for module, name in SHRUNK:
+        monkeypatch.setattr(module, name, vars(module)[name])
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "x")
+    (tmp_path / ".buckia").write_text(
+        "main: {provider: s3, bucket_name: main, region: us-east-1, domain: 'http://127.0.0.1:9'}\n"
+    )
+    with open_project(tmp_path, "serial") as project:
+        assert glances_of(project.remote("main")) == set(Use)
