@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from buckia.execution.glances import TOGETHER
-from buckia.model import Op
+from buckia.glances import TOGETHER, is_staged
+from buckia.model import Action, Content, Op, Source, Undo, action_id
+from buckia.preflight import State, View
 from buckia.stores import s3_looks
-from buckia.stores.base import Use
+from buckia.stores.base import Store, Use
+from buckia.stores.local import LocalStore
+from buckia.stores.memory import MemoryStore
 from buckia.stores.s3 import S3Store
 from buckia.stores.s3_services import Conditions
+from buckia.tasks import Stores, Task
 from tests.helpers import World
 from tests.seeing import COUNT, Seeing, changed, removed, renamed, world
 from tests.servers.moto import serve_moto
@@ -103,6 +109,44 @@ def test_where_nothing_is_looked_at_no_more_are_taken_at_once(tmp_path: Path) ->
         sizes = {use: {len(s[use]) for s in store.asked if use in s} for use in Use}
         assert sizes[Use.COPY] == {8}
         assert sizes[Use.DELETE] == {TOGETHER if wanted else 8}
+
+
+A = Content(1, sha256="a" * 64, version="v")
+FROM = Source(path="k", key="from", version="v")
+
+
+def task_of(op: Op, store: Store, expect: Content | None = A, state: State = State.PENDING) -> Task:
+    """An action whose object goes to the trash first, where it has one to lose."""
+    undo = Undo.TRASH if expect else None
+    source = FROM if op in (Op.COPY, Op.MOVE) else Source(path="k")
+    action = Action(action_id(op, "main", "k"), op, "main", "k", "r", source, A, expect, undo)
+    stores = Stores(cast(LocalStore, store), store, "sha256:" + "0" * 64, threading.Event())
+    return Task(action, state, View(None, None), stores)
+
+
+@pytest.mark.parametrize(
+    ("op", "expect", "staged"),
+    [
+        (Op.DELETE_REMOTE, A, True),
+        (Op.UPLOAD, A, True),
+        (Op.UPLOAD, None, False),
+        (Op.COPY, None, True),
+        (Op.MOVE, None, True),
+        (Op.DOWNLOAD, A, False),
+        (Op.DELETE_LOCAL, A, False),
+    ],
+)
+def test_only_what_waits_for_a_copy_goes_in_stages(
+    op: Op, expect: Content | None, staged: bool
+) -> None:
+    """One by itself, if it is not done, and if the store would rather see many copies."""
+    task = task_of(op, Seeing(), expect)
+    assert is_staged((task,)) is staged
+    assert is_staged((task, task)) is False  # whom the same bytes are sent to has no second half
+    for state in set(State) - {State.PENDING}:
+        assert is_staged((task_of(op, Seeing(), expect, state),)) is False
+    for store in (MemoryStore(), Seeing(wanted=set(Use) - {Use.SEEN})):
+        assert is_staged((task_of(op, store, expect),)) is False
 
 
 # -- a service that checks nothing -----------------------------------------------------------------

@@ -106,6 +106,77 @@ def test_nothing_is_asked_about_what_no_listing_shows() -> None:
     assert keys_of(UNSEEN) == ([], [])
 
 
+@pytest.mark.parametrize(
+    ("key", "here", "there"),
+    [
+        ("up", ["up"], ["up"]),
+        ("kept", ["kept"], ["kept", "theirs"]),
+        ("copy", ["copy"], ["copy", "from"]),
+        ("dress", ["dress"], ["dress"]),
+        ("new", ["new", "old"], ["new", "old"]),
+        ("none", ["none"], ["none"]),
+    ],
+)
+def test_each_action_is_looked_for_on_both_sides(
+    key: str, here: list[str], there: list[str]
+) -> None:
+    """The old name of a move locally, too: the file may be back. That of a copy is not."""
+    assert keys_of([action for action in ACTIONS if action.key == key]) == (here, there)
+
+
+@pytest.mark.parametrize(("known", "most"), [(0, 32), (20_000, 40)])
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_listing_is_made_where_looks_would_cost_more(
+    tmp_path: Path, known: int, most: int, more: int
+) -> None:
+    """Of a bucket that cannot seek: more looks than a large bucket has pages are too many."""
+    listings: list[int] = []
+
+    def listed() -> dict[str, Entry | None]:
+        listings.append(1)
+        return {}
+
+    store = MemoryStore()
+    actions = [act(Op.UPLOAD, f"{n:03}", Source(path=f"{n:03}")) for n in range(most + more)]
+    before = store.traffic.usage
+    names = (f"k/{n}" for n in range(known))
+    see(actions, LocalStore(tmp_path), store, ("",), names, 2, never, listed)
+    assert len(listings) == more
+    assert (store.traffic.usage - before).look == (0 if more else most)
+
+
+class Near(Sought):
+    """A local side that sees itself which key is which file."""
+
+    def seek(
+        self, prefix: str, keys: Sequence[str], known: Sequence[str]
+    ) -> dict[str, Entry | None]:
+        """All keys there are, and nothing is known of others."""
+        assert (prefix, list(known)) == ("", [])
+        return super().seek(prefix, keys, known)
+
+
+@pytest.mark.parametrize(
+    ("local", "key", "walks"),
+    [(Near, "up", 0), (Near, "caf\u00e9", 1), (MemoryStore, "up", 1)],
+)
+def test_a_folder_is_walked_only_for_names_it_may_spell_otherwise(
+    local: type[MemoryStore], key: str, walks: int
+) -> None:
+    """And where it cannot be asked for some files. What the walk tells counts."""
+    walked: list[int] = []
+
+    def walk() -> dict[str, Entry | None]:
+        walked.append(1)
+        return {key: Entry(key, 1, path="cafe\u0301")}
+
+    store = local()
+    seen = see([act(Op.UPLOAD, key)], store, Sought(), ("",), (), 2, walk, never)
+    assert len(walked) == walks
+    found = seen.local(key)
+    assert (found.path if found else None) == ("cafe\u0301" if walks else None)
+
+
 def test_a_key_that_was_not_asked_for_is_not_absent(tmp_path: Path) -> None:
     """It is looked at."""
     (tmp_path / "k").write_text("k")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from buckia.errors import BuckiaError, Interrupted, PreconditionError
+from buckia.errors import BuckiaError, Interrupted, PreconditionError, StoreError
 from buckia.model import Entry
 from buckia.project import Project
 from buckia.stores.base import Clearing, Store
@@ -75,6 +75,39 @@ def test_what_changed_before_it_goes_stays(tmp_path: Path, change: Callable[[Wor
     assert content(store, "old/041") is None
 
 
+class Refusing(Seeing):
+    """A bucket that makes no copy at, or of, keys that end so."""
+
+    ending = "/040"
+
+    def copy(
+        self, source: Store, entry: Entry, *, key: str, replacing: Entry | None
+    ) -> Entry | None:
+        if key.endswith(self.ending):
+            raise StoreError(f"{key}: no room")
+        return super().copy(source, entry, key=key, replacing=replacing)
+
+
+@pytest.mark.promise("L4")
+@pytest.mark.parametrize("change", [renamed, changed, removed])
+def test_a_copy_that_fails_is_told_and_nothing_is_deleted_after_it(
+    tmp_path: Path, change: Callable[[World], None]
+) -> None:
+    """No old name goes; of deletions only that one is not done, whose copy failed."""
+    store = Refusing()
+    made = world(tmp_path, store)
+    change(made)
+    applied = made.apply(made.plan())
+    assert [outcome.key[-4:] for outcome in applied.failed] == ["/040"]
+    assert "no room" in str(applied.failed[0].error)
+    assert content(store, "old/040") == b"40"
+    old = {key for key in made.remote() if key.startswith("old/")}
+    assert len(old) == (1 if change is removed else COUNT)
+    store.ending = "none"
+    made.apply(made.plan())
+    assert made.remote() == made.local()
+
+
 class Sweeper(Seeing):
     """A bucket that deletes many at once, except what it keeps."""
 
@@ -110,6 +143,22 @@ def test_what_is_not_deleted_with_the_others_is_told(
     made.apply(made.plan())
     assert made.remote() == made.local()
     assert ops(made.plan()) == []
+
+
+def test_a_store_that_tells_of_fewer_than_it_was_given_is_believed_in_nothing(
+    tmp_path: Path,
+) -> None:
+    """Nobody could say which of them are gone."""
+
+    class Short(Sweeper):
+        def clear(self, entries: Sequence[Entry]) -> list[BuckiaError | None]:
+            return super().clear(entries)[1:]
+
+    made = world(tmp_path, Short())
+    removed(made)
+    plan = made.plan()
+    with pytest.raises(ValueError, match="shorter"):
+        made.apply(plan)
 
 
 @pytest.mark.promise("INV-27")

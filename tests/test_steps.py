@@ -191,6 +191,16 @@ def test_a_move_leaves_an_old_key_that_has_changed(bench: Bench) -> None:
     assert bench.bytes_at("old") == b"changed"
 
 
+def test_a_move_whose_old_key_is_gone_has_left_it(bench: Bench) -> None:
+    """An earlier run took it; beside others that still have to go nothing is asked for it."""
+    old, mine = bench.put("old", b"same"), bench.write("tree/k", b"same")
+    there = bench.put("k", b"same")
+    tasks = [(bench.task(move_of(mine, old), View(mine, there, was)),) for was in (None, old)]
+    told = leave(tasks, threading.Event())
+    assert [(outcome.done, outcome.left) for outcome in told] == [(True, "old")] * 2
+    assert bench.bytes_at("old") is None
+
+
 def test_a_move_that_is_found_done_leaves_its_old_key(bench: Bench) -> None:
     """So that the lockfile forgets it; a copy that is found done leaves none."""
     old, mine = bench.put("old", b"same"), bench.write("tree/k", b"same")

@@ -18,7 +18,7 @@ import pytest
 from buckia.errors import BuckiaError, PreconditionError, StaleError
 from buckia.model import Entry
 from buckia.planfile import Plan
-from buckia.stores import retry, s3_session, s3_signed
+from buckia.stores import retry, s3_obstore, s3_session, s3_signed
 from buckia.stores.base import Store
 from buckia.stores.memory import MemoryStore
 from buckia.stores.s3 import S3Options, S3Store
@@ -196,9 +196,10 @@ def impatient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     """Who gets no answer waits for a second, not for minutes."""
     row = getattr(request.node, "callspec", None) and request.node.callspec.params.get("row")
     if row and any(isinstance(one, Rule) and one.ill is Ill.SILENT for one in row.strikes):
-        for name in ("SILENCE", "WORK"):
-            monkeypatch.setattr(s3_session, name, 1)
-        monkeypatch.setattr(s3_signed, "QUICK", (10, 1))
+        monkeypatch.setattr(s3_session, "WORK", 1)
+        monkeypatch.setattr(s3_obstore, "SILENCE", 1)
+        for name in ("QUICK", "SLOW"):
+            monkeypatch.setattr(s3_signed, name, (10, 1))
 
 
 @pytest.fixture

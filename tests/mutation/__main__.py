@@ -1,6 +1,8 @@
 """`make mutate`: break the code that decides, one change at a time, and see whether a test fails.
 
-    python -m tests.mutation [MODULE ...]    `engine`, `decisions/planner`, ...; or all of `TESTS`
+    python -m tests.mutation [MODULE ...]
+
+The modules are those of the table below.
 
 Works on a copy of the tree, two mutants at a time. A mutant that no test can tell from the original
 stands in `equivalents.toml` with the reason. Exits with 1 below the least score.
@@ -67,6 +69,18 @@ TESTS: Final = {
         *("test_promotion", "test_configuring_runs", "test_purges", "stores/test_staging"),
         *("test_laws",),
     ),
+    "execution/stages": (
+        *("test_stages", "test_steps", "test_engine", "test_engine_edges", "test_portions"),
+        *("test_publications", "test_stops", "test_promotion", "stores/test_staging"),
+        *("test_glances",),
+    ),
+    "execution/sparing": (
+        *("test_steps", "test_stages", "test_engine", "test_engine_edges", "test_promotion"),
+        *("test_resolving", "stores/test_staging", "test_glances"),
+    ),
+    "sides/sightings": ("test_sightings", "test_stale", "test_engine", "test_engine_edges"),
+    "execution/portions": ("test_portions", "test_engine", "test_engine_edges", "test_stops", "test_glances"),
+    "execution/glances": ("test_stages", "test_engine", "stores/test_s3_looks", "test_glances"),
 }
 """The tests that hold a module, the quickest first."""
 
