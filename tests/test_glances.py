@@ -9,16 +9,16 @@ from typing import cast
 
 import pytest
 
-from buckia.glances import TOGETHER, is_staged
+from buckia.decisions.preflight import State, View
+from buckia.execution.glances import TOGETHER, is_staged
+from buckia.execution.tasks import Stores, Task
 from buckia.model import Action, Content, Op, Source, Undo, action_id
-from buckia.preflight import State, View
 from buckia.stores import s3_looks
 from buckia.stores.base import Store, Use
 from buckia.stores.local import LocalStore
 from buckia.stores.memory import MemoryStore
 from buckia.stores.s3 import S3Store
 from buckia.stores.s3_services import Conditions
-from buckia.tasks import Stores, Task
 from tests.helpers import World
 from tests.seeing import COUNT, Seeing, changed, removed, renamed, world
 from tests.servers.moto import serve_moto

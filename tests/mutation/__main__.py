@@ -54,6 +54,10 @@ TESTS: Final = {
         *("test_resolving", "test_publications_edges", "test_configuring"),
         *("test_configuring_runs", "test_purges", "test_laws"),
     ),
+    "decisions/assembly": (
+        *("test_planner_edges", "test_planner", "test_planfile", "test_overrides"),
+        *("test_safeguards", "test_promotion", "test_resolving", "test_configuring", "test_laws"),
+    ),
     "decisions/preflight": (
         *("test_preflight", "test_preflight_between", "test_engine"),
         *("test_header_changes", "test_configuring", "test_promotion"),
@@ -79,7 +83,13 @@ TESTS: Final = {
         *("test_resolving", "stores/test_staging", "test_glances"),
     ),
     "sides/sightings": ("test_sightings", "test_stale", "test_engine", "test_engine_edges"),
-    "execution/portions": ("test_portions", "test_engine", "test_engine_edges", "test_stops", "test_glances"),
+    "execution/portions": (
+        "test_portions",
+        "test_engine",
+        "test_engine_edges",
+        "test_stops",
+        "test_glances",
+    ),
     "execution/glances": ("test_stages", "test_engine", "stores/test_s3_looks", "test_glances"),
 }
 """The tests that hold a module, the quickest first."""
