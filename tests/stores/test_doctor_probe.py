@@ -85,10 +85,10 @@ EXPECTED: dict[str, Expected] = {
         enforced=frozenset({"create", "replace"}), values={"checksum": "enforced"}, missing=()
     ),
     "linode": Expected(
-        enforced=frozenset({"create", "replace"}),
+        enforced=frozenset({"create", "replace", "source"}),
         states={"conditions": NOTE},
         missing=(),
-        advice="conditions: [create, replace]",
+        advice="conditions: [create, replace, source]",
     ),
     "b2": Expected(
         values={"list": "sha256, sha1", "checksum": "enforced"}, missing=("versioning",)
