@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from buckia.decisions.preflight import State, View
 from buckia.errors import Interrupted
-from buckia.execution.portions import LIGHT, TOGETHER, Group, portions
+from buckia.execution.portions import LIGHT, Group, portions
 from buckia.execution.tasks import Task
 from buckia.model import Action, Content, Entry, Op, Source, replace
 from buckia.project import Project
@@ -87,8 +87,8 @@ def test_those_that_are_seen_together_get_fewer_towards_the_end(workers: int) ->
     sizes = [len(portion) for portion in portions(groups, workers, lambda group: True)]
     assert sizes == sorted(sizes, reverse=True)
     for number, size in enumerate(sizes):
-        assert size <= max(TOGETHER, sum(sizes[number:]) // workers)
-    assert len(sizes) < 1000 // 64 + 4 * workers
+        assert size <= max(16, sum(sizes[number:]) // workers)
+    assert min(sizes[:-1]) >= 16 and len(sizes) < 1000 // 64 + 3 * workers
 
 
 def test_a_stop_is_heeded_within_a_portion(tmp_path: Path) -> None:

@@ -18,6 +18,9 @@ TOGETHER: Final = 8
 LIGHT: Final = 1024 * 1024
 """Bytes that these may have in all."""
 
+_LEAST: Final = 16
+"""Tasks that are worth being seen together."""
+
 _INSIDE: Final = 64
 """How many bytes a service copies by itself while one passes through this machine."""
 
@@ -29,6 +32,7 @@ def portions(
     each of many alone takes a seventh of the CPU of small uploads. Of those that are `seen`
     together it takes more."""
     usual = min(TOGETHER, len(groups) // (TOGETHER * workers))
+    more = min(glances.TOGETHER, len(groups) // workers)
     portion: list[Group] = []
     weight = most = 0
     for done, group in enumerate(groups):
@@ -36,11 +40,9 @@ def portions(
         if portion and (len(portion) >= most or weight + size > LIGHT):
             yield portion
             portion, weight = [], 0
-        if not portion:
-            share = (
-                len(groups) - done
-            ) // workers  # smaller ones at last, so that all end together
-            most = max(usual, min(glances.TOGETHER, share)) if seen(group) else usual
+        if not portion:  # smaller ones at last, so that all workers end together
+            share = (len(groups) - done) // workers
+            most = max(usual, min(more, max(share, _LEAST))) if seen(group) else usual
         portion.append(group)
         weight += size
     if portion:
