@@ -1,7 +1,8 @@
 """One bucket's connections: endpoint, credentials and the three clients that share them.
 
-botocore finds credentials and regions the way every AWS tool does; obstore moves bytes for a tenth
-of its CPU; a plain HTTP session lists, because only there keys arrive exactly as they are.
+botocore finds credentials and regions the way every AWS tool does, and signs; obstore brings bodies
+for a tenth of its CPU; what is small goes by plain connections, where keys arrive exactly as they
+are.
 """
 
 from __future__ import annotations
