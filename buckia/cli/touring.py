@@ -55,7 +55,7 @@ def tour(
     workspace = Workspace(Path(folder))
     workspace.build()
     _tell(f"# In {folder}/: pictures, a text, a database, and two directories that are buckets.")
-    with chdir(folder), _own_configuration():
+    with chdir(folder), _own_surroundings():
         _run("validate")
         _run("plan", "--out", "plan.json")
         _run("show", "plan.json")
@@ -88,16 +88,16 @@ def _command(folder: Path) -> str:
 
 
 @contextmanager
-def _own_configuration() -> Iterator[None]:
-    """Keep a configuration named in the environment out of the tour."""
+def _own_surroundings() -> Iterator[None]:
+    """Keep out of the tour what the environment says: a configuration of its own, and that this is
+    a pipeline, which would not change local files. The tour plays an admin's computer."""
     from buckia.config.file import VARIABLE
 
-    named = os.environ.pop(VARIABLE, None)
+    held = {name: os.environ.pop(name) for name in (VARIABLE, "CI") if name in os.environ}
     try:
         yield
     finally:
-        if named is not None:
-            os.environ[VARIABLE] = named
+        os.environ.update(held)
 
 
 def _run(*words: str) -> None:

@@ -400,6 +400,13 @@ def test_the_tour(workspace: Path) -> None:
     assert Path.cwd() == workspace
 
 
+def test_the_tour_in_a_pipeline(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It plays an admin's computer wherever it runs, and leaves the environment as it is."""
+    monkeypatch.setenv("CI", "true")
+    assert command("tour").code == 0
+    assert os.environ["CI"] == "true"
+
+
 def test_the_tour_keeps_out_of_folders_with_content(workspace: Path) -> None:
     (workspace / "mine").mkdir()
     (workspace / "mine/thing").touch()
