@@ -14,7 +14,7 @@ from typing import Final
 from msgspec import Struct
 
 from buckia import pool
-from buckia.model import Action, Entry, Op, in_place, is_staged
+from buckia.model import Action, Entry, Op, is_staged
 from buckia.stores.base import Store
 from buckia.stores.seeking import Seeking
 
@@ -51,7 +51,7 @@ def keys_of(actions: Iterable[Action]) -> tuple[list[str], list[str]]:
         there.add(action.key)
         if action.source and action.source.key is not None and not is_staged(action):
             there.add(action.source.key)
-            here |= {action.source.key} if action.op is Op.MOVE or in_place(action) else set()
+            here |= {action.source.key} if action.op is Op.MOVE else set()
     return sorted(here), sorted(there)
 
 

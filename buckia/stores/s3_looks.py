@@ -45,6 +45,7 @@ class _Seen(NamedTuple):
 
 
 _Told = dict[str, _Seen]
+"""What a page told, by key."""
 
 
 class Looks:
@@ -88,7 +89,7 @@ class Looks:
         if seen and not seen.counts:
             self._see_again(told, seen.use)
             seen = told.get(key)
-        return seen.held if seen and seen.counts else alone()
+        return seen.held if seen else alone()
 
     def _see_again(self, told: _Told, use: Use) -> None:
         """Have a page tell of what is left and counts no more."""
